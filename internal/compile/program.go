@@ -1,0 +1,89 @@
+// Package compile turns models into programs of statements. It is pure: no connection, no
+// clock, no randomness. What differs between warehouses is left to package dialect.
+package compile
+
+import (
+	"time"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+)
+
+// Input is what compiling an entity needs to know.
+type Input struct {
+	Model    *models.Model
+	Entity   string
+	Columns  map[string][]models.Column // of each source, as the warehouse has them
+	Naive    map[string]map[string]bool // source, column: a timestamp without a zone
+	AsOf     time.Time                  // UTC, microseconds; a literal in every statement
+	Timezone *time.Location             // of the project: bare dates are midnight there
+	Build    Build                      // what is made
+	Previous Build                      // what is in force, read for ids and histories; zero for none
+}
+
+// Build names the tables of one build of one entity. Tables are made under fresh names and
+// become live when the build is published.
+type Build struct {
+	Schema  string
+	ID      string // "17"; "" for no build
+	Scratch bool   // made beside the live tables and dropped with the plan
+}
+
+// Table returns the name of an entity's table in this build: weir.customer_profiles_b17, or
+// weir.scratch_4f2c_customer_profiles.
+func (b Build) Table(entity, what string) rel.Name {
+	if b.Scratch {
+		return rel.Name{b.Schema, "scratch_" + b.ID + "_" + entity + "_" + what}
+	}
+	return rel.Name{b.Schema, entity + "_" + what + "_b" + b.ID}
+}
+
+// View returns the name under which people and other systems read the live table.
+func (b Build) View(entity, what string) rel.Name { return rel.Name{b.Schema, entity + "_" + what} }
+
+// The tables of a build, as `what` of Build.Table. Each has a view of the same name without the
+// build.
+const (
+	Identifiers  = "identifiers"        // type text, value text (normalised), profile_id text, first_seen, last_seen timestamp, source text
+	Profiles     = "profiles"           // profile_id text, anonymous boolean, then every trait
+	Records      = "records"            // source text, key text, profile_id text
+	Nodes        = "nodes"              // node integer, type text, value text, status text (active|ignored|shared), first_seen, last_seen timestamp, seen integer
+	Tuples       = "tuples"             // source text, one integer column of nodes per identifier type, first_seen, last_seen timestamp, seen integer
+	Map          = "map"                // node integer, component integer (before limits), cluster integer (after)
+	Clusters     = "clusters"           // cluster integer, profile_id text
+	Merges       = "merges"             // at timestamp, kind text (new|merge|split), from_id text, to_id text, type text, value text, build text
+	DroppedLinks = "dropped_links"      // type text, value text, rule text, profile_id text (nullable), detail text
+	Memberships  = "memberships"        // profile_id text, segment text, since timestamp: who is in now
+	History      = "membership_history" // profile_id text, segment text, entered_at timestamp, left_at timestamp (nullable)
+	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
+)
+
+// Program is a list of steps, run in order on one session.
+type Program struct {
+	Steps  []Step
+	Tables []string // what it makes that stays, as `what` of Build.Table
+	Stats  []Stat   // asked after the last step
+}
+
+// Step is a few statements, or a loop of them.
+type Step struct {
+	Name string // for people and progress: "identity: tuples"
+	Do   []rel.Statement
+	Loop *Loop
+}
+
+// Loop repeats Body for round 1, 2, … until Rest, a query of one integer, gives 0. Then After
+// runs with the number of rounds that ran, which may be 0: Rest is asked before each round.
+// A program that needs more than Max rounds is at fault.
+type Loop struct {
+	Rest  rel.Query
+	Body  func(round int) []rel.Statement
+	After func(rounds int) []rel.Statement
+	Max   int
+}
+
+// Stat is a number worth telling: a query of one integer.
+type Stat struct {
+	Name  string // "profiles", "records", "dropped.limit", "segment.vip"
+	Query rel.Query
+}

@@ -1,0 +1,32 @@
+package compile
+
+import (
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+)
+
+// Rows is what a sync wants at its destination, as a query over one build. Its columns are
+//
+//	key      text: profile id; for source and sql syncs the key column as text, NULL where it is
+//	id_1 …   text: normalised match values in the order of IDs, NULL where absent
+//	field_1… the fields in the order of Fields, in their own types, NULL where absent
+//	barred   text: code of the policy that keeps the person out, NULL if none
+//	invalid  text: code of why the row cannot be sent, NULL if none
+//
+// Held-out people are left out. Keys may be NULL or doubled only for source and sql syncs.
+type Rows struct {
+	Query  rel.Query
+	Source rel.Query // one integer: rows before policies and holdout; 0 is an empty source
+	IDs    []RowColumn
+	Fields []RowColumn
+	// Fingerprint changes when the mapping, constants, texts or normalisers do.
+	Fingerprint string
+}
+
+// RowColumn is a column of Rows.
+type RowColumn struct {
+	Name string // at the destination
+	Type models.Type
+	// Clear is true if an absent value is sent as null: the field is cleared.
+	Clear bool
+}

@@ -1,0 +1,236 @@
+package syncs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/weir-data/weir/destinations"
+)
+
+// Source is one sync's side of the warehouse: what should be at the destination, what the
+// destination last accepted (the ledger), and the plans between the two. internal/ledger
+// implements it, bound to one sync, one build and one as_of. Every method that writes takes a
+// Grant and returns ErrFenced, having changed nothing, if its epoch is no longer the newest.
+type Source interface {
+	// Acquire allots the next epoch of the sync by one conditional update in the warehouse, if
+	// nobody holds it, the holder's lease has expired by the warehouse's clock, or the holder is
+	// a dead process on this host and store. Otherwise it returns a *HeldError.
+	Acquire(ctx context.Context, h Holder, ttl time.Duration) (Grant, error)
+	// Renew extends the lease by ttl from now.
+	Renew(ctx context.Context, g Grant, ttl time.Duration) (Grant, error)
+	// Release gives the lease up. clean is false if something may still be on its way to the
+	// destination; the next run then waits before it sends.
+	Release(ctx context.Context, g Grant, clean bool) error
+
+	// Freeze computes the plan of run in one statement (one snapshot) and publishes it as a
+	// table under the grant's epoch. A zero Grant makes a preview: it needs no lease and can not
+	// be sent. If the plan of this run exists already, that one is returned.
+	Freeze(ctx context.Context, g Grant, run string) (PlanRef, error)
+	// Plan finds the plan of an earlier run. ok is false if there is none.
+	Plan(ctx context.Context, run string) (ref PlanRef, ok bool, err error)
+	// Open lists published plans whose run has no marker yet, oldest first, whoever made them.
+	Open(ctx context.Context) ([]PlanRef, error)
+	// Read yields the changes with lo <= Seq < hi in order of Seq. It can be called again for
+	// the same rows and gives the same ones, but for Barred, which says what erasures,
+	// suppressions and consent say now.
+	Read(ctx context.Context, ref PlanRef, lo, hi int64) iter.Seq2[Change, error]
+	// Settle folds a run's verdicts into the ledger in one transaction with the run's marker:
+	// applied rows are upserted or deleted; rows known not applied stay as they were, rejected
+	// ones with their code and next try; rows in doubt are marked. Rows outside all ranges were
+	// not attempted. With the marker there already it changes nothing. Then plan and staging
+	// are dropped. The result counts rows by Verdict.
+	Settle(ctx context.Context, g Grant, ref PlanRef, v Verdicts) (Counts, error)
+	// Discard drops a plan that was never sent.
+	Discard(ctx context.Context, ref PlanRef) error
+	// Version changes whenever the ledger does.
+	Version(ctx context.Context) (string, error)
+}
+
+// Journal is the durable memory of runs on disk. internal/store implements it. A method that
+// writes has reached the disk when it returns nil; an error means that nothing is known.
+type Journal interface {
+	// Begin records a run before anything else of it.
+	Begin(ctx context.Context, r RunRecord) error
+	// Intend records attempts before they are sent. An intent supersedes every earlier verdict
+	// on its rows: until an Ack they count as in doubt. ErrFenced if the run's epoch is old.
+	Intend(ctx context.Context, run string, epoch int64, intents []Intent) error
+	// Ack records verdicts on attempts. ErrFenced if the run's epoch is old.
+	Ack(ctx context.Context, run string, epoch int64, acks []Ack) error
+	// Unsettled lists the runs of a sync that have begun and are not settled, oldest first.
+	Unsettled(ctx context.Context, sync string) ([]RunRecord, error)
+	// Verdicts derives the verdict on every attempted row of a run from intents and acks.
+	Verdicts(ctx context.Context, run string) (Verdicts, error)
+	// Jobs lists the open asynchronous jobs of a sync, oldest first.
+	Jobs(ctx context.Context, sync string) ([]OpenJob, error)
+	// CloseJob ends a job with the final verdicts on its rows.
+	CloseJob(ctx context.Context, run string, id int64, final []Exception) error
+	// Settled records that the ledger holds the run's verdicts.
+	Settled(ctx context.Context, run string) error
+	// End records how a run ended.
+	End(ctx context.Context, run string, rep Report) error
+}
+
+// ErrFenced says that a newer epoch has taken over: this run may do nothing more.
+var ErrFenced = errors.New("a newer run has taken over")
+
+// Holder names who holds a lease.
+type Holder struct {
+	Store string `json:"store"` // id of the store, so that two machines are told apart
+	Host  string `json:"host"`
+	PID   int    `json:"pid"`
+}
+
+// Grant is a held lease. The zero Grant holds nothing.
+type Grant struct {
+	Sync   string
+	Epoch  int64
+	Clean  bool      // the previous holder released cleanly
+	Expiry time.Time // by the warehouse's clock
+}
+
+// HeldError says that somebody else runs the sync.
+type HeldError struct {
+	Sync   string
+	Holder Holder
+	Until  time.Time
+}
+
+// Error names the holder.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("sync %s is being run by process %d on %s until %s", e.Sync, e.Holder.PID, e.Holder.Host, e.Until.UTC().Format(time.RFC3339))
+}
+
+// PlanRef names a frozen plan.
+type PlanRef struct {
+	Sync    string
+	Run     string
+	Epoch   int64 // 0 for a preview
+	Table   string
+	Rows    int64  // changes, with Seq 0 to Rows-1
+	Forced  int64  // the first Forced changes are erasures and removals by policy; no guard holds them
+	Hash    string // of the sync's fingerprint and every change
+	Version string // of the ledger that it was made against
+	Tally   Tally
+	AsOf    time.Time
+}
+
+// Tally is what planning counted: the numbers that guards and people look at.
+type Tally struct {
+	Ledger      int64 `json:"ledger"`  // rows in the ledger before the run
+	Desired     int64 `json:"desired"` // people that should be at the destination
+	Added       int64 `json:"added"`
+	Updated     int64 `json:"updated"`
+	Removed     int64 `json:"removed"` // all removals
+	Forced      int64 `json:"forced"`  // of these, by policy, suppression or erasure
+	Unchanged   int64 `json:"unchanged"`
+	Invalid     int64 `json:"invalid"`
+	Suppressed  int64 `json:"suppressed"`
+	Quarantined int64 `json:"quarantined"`
+	Waiting     int64 `json:"waiting"`  // rejected before and not yet due
+	InDoubt     int64 `json:"in_doubt"` // harmful to repeat and left for a person
+	NullKeys    int64 `json:"null_keys"`
+	DoubledKeys int64 `json:"doubled_keys"`
+	SourceRows  int64 `json:"source_rows"` // rows before policies; 0 is an empty source
+	// Reasons counts invalid rows by code.
+	Reasons map[string]int64 `json:"reasons,omitempty"`
+	// Mapping is true if the sync's fingerprint differs from the ledger's: rows change although
+	// the people did not.
+	Mapping bool `json:"mapping_changed,omitempty"`
+	// Columns is true if the columns of the source are not those of the last run.
+	Columns bool `json:"columns_changed,omitempty"`
+}
+
+// Change is one row of a plan.
+type Change struct {
+	Seq      int64
+	Op       destinations.Op
+	Key      string // profile id, or profile id and entry number for append
+	Group    string // rows that name the same person at the destination; adjacent, never in two calls at once
+	IDs      []any  // normalised match values in the order of Columns.IDs: string or destinations.Absent
+	Fields   []any  // in the order of Columns.Fields
+	RemoteID string
+	Hash     int64  // of the rendered payload
+	Version  int64  // of the ledger's row, part of the idempotency key
+	Doubt    bool   // an earlier attempt may have been applied
+	Forced   bool   // erasure, or removal by policy or suppression
+	Barred   string // code of what forbids sending this row now, or ""
+	Consent  destinations.Consent
+}
+
+// RunRecord is a run as the journal knows it.
+type RunRecord struct {
+	Run     string
+	Sync    string
+	Epoch   int64
+	Plan    PlanRef
+	Started time.Time
+	Asked   string // who asked: "command", "schedule", …
+}
+
+// Intent is one attempt at the rows lo <= Seq < hi.
+type Intent struct {
+	Attempt int64 // number of the attempt within the run, increasing
+	Lo, Hi  int64
+	Key     string // the batch's idempotency key
+}
+
+// Ack is the verdict on an attempt: Rest for all its rows but the exceptions.
+type Ack struct {
+	Attempt    int64
+	Lo, Hi     int64
+	Rest       Verdict
+	Exceptions []Exception
+	Job        *OpenJob
+}
+
+// Verdict is what is known of a row. The order of the constants is the order of certainty.
+type Verdict uint8
+
+// The verdicts of the protocol.
+const (
+	NotTried  Verdict = iota // never attempted, or known not applied: due
+	InDoubt                  // may have been applied
+	Rejected                 // the destination said no to this row
+	Barred                   // kept back at send time by erasure, suppression or consent, or by the destination
+	Malformed                // could not be made ready for the wire: never sent
+	Taken                    // accepted into a queue or job
+	Applied                  // delivered or already so
+)
+
+// Exception is the verdict on one row that differs from its attempt's Rest, or that carries a
+// code, a reason or a remote id.
+type Exception struct {
+	Seq       int64
+	Verdict   Verdict
+	Code      string
+	Reason    string
+	RemoteID  string
+	Permanent bool // no retry can mend it
+}
+
+// Verdicts is what is known of all attempted rows of a run. Ranges do not overlap and are in
+// order of Lo; Exceptions are in order of Seq and win over the range that they lie in.
+type Verdicts struct {
+	Ranges     []VerdictRange
+	Exceptions iter.Seq2[Exception, error]
+}
+
+// VerdictRange is one verdict on the rows lo <= Seq < hi.
+type VerdictRange struct {
+	Lo, Hi  int64
+	Verdict Verdict
+}
+
+// OpenJob is an asynchronous job at a destination.
+type OpenJob struct {
+	ID      int64 // of the journal; 0 before it is recorded
+	Run     string
+	Plan    PlanRef
+	Lo, Hi  int64
+	Batch   string // idempotency key of the batch that started it
+	Job     destinations.Job
+	Started time.Time
+}
