@@ -59,11 +59,12 @@ type InList struct {
 // Exists is true if the query has rows.
 type Exists struct{ Query Query }
 
-// Agg is an aggregate. Arg is nil for CountRows.
+// Agg is an aggregate. Arg is nil for CountRows. OrderBy is for First only, which needs it.
 type Agg struct {
 	Fn       AggFn
 	Arg      Expr
 	Distinct bool
+	OrderBy  []Order
 }
 
 // AggFn is an aggregate function.
@@ -79,6 +80,7 @@ const (
 	Avg       AggFn = "avg"    // as Number
 	BitXor    AggFn = "bitxor" // of Integer
 	BitOr     AggFn = "bitor"
+	First     AggFn = "first" // of the values that are not NULL, the one that OrderBy puts first
 )
 
 // Over is a window: a ranking function or an aggregate over a partition.
@@ -157,7 +159,7 @@ const (
 	SHA256    Fn = "sha256"      // of one text: lower-case hex
 	Bucket    Fn = "bucket"      // of one text: 0 to 9,999, the same on every warehouse (first 13 hex digits of SHA-256)
 	AddSecs   Fn = "add_seconds" // timestamp plus an integer of seconds
-	Instant   Fn = "instant"     // naive timestamp (first) in a zone (a text literal) as a Timestamp
+	Instant   Fn = "instant"     // naive timestamp, or date as its midnight (first), in a zone (a text literal) as a Timestamp
 	UTCText   Fn = "utc_text"    // timestamp as text 2006-01-02T15:04:05.000000Z
 	JSONText  Fn = "json_text"   // a JSON string literal of a text, with quotes
 )
