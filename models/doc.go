@@ -11,6 +11,8 @@
 //	yaml:",inline"      the fields of this struct stand at this level
 //	yaml:"x,scalar"     a bare scalar in place of the mapping sets this field
 //	yaml:"x,list"       a bare list in place of the mapping sets this field
+//	yaml:",inline,nolist" as inline, but without its bare list
+//	yaml:"x,null"       null is a value here, and leaves the pointer nil
 //	yaml:"x,one"        a single value in place of the list is a list of one
 //	yaml:",rest"        all keys that no other field takes (map[string]any)
 //	yaml:"x,required"   must be there

@@ -191,7 +191,7 @@ type Condition struct {
 
 	// Is is a bare value, or for an aggregate of did a test such as {at_least: 500}.
 	Is        *Test `yaml:"is" doc:"Equal; or, beside did and an aggregate, a test of the aggregate."`
-	Operators `yaml:",inline"`
+	Operators `yaml:",inline,nolist"`
 
 	Where     []ColumnTest `yaml:"where" doc:"did, never: only rows whose columns pass."`
 	Within    Duration     `yaml:"within" doc:"did, never: only rows in this window before the run."`

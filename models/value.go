@@ -23,10 +23,14 @@ func (v *Value) UnmarshalScalar(tag, text string) error {
 	case "!!str":
 		v.Type = Text
 	case "!!int":
-		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+		i, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
 			return fmt.Errorf("%q is not a whole number of up to 64 bits in base 10", text)
 		}
-		v.Type = Integer
+		if digits := strings.TrimLeft(text, "+-"); len(digits) > 1 && digits[0] == '0' {
+			return fmt.Errorf("%q starts with a zero; write it in quotes if it is text, without the zero if it is a number", text)
+		}
+		v.Type, v.Text = Integer, strconv.FormatInt(i, 10)
 	case "!!float":
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil || f != f || f-f != 0 {

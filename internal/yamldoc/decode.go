@@ -1,0 +1,493 @@
+package yamldoc
+
+import (
+	"bytes"
+	"encoding"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/weir-data/weir/models/diag"
+)
+
+// ScalarUnmarshaler is a value that reads a YAML scalar by its short tag ("!!str", "!!int",
+// "!!float", "!!bool", "!!timestamp", "!!null").
+type ScalarUnmarshaler interface {
+	UnmarshalScalar(tag, text string) error
+}
+
+// Decode reads data, the content of file, into the struct that into points to. The Doc is never
+// nil. Findings are in the order of the file; with an error among them the value is incomplete,
+// but what could be read is there, so that further checks can tell more.
+func Decode(file string, data []byte, into any) (*Doc, []diag.Finding) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	doc := &Doc{File: file, data: data}
+	if f, bad := doc.precheck(); bad {
+		doc.data = nil // a refused file is not kept
+		return doc, []diag.Finding{f}
+	}
+	if f, bad := doc.parse(); bad {
+		return doc, []diag.Finding{f}
+	}
+	d := &decoder{doc: doc}
+	if doc.root != nil && doc.bounded(d) {
+		d.value(doc.root, reflect.ValueOf(into).Elem(), nil, &field{})
+	}
+	diag.Sort(d.out)
+	return doc, d.out
+}
+
+// parse fills doc.root. An empty document leaves it nil.
+func (doc *Doc) parse() (f diag.Finding, bad bool) {
+	defer func() {
+		// The parser is the library's; what it does not expect is a fault of the file.
+		if r := recover(); r != nil {
+			doc.root = nil
+			f, bad = doc.at(1, 1, 1, "yaml.syntax", "this is not YAML", ""), true
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(doc.data))
+	var first, second yaml.Node
+	switch err := dec.Decode(&first); {
+	case errors.Is(err, io.EOF):
+		return f, false
+	case err != nil:
+		return doc.syntax(err), true
+	}
+	switch err := dec.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return doc.syntax(err), true
+	default:
+		return doc.at(second.Line, 1, 3, "yaml.documents", "a second document starts here; a file holds one",
+			"move it to a file of its own"), true
+	}
+	if len(first.Content) == 1 {
+		doc.root = first.Content[0]
+		if doc.root.Kind == yaml.ScalarNode && doc.root.ShortTag() == "!!null" {
+			doc.root = nil
+		}
+	}
+	return f, false
+}
+
+// bounded reports whether the nodes, with aliases expanded, keep within the bounds, and reports
+// a finding if not.
+func (doc *Doc) bounded(d *decoder) bool {
+	left := MaxValues
+	var walk func(n *yaml.Node, depth int, via *yaml.Node) bool
+	walk = func(n *yaml.Node, depth int, via *yaml.Node) bool {
+		at := n
+		if via != nil {
+			at = via
+		}
+		if left--; left < 0 {
+			d.node(at, nil, "yaml.too_large", fmt.Sprintf("the aliases of this file expand to more than %d values", MaxValues), "write the values out, or use fewer aliases")
+			return false
+		}
+		if depth > MaxDepth {
+			d.node(at, nil, "yaml.too_deep", fmt.Sprintf("values nest more than %d deep", MaxDepth), "name the inner parts: a segment may stand in another")
+			return false
+		}
+		if n.Kind == yaml.AliasNode {
+			if via == nil {
+				via = n
+			}
+			return walk(n.Alias, depth+1, via)
+		}
+		for _, c := range n.Content {
+			if !walk(c, depth+1, via) {
+				return false
+			}
+		}
+		return true
+	}
+	return walk(doc.root, 0, nil)
+}
+
+// path is the way to a value, kept as a list to be written out only for a finding.
+type path struct {
+	up    *path
+	key   string
+	index int // of a list item if key is ""
+}
+
+func (p *path) String() string {
+	if p == nil {
+		return ""
+	}
+	switch up := p.up.String(); {
+	case p.key == "":
+		return up + "[" + strconv.Itoa(p.index) + "]"
+	case up == "":
+		return p.key
+	default:
+		return up + "." + p.key
+	}
+}
+
+// decoder fills values and gathers findings.
+type decoder struct {
+	doc *Doc
+	out []diag.Finding
+}
+
+// node reports a fault at a node.
+func (d *decoder) node(n *yaml.Node, _ *path, code, what, fix string) {
+	if len(d.out) >= maxFindings {
+		return
+	}
+	pl := d.doc.place(n)
+	d.out = append(d.out, d.doc.at(pl.Line, pl.Col, pl.Width, code, what, fix))
+}
+
+var (
+	textType   = reflect.TypeFor[encoding.TextUnmarshaler]()
+	scalarType = reflect.TypeFor[ScalarUnmarshaler]()
+)
+
+// value decodes n into v, which is settable. f tells how the value is declared.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, p *path, f *field) {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if isNull(n) {
+		if f.null || v.Kind() == reflect.Interface {
+			return
+		}
+		// A section whose entries are all commented out is empty, not wrong.
+		if p != nil && p.up == nil && v.Kind() == reflect.Slice {
+			return
+		}
+		if !v.Addr().Type().Implements(scalarType) {
+			d.node(n, p, "yaml.no_value", fmt.Sprintf("%s has no value", orDocument(p)), "give it a value, or take the key out")
+			return
+		}
+	}
+	if v.Kind() == reflect.Pointer {
+		e := reflect.New(v.Type().Elem())
+		d.value(n, e.Elem(), p, f)
+		v.Set(e)
+		return
+	}
+	if v.Addr().Type().Implements(scalarType) {
+		if n.Kind != yaml.ScalarNode {
+			d.wrong(n, p, "a single value")
+			return
+		}
+		if err := v.Addr().Interface().(ScalarUnmarshaler).UnmarshalScalar(n.ShortTag(), n.Value); err != nil {
+			d.node(n, p, "yaml.bad_value", err.Error(), "")
+		}
+		return
+	}
+	if v.Addr().Type().Implements(textType) {
+		if n.Kind != yaml.ScalarNode {
+			d.wrong(n, p, "a single value")
+			return
+		}
+		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil {
+			d.node(n, p, "yaml.bad_value", err.Error(), "")
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.structure(n, v, p, f)
+	case reflect.Slice:
+		d.slice(n, v, p, f)
+	case reflect.Map:
+		d.mapping(n, v, p)
+	case reflect.Interface:
+		if x := d.any(n, p); x != nil {
+			v.Set(reflect.ValueOf(x))
+		}
+	default:
+		d.scalar(n, v, p, f)
+	}
+}
+
+// scalar decodes text, whole numbers, numbers and booleans.
+func (d *decoder) scalar(n *yaml.Node, v reflect.Value, p *path, f *field) {
+	if n.Kind != yaml.ScalarNode {
+		d.wrong(n, p, kindName(v.Kind()))
+		return
+	}
+	tag := n.ShortTag()
+	switch v.Kind() {
+	case reflect.String:
+		if tag != "!!str" {
+			d.node(n, p, "yaml.wrong_type", fmt.Sprintf("%s must be text, not %s", orDocument(p), tagName(tag)), "write it in quotes: "+strconv.Quote(n.Value))
+			return
+		}
+		if len(f.enum) > 0 && !contains(f.enum, n.Value) {
+			d.node(n, p, "yaml.not_allowed", fmt.Sprintf("%s can not be %q", orDocument(p), n.Value), diag.DidYouMean(n.Value, f.enum))
+			return
+		}
+		v.SetString(n.Value)
+	case reflect.Int, reflect.Int64, reflect.Int32:
+		i, err := strconv.ParseInt(n.Value, 10, v.Type().Bits())
+		if tag != "!!int" || err != nil {
+			d.wrong(n, p, "a whole number")
+			return
+		}
+		v.SetInt(i)
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(n.Value, 64)
+		if tag != "!!int" && tag != "!!float" || err != nil || x-x != 0 {
+			d.wrong(n, p, "a number")
+			return
+		}
+		v.SetFloat(x)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(strings.ToLower(n.Value))
+		if tag != "!!bool" || err != nil {
+			d.wrong(n, p, "true or false")
+			return
+		}
+		v.SetBool(b)
+	default:
+		panic("yamldoc: no way to decode " + v.Type().String())
+	}
+}
+
+// slice decodes a list; a mapping of named values if the elements have a key; a single value
+// where the field says that one is enough.
+func (d *decoder) slice(n *yaml.Node, v reflect.Value, p *path, f *field) {
+	elem := v.Type().Elem()
+	if elem.Kind() == reflect.Struct {
+		if pl := planOf(elem); pl.key != nil {
+			d.named(n, v, p, pl)
+			return
+		}
+	}
+	if n.Kind != yaml.SequenceNode {
+		if !f.one {
+			d.wrong(n, p, "a list")
+			return
+		}
+		e := reflect.New(elem).Elem()
+		d.value(n, e, p, &field{enum: f.enum})
+		v.Set(reflect.Append(reflect.MakeSlice(v.Type(), 0, 1), e))
+		return
+	}
+	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, c := range n.Content {
+		d.value(c, out.Index(i), &path{up: p, index: i}, &field{enum: f.enum})
+	}
+	v.Set(out)
+}
+
+// named decodes a mapping of named values into a slice, in the order written.
+func (d *decoder) named(n *yaml.Node, v reflect.Value, p *path, pl *plan) {
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, p, "a mapping of names to values")
+		return
+	}
+	es := d.entries(n, p)
+	out := reflect.MakeSlice(v.Type(), 0, len(es))
+	for _, e := range es {
+		x := reflect.New(v.Type().Elem()).Elem()
+		x.FieldByIndex(pl.key.index).SetString(e.key.Value)
+		d.value(e.value, x, &path{up: p, key: e.key.Value}, &field{})
+		out = reflect.Append(out, x)
+	}
+	v.Set(out)
+}
+
+// mapping decodes a mapping into a Go map with text keys.
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, p *path) {
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, p, "a mapping")
+		return
+	}
+	out := reflect.MakeMap(v.Type())
+	for _, e := range d.entries(n, p) {
+		x := reflect.New(v.Type().Elem()).Elem()
+		d.value(e.value, x, &path{up: p, key: e.key.Value}, &field{})
+		out.SetMapIndex(reflect.ValueOf(e.key.Value).Convert(v.Type().Key()), x)
+	}
+	v.Set(out)
+}
+
+// structure decodes a mapping into a struct, or a bare scalar or list into the field that takes
+// it.
+func (d *decoder) structure(n *yaml.Node, v reflect.Value, p *path, _ *field) {
+	pl := planOf(v.Type())
+	switch {
+	case n.Kind == yaml.ScalarNode && pl.scalar != nil:
+		d.value(n, v.FieldByIndex(pl.scalar.index), p, pl.scalar)
+		return
+	case n.Kind == yaml.SequenceNode && pl.list != nil:
+		d.value(n, v.FieldByIndex(pl.list.index), p, pl.list)
+		return
+	case n.Kind != yaml.MappingNode:
+		d.wrong(n, p, pl.forms())
+		return
+	}
+	seen := make(map[string]bool, len(n.Content)/2)
+	var rest map[string]any
+	for _, e := range d.entries(n, p) {
+		key := e.key.Value
+		seen[key] = true
+		f, ok := pl.fields[key]
+		switch {
+		case ok:
+			d.value(e.value, v.FieldByIndex(f.index), &path{up: p, key: key}, f)
+		case pl.rest != nil:
+			if rest == nil {
+				rest = map[string]any{}
+			}
+			rest[key] = d.any(e.value, &path{up: p, key: key})
+		default:
+			d.node(e.key, p, "yaml.unknown_key", fmt.Sprintf("unknown key %q%s", key, under(p)), diag.DidYouMean(key, pl.names))
+		}
+	}
+	if rest != nil {
+		v.FieldByIndex(pl.rest.index).Set(reflect.ValueOf(rest))
+	}
+	for _, name := range pl.required {
+		if !seen[name] {
+			f := d.doc.Finding(diag.Problem{Path: p.String(), OnKey: true, Code: "yaml.missing_key",
+				What: fmt.Sprintf("%s has no %q", orDocument(p), name), Fix: fmt.Sprintf("add %s: %s", name, pl.fields[name].hint())})
+			if len(d.out) < maxFindings {
+				d.out = append(d.out, f)
+			}
+		}
+	}
+}
+
+// any decodes any value: nil, bool, int64, float64, string, []any or map[string]any. Dates and
+// times stay text, as written.
+func (d *decoder) any(n *yaml.Node, p *path) any {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		for _, e := range d.entries(n, p) {
+			m[e.key.Value] = d.any(e.value, &path{up: p, key: e.key.Value})
+		}
+		return m
+	case yaml.SequenceNode:
+		s := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			s[i] = d.any(c, &path{up: p, index: i})
+		}
+		return s
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return strings.EqualFold(n.Value, "true")
+	case "!!int":
+		i, err := strconv.ParseInt(n.Value, 10, 64)
+		if err != nil {
+			d.node(n, p, "yaml.bad_value", fmt.Sprintf("%s is not a whole number of up to 64 bits in base 10", orDocument(p)), "write it in quotes")
+		}
+		return i
+	case "!!float":
+		x, err := strconv.ParseFloat(n.Value, 64)
+		if err != nil || x-x != 0 {
+			d.node(n, p, "yaml.bad_value", fmt.Sprintf("%s is not a finite number", orDocument(p)), "write it in quotes")
+		}
+		return x
+	case "!!str", "!!timestamp":
+		return n.Value
+	}
+	d.node(n, p, "yaml.wrong_type", fmt.Sprintf("the tag %s means nothing here", n.ShortTag()), "take the tag out")
+	return nil
+}
+
+// entry is one key of a mapping with its value.
+type entry struct{ key, value *yaml.Node }
+
+// entries lists the keys of a mapping, its own first in the order written, then those merged
+// with `<<` that it does not have. Doubled keys and keys that are not text are reported.
+func (d *decoder) entries(n *yaml.Node, p *path) []entry {
+	es, doubled, odd := entriesOf(n)
+	for _, e := range doubled {
+		d.node(e.key, p, "yaml.doubled_key", fmt.Sprintf("%q stands twice%s; the first is in line %d", e.key.Value, under(p), e.value.Line), "take one of them out")
+	}
+	for _, k := range odd {
+		if k.Value == "<<" {
+			d.node(k, p, "yaml.wrong_type", "<< merges a mapping or a list of mappings", "write <<: *name with the anchor of a mapping")
+			continue
+		}
+		d.node(k, p, "yaml.wrong_type", fmt.Sprintf("a key%s is not text", under(p)), "write it in quotes")
+	}
+	return es
+}
+
+// entriesOf is entries without reporting. A doubled entry's value is the first key.
+func entriesOf(n *yaml.Node) (es, doubled []entry, odd []*yaml.Node) {
+	es = make([]entry, 0, len(n.Content)/2)
+	find := func(key string) *yaml.Node {
+		for _, e := range es {
+			if e.key.Value == key {
+				return e.key
+			}
+		}
+		return nil
+	}
+	if len(n.Content) > 32 { // a mapping of many names
+		seen := make(map[string]*yaml.Node, len(n.Content)/2)
+		find = func(key string) *yaml.Node {
+			for i := len(seen); i < len(es); i++ {
+				seen[es[i].key.Value] = es[i].key
+			}
+			return seen[key]
+		}
+	}
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		switch {
+		case k.Kind == yaml.ScalarNode && k.ShortTag() == "!!merge":
+			merges = append(merges, k, v)
+		case k.Kind != yaml.ScalarNode || k.ShortTag() == "!!null":
+			odd = append(odd, k)
+		default:
+			if first := find(k.Value); first != nil {
+				doubled = append(doubled, entry{k, first})
+				continue
+			}
+			es = append(es, entry{k, v})
+		}
+	}
+	for i := 0; i < len(merges); i += 2 {
+		from := []*yaml.Node{merges[i+1]}
+		if s := resolve(merges[i+1]); s.Kind == yaml.SequenceNode {
+			from = s.Content
+		}
+		for _, m := range from {
+			m = resolve(m)
+			if m.Kind != yaml.MappingNode {
+				odd = append(odd, merges[i])
+				continue
+			}
+			inner, _, _ := entriesOf(m)
+			for _, e := range inner {
+				if find(e.key.Value) == nil {
+					es = append(es, e)
+				}
+			}
+		}
+	}
+	return es, doubled, odd
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
