@@ -14,6 +14,7 @@ type Task struct {
 	Columns destinations.Columns
 	Account string // the destination's account: what rate buckets are shared by
 	Source  Source
+	Holds   []Hold // reasons to hold the plan that the caller knows, beside those of the guards
 	// Session opens the destination. It is called once per run that has something to send.
 	Session func() (destinations.Session, error)
 }

@@ -27,11 +27,14 @@ type Source interface {
 
 	// Freeze computes the plan of run in one statement (one snapshot) and publishes it as a
 	// table under the grant's epoch. A zero Grant makes a preview: it needs no lease and can not
-	// be sent. If the plan of this run exists already, that one is returned.
+	// be sent. If the plan of this run exists already, that one is returned; a preview of this
+	// run is first published, as it is, under the epoch of a grant that is not zero. That is how
+	// a saved plan comes to be sent: the engine compares Hash and Version itself.
 	Freeze(ctx context.Context, g Grant, run string) (PlanRef, error)
 	// Plan finds the plan of an earlier run. ok is false if there is none.
 	Plan(ctx context.Context, run string) (ref PlanRef, ok bool, err error)
 	// Open lists published plans whose run has no marker yet, oldest first, whoever made them.
+	// Previews are not among them.
 	Open(ctx context.Context) ([]PlanRef, error)
 	// Read yields the changes with lo <= Seq < hi in order of Seq. It can be called again for
 	// the same rows and gives the same ones, but for Barred, which says what erasures,
@@ -41,9 +44,20 @@ type Source interface {
 	// applied rows are upserted or deleted; rows known not applied stay as they were, rejected
 	// ones with their code and next try; rows in doubt are marked. Rows outside all ranges were
 	// not attempted. With the marker there already it changes nothing. Then plan and staging
-	// are dropped. The result counts rows by Verdict.
+	// are dropped, but for the plan if v.Keep says so. The result counts rows by Verdict:
+	// Applied as Delivered, Taken as Accepted, Rejected, InDoubt, Barred as Suppressed, Malformed
+	// as Invalid, and all other rows of the plan as Due.
 	Settle(ctx context.Context, g Grant, ref PlanRef, v Verdicts) (Counts, error)
-	// Discard drops a plan that was never sent.
+	// Refine folds the final verdicts of a job into the ledger after its run was settled. The
+	// plan is still there, since Settle was asked to keep it. A row that the job rejected is due
+	// again with its code and next try, if the ledger still holds what that row sent; Applied
+	// confirms. Refining again changes nothing.
+	Refine(ctx context.Context, g Grant, ref PlanRef, final []Exception) error
+	// Decide is a person's word on rows that run left in doubt at an object that is harmful to
+	// repeat: sent makes them applied, otherwise they are as if never tried. No keys means all of
+	// them. It returns how many rows it decided.
+	Decide(ctx context.Context, g Grant, run string, sent bool, keys []string) (int64, error)
+	// Discard drops a plan that was never sent, or one that was kept when it was settled.
 	Discard(ctx context.Context, ref PlanRef) error
 	// Version changes whenever the ledger does.
 	Version(ctx context.Context) (string, error)
@@ -52,12 +66,14 @@ type Source interface {
 // Journal is the durable memory of runs on disk. internal/store implements it. A method that
 // writes has reached the disk when it returns nil; an error means that nothing is known.
 type Journal interface {
-	// Begin records a run before anything else of it.
+	// Begin records a run before anything else of it, and its plan when called again for the
+	// same run.
 	Begin(ctx context.Context, r RunRecord) error
 	// Intend records attempts before they are sent. An intent supersedes every earlier verdict
 	// on its rows: until an Ack they count as in doubt. ErrFenced if the run's epoch is old.
 	Intend(ctx context.Context, run string, epoch int64, intents []Intent) error
-	// Ack records verdicts on attempts. ErrFenced if the run's epoch is old.
+	// Ack records verdicts on attempts; a later one on the same attempt and rows replaces the
+	// earlier. ErrFenced if the run's epoch is old.
 	Ack(ctx context.Context, run string, epoch int64, acks []Ack) error
 	// Unsettled lists the runs of a sync that have begun and are not settled, oldest first.
 	Unsettled(ctx context.Context, sync string) ([]RunRecord, error)
@@ -114,6 +130,7 @@ type PlanRef struct {
 	Hash    string // of the sync's fingerprint and every change
 	Version string // of the ledger that it was made against
 	Tally   Tally
+	Holds   []Hold // reasons to hold it that planning found, beside those of the guards
 	AsOf    time.Time
 }
 
@@ -126,7 +143,7 @@ type Tally struct {
 	Removed     int64 `json:"removed"` // all removals
 	Forced      int64 `json:"forced"`  // of these, by policy, suppression or erasure
 	Unchanged   int64 `json:"unchanged"`
-	Invalid     int64 `json:"invalid"`
+	Invalid     int64 `json:"invalid"` // null and doubled keys included
 	Suppressed  int64 `json:"suppressed"`
 	Quarantined int64 `json:"quarantined"`
 	Waiting     int64 `json:"waiting"`  // rejected before and not yet due
@@ -147,18 +164,29 @@ type Tally struct {
 type Change struct {
 	Seq      int64
 	Op       destinations.Op
+	Move     Move
 	Key      string // profile id, or profile id and entry number for append
 	Group    string // rows that name the same person at the destination; adjacent, never in two calls at once
 	IDs      []any  // normalised match values in the order of Columns.IDs: string or destinations.Absent
 	Fields   []any  // in the order of Columns.Fields
 	RemoteID string
 	Hash     int64  // of the rendered payload
-	Version  int64  // of the ledger's row, part of the idempotency key
+	Version  int64  // of the ledger's row, part of the idempotency key: it changes only when a row is applied
 	Doubt    bool   // an earlier attempt may have been applied
 	Forced   bool   // erasure, or removal by policy or suppression
 	Barred   string // code of what forbids sending this row now, or ""
 	Consent  destinations.Consent
 }
+
+// Move says how a change is counted.
+type Move uint8
+
+// The moves: someone new to the destination, one who is there already, one who goes.
+const (
+	Adding Move = iota + 1
+	Updating
+	Removing
+)
 
 // RunRecord is a run as the journal knows it.
 type RunRecord struct {
@@ -172,7 +200,9 @@ type RunRecord struct {
 
 // Intent is one attempt at the rows lo <= Seq < hi.
 type Intent struct {
-	Attempt int64 // number of the attempt within the run, increasing
+	// Attempt is the number of the attempt within the run, increasing. Intents on several ranges
+	// that go into one batch share it.
+	Attempt int64
 	Lo, Hi  int64
 	Key     string // the batch's idempotency key
 }
@@ -216,6 +246,9 @@ type Exception struct {
 type Verdicts struct {
 	Ranges     []VerdictRange
 	Exceptions iter.Seq2[Exception, error]
+	// Keep asks Settle to leave the plan readable until Discard, because open jobs refer to it.
+	// The engine sets it; a Journal leaves it false.
+	Keep bool
 }
 
 // VerdictRange is one verdict on the rows lo <= Seq < hi.
@@ -229,7 +262,8 @@ type OpenJob struct {
 	ID      int64 // of the journal; 0 before it is recorded
 	Run     string
 	Plan    PlanRef
-	Lo, Hi  int64
+	Lo, Hi  int64 // the rows of it that this entry is about
+	Offset  int64 // index in the batch of row Lo
 	Batch   string // idempotency key of the batch that started it
 	Job     destinations.Job
 	Started time.Time
