@@ -1,0 +1,149 @@
+package app
+
+import (
+	"time"
+
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+	"github.com/weir-data/weir/syncs"
+)
+
+// Summary is what a project holds.
+type Summary struct {
+	Project      string `json:"project"`
+	Target       string `json:"target"`
+	Warehouse    string `json:"warehouse"`
+	Send         string `json:"send"`
+	Files        int    `json:"files"`
+	Sources      int    `json:"sources"`
+	Entities     int    `json:"entities"`
+	Segments     int    `json:"segments"`
+	Policies     int    `json:"policies"`
+	Destinations int    `json:"destinations"`
+	Syncs        int    `json:"syncs"`
+}
+
+// BuildResult is what a build made.
+type BuildResult struct {
+	Entity   string             `json:"entity"`
+	Build    string             `json:"build"`
+	AsOf     time.Time          `json:"as_of"`
+	Records  int64              `json:"records"`
+	Profiles int64              `json:"profiles"`
+	Segments map[string]int64   `json:"segments"`
+	Stats    map[string]int64   `json:"stats"`
+	Seconds  map[string]float64 `json:"seconds"`
+}
+
+// SegmentChange is what a plan does to one segment.
+type SegmentChange struct {
+	Segment string `json:"segment"`
+	Before  int64  `json:"before"` // 0 if there is no build yet
+	After   int64  `json:"after"`
+	Join    int64  `json:"join"`
+	Leave   int64  `json:"leave"`
+	New     bool   `json:"new"` // not in the build in force
+}
+
+// PlanResult is what a run would do.
+type PlanResult struct {
+	Target   string          `json:"target"`
+	AsOf     time.Time       `json:"as_of"`
+	Segments []SegmentChange `json:"segments"`
+	Plans    []SyncPlan      `json:"plans"`
+}
+
+// SyncPlan is what a run would send for one sync.
+type SyncPlan struct {
+	Sync        string       `json:"sync"`
+	Segment     string       `json:"segment,omitempty"`
+	Destination string       `json:"destination"`
+	Object      string       `json:"object"`
+	Into        string       `json:"into,omitempty"`
+	Hash        string       `json:"hash"`
+	Counts      syncs.Counts `json:"counts"`
+	HeldBy      []string     `json:"held_by"` // codes
+	Holds       []syncs.Hold `json:"holds"`
+	Tally       syncs.Tally  `json:"tally"`
+}
+
+// RunResult is what a run did.
+type RunResult struct {
+	Target  string             `json:"target"`
+	Builds  []BuildResult      `json:"builds"`
+	Runs    []syncs.Report     `json:"runs"`
+	Seconds map[string]float64 `json:"seconds"`
+}
+
+// Status is a sync as it stands.
+type Status struct {
+	Sync        string           `json:"sync"`
+	Destination string           `json:"destination"`
+	Schedule    string           `json:"schedule,omitempty"`
+	Last        *syncs.Report    `json:"last"` // nil if it never ran
+	Ledger      map[string]int64 `json:"ledger"`
+	Running     string           `json:"running,omitempty"` // who holds it
+}
+
+// DemoResult is what `weir demo` showed.
+type DemoResult struct {
+	Dir       string             `json:"dir"`
+	People    int                `json:"people"`
+	Records   int64              `json:"records"`
+	Rows      map[string]int64   `json:"rows"` // by source
+	Profiles  int64              `json:"profiles"`
+	Identity  Quality            `json:"identity"`
+	Segments  map[string]int64   `json:"segments"`
+	FirstRun  []syncs.Report     `json:"first_run"`
+	SecondRun []syncs.Report     `json:"second_run"`
+	Change    []SegmentChange    `json:"change"` // what the plan of a changed model shows
+	Sandbox   map[string]int64   `json:"sandbox"`
+	Seconds   map[string]float64 `json:"seconds"`
+	Address   string             `json:"address,omitempty"`
+	Stats     map[string]int64   `json:"stats"`
+}
+
+// Quality is pairwise precision and recall of identity.
+type Quality struct {
+	Precision float64 `json:"precision"`
+	Recall    float64 `json:"recall"`
+}
+
+// Columns are the columns of each source as the warehouse has them.
+type Columns map[string][]models.Column
+
+// Event is progress, for terminals and logs. It carries no personal data.
+type Event struct {
+	Kind  string       `json:"event"` // step.started, step.progress, step.finished, or one of syncs.Event
+	Step  string       `json:"step,omitempty"`
+	Text  string       `json:"text,omitempty"`
+	Done  int64        `json:"done,omitempty"`
+	Total int64        `json:"total,omitempty"`
+	Sync  *syncs.Event `json:"sync,omitempty"`
+}
+
+// Code says what kind of end an Error is; the command line turns it into an exit code.
+type Code string
+
+// The kinds of ends.
+const (
+	Failed      Code = "failed"      // something was tried and did not work
+	Refused     Code = "refused"     // the project, a plan, a guard or the usage says no
+	Unavailable Code = "unavailable" // the world is not there: warehouse, network, disk
+)
+
+// Error is a failure that people read.
+type Error struct {
+	Kind     Code
+	Code     string // stable and dotted
+	Message  string
+	Fix      string
+	Findings []diag.Finding
+	Err      error
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-data/weir/internal/app"
+)
+
+func (s *session) planCmd() *cobra.Command {
+	var detailed bool
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Show who joins and leaves and what would be sent; change nothing",
+		Long:  "Builds the changed models beside the live ones, compares, and drops them again. Shows for\nevery segment who joins and who leaves, for every sync what a run would send, and which\nguard would hold it.",
+		Example: `  weir plan
+  weir plan --select vip_lapsed+
+  weir plan --detailed-exitcode   # 4 if there is something to do`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			a, err := s.load(c.Context())
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			p, err := a.Plan(c.Context())
+			if err != nil {
+				return err
+			}
+			s.result = p
+			s.printPlan(p)
+			if detailed && p.Something() {
+				s.code = exitChanges
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 4 if a run would do something")
+	return c
+}
+
+func (s *session) printPlan(p *app.PlanResult) {
+	if s.json {
+		return
+	}
+	s.out("weir would do this on target %s:\n", s.ui.bold(p.Target))
+	s.printSegments(p.Segments)
+	var add, update, remove, held int64
+	for _, x := range p.Plans {
+		c := x.Counts
+		mark := s.ui.dim("·")
+		if c.Added+c.Updated+c.Removed > 0 {
+			mark = s.ui.warn("~")
+		}
+		into := x.Object
+		if x.Into != "" {
+			into += " “" + x.Into + "”"
+		}
+		s.out("  %s sync %-24s %s → %s", mark, x.Sync, counts(c), x.Destination+" "+into)
+		for _, h := range x.Holds {
+			s.out("      %s %s", s.ui.bad("held:"), h.What)
+			if h.Fix != "" {
+				s.out("            %s", h.Fix)
+			}
+		}
+		add, update, remove = add+c.Added, update+c.Updated, remove+c.Removed
+		if len(x.Holds) > 0 {
+			held++
+		}
+	}
+	line := fmt.Sprintf("\nPlan: %s to add, %s to update, %s to remove", number(add), number(update), number(remove))
+	if held > 0 {
+		line += s.ui.bad(fmt.Sprintf(" · %d held by a guard", held))
+	}
+	s.out("%s", line)
+	if add+update+remove > 0 {
+		s.out("%s", s.ui.dim("Nothing was sent. Send it:  weir run"))
+	}
+}
+
+// printSegments prints the segments that change, and how.
+func (s *session) printSegments(all []app.SegmentChange) {
+	if s.json {
+		return
+	}
+	still := 0
+	for _, g := range all {
+		if g.Join == 0 && g.Leave == 0 && !g.New {
+			still++
+			continue
+		}
+		mark, size := s.ui.warn("~"), number(g.Before)+" → "+number(g.After)
+		if g.New {
+			mark, size = s.ui.good("+"), number(g.After)+" people"
+		}
+		s.out("  %s segment %-21s %s   %s %s", mark, g.Segment, size, s.ui.good("+"+number(g.Join)), s.ui.bad("−"+number(g.Leave)))
+	}
+	if still > 0 {
+		s.out("  %s %d segments unchanged", s.ui.dim("·"), still)
+	}
+	s.out("")
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-data/weir/internal/app"
+	"github.com/weir-data/weir/syncs"
+)
+
+func (s *session) runCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Build, then send exactly what changed",
+		Long:  "Builds profiles and segments, compares them with what each destination last accepted, and\nsends the difference. The first Ctrl-C stops after what is on its way and records it; the\nnext run goes on from there.",
+		Example: `  weir run
+  weir run --select vip_lapsed+
+  weir run --target prod --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			a, err := s.load(c.Context())
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			r, err := a.Run(c.Context())
+			if r != nil {
+				s.result = r
+				for _, b := range r.Builds {
+					s.printBuild(b)
+				}
+				s.printReports(r.Runs)
+			}
+			if err != nil {
+				return err
+			}
+			return app.Worst(r.Runs)
+		},
+	}
+}
+
+// printReports prints how runs ended.
+func (s *session) printReports(reports []syncs.Report) {
+	if s.json {
+		return
+	}
+	for _, r := range reports {
+		mark := s.ui.good("✔")
+		switch r.Status {
+		case syncs.Degraded, syncs.Stopped:
+			mark = s.ui.warn("!")
+		case syncs.Held, syncs.Failed:
+			mark = s.ui.bad("✖")
+		}
+		s.out("%s %-24s %-9s %s  %s", mark, r.Sync, r.Status, counts(r.Counts), s.ui.dim(seconds(r.Ended.Sub(r.Started).Seconds())))
+		for _, h := range r.Holds {
+			s.out("    held: %s\n      %s", h.What, h.Fix)
+		}
+		if r.Error != "" {
+			s.out("    %s %s", r.Error, s.ui.dim(r.Code))
+			if r.Fix != "" {
+				s.out("      %s", r.Fix)
+			}
+		}
+		for _, code := range slices.Sorted(maps.Keys(r.Rejects)) {
+			s.out("    %s × %s  %s", number(r.Rejects[code]), code, s.ui.dim(r.Reasons[code]))
+		}
+		for _, n := range r.Notes {
+			s.out("    %s", s.ui.dim(n))
+		}
+		if r.Status == syncs.Stopped {
+			s.out("    go on with: weir run --select %s", r.Sync)
+		}
+		if r.Counts.InDoubt > 0 {
+			s.out("    %s may or may not have arrived; see: weir runs show %s", number(r.Counts.InDoubt), r.Run)
+		}
+	}
+}

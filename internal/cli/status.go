@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func (s *session) statusCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "How every sync stands",
+		Example: `  weir status
+  weir status --json
+  weir status --target prod`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			a, err := s.load(c.Context())
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			st, err := a.Status(c.Context())
+			if err != nil {
+				return err
+			}
+			s.result = st
+			if s.json {
+				return nil
+			}
+			for _, b := range st.Builds {
+				s.printBuild(b)
+			}
+			rows := [][]string{{"SYNC", "LAST", "ENDED", "HOLDS", "DESTINATION", "SCHEDULE"}}
+			for _, x := range st.Syncs {
+				last, ended := "never ran", ""
+				if x.Last != nil {
+					last, ended = string(x.Last.Status), x.Last.Ended.Format("2006-01-02 15:04")
+				}
+				if x.Running != "" {
+					last = "running: " + x.Running
+				}
+				rows = append(rows, []string{x.Sync, last, ended, number(x.Ledger["rows"]), x.Destination, x.Schedule})
+			}
+			s.out("%s", table(rows, 3))
+			return nil
+		},
+	}
+}
