@@ -1,0 +1,31 @@
+// Package store is weir's memory on disk: one SQLite file per project and target, which holds
+// the journal of runs, their history, who is paused and when a schedule last fired. It
+// implements syncs.Journal.
+//
+// The file holds no personal data: rows are named by their sequence number in a plan, which
+// lies in the warehouse.
+//
+// # Durability
+//
+// The file is in WAL mode with synchronous=FULL: a commit returns after fsync. One goroutine
+// writes. It takes every request that waits, puts each into a savepoint of one transaction and
+// commits them together, so that a hundred workers cost one fsync and not a hundred.
+//
+//	Intend ─┐
+//	Ack    ─┼─► requests ─► writer: BEGIN … SAVEPOINT … COMMIT ─► fsync ─► every caller returns
+//	End    ─┘
+//
+// An error on fsync is final: what the kernel did with the pages is unknown, so the store
+// refuses every later write until it is opened again.
+//
+// # The fence
+//
+// The newest epoch of a sync is raised by Begin. Every later write of a run compares its epoch
+// in the same transaction and gets syncs.ErrFenced if it is old, having changed nothing.
+//
+// # Verdicts
+//
+// An attempt is one row, its verdict another, and only rows that differ from their batch are
+// named, packed into the verdict's row. What is known of each row is derived (verdicts.go): the
+// latest attempt wins, and one without a verdict leaves its rows in doubt.
+package store
