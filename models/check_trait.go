@@ -1,0 +1,175 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// SourceColumn names a column of a source.
+type SourceColumn struct{ Source, Column string }
+
+// Columns returns what the trait is computed from: a source to aggregate, or columns in order of
+// preference. Both are empty for an sql trait. A list that mixes the two gives its columns.
+func (t *Trait) Columns() (source string, columns []SourceColumn) {
+	for _, f := range t.From {
+		if s, c, ok := strings.Cut(f, "."); ok {
+			columns = append(columns, SourceColumn{s, c})
+		} else if source == "" {
+			source = f
+		}
+	}
+	if len(columns) > 0 {
+		source = ""
+	}
+	return source, columns
+}
+
+// trait checks one trait.
+func (c *checker) trait(e *Entity, t *Trait) {
+	at := Path("entities", e.Name, "traits", t.Name)
+	c.name("trait", at, t.Name, reservedTraits...)
+	aggs := t.Aggregate.set()
+	_, columns := t.Columns()
+	switch {
+	case len(t.From) == 0 && t.SQL == "":
+		c.failKey(at, "models.no_from", "add from: source.column, from: source with an aggregate, or sql:", "trait %s has neither from nor sql", t.Name)
+	case len(t.From) > 0 && t.SQL != "":
+		c.failKey(at+".sql", "models.too_many", "keep one of them", "trait %s has both from and sql", t.Name)
+	case t.SQL != "":
+		if strings.TrimSpace(t.SQL) == "" {
+			c.fail(at+".sql", "models.no_from", "write an expression over other traits", "sql is empty")
+		}
+		c.notBeside(at, "sql", t.extras(aggs, true))
+	case len(columns) == len(t.From):
+		c.notBeside(at, "from: "+t.From[0], t.extras(aggs, false))
+		for i, sc := range columns {
+			p := at + ".from"
+			if len(columns) > 1 {
+				p = item(p, i)
+			}
+			if s := c.memberSource(e, p, sc.Source); s != nil && (t.Keep == "" || t.Keep == Latest || t.Keep == Earliest) {
+				c.needTime(p, s, "keep "+string(or(t.Keep, Latest)))
+			}
+			if sc.Column == "" {
+				c.fail(p, "models.no_column", "write source.column", "%q names no column", t.From[i])
+			}
+		}
+		c.doubles(at+".from", t.From)
+	case len(columns) > 0 || len(t.From) > 1:
+		c.fail(at+".from", "models.mixed_from", "list columns, as source.column, or name one source",
+			"from takes columns of sources, or one source to aggregate")
+	default:
+		s := c.memberSource(e, at+".from", t.From[0])
+		if t.Keep != "" {
+			c.failKey(at+".keep", "models.not_beside", "name a column: "+t.From[0]+".column", "keep goes with from: source.column, not with a whole source")
+		}
+		switch len(aggs) {
+		case 0:
+			c.failKey(at, "models.no_aggregate", fmt.Sprintf("add one of %s; or name a column: %s.column", strings.Join(aggregateNames, ", "), t.From[0]),
+				"trait %s is computed from the rows of %s and says not how", t.Name, t.From[0])
+		case 1:
+		default:
+			c.failKey(at+"."+aggs[1], "models.too_many", "keep one of them", "trait %s has more than one aggregate: %s", t.Name, strings.Join(aggs, ", "))
+		}
+		if s != nil {
+			c.rows(at, s, t.Where, t.Within, len(aggs) > 0)
+		}
+	}
+}
+
+// extras lists the keys of a trait that are set beside from or sql.
+func (t *Trait) extras(aggs []string, keep bool) []string {
+	out := slices.Clone(aggs)
+	if keep && t.Keep != "" {
+		out = append(out, "keep")
+	}
+	if t.Where != nil {
+		out = append(out, "where")
+	}
+	if t.Within != 0 {
+		out = append(out, "within")
+	}
+	return out
+}
+
+// notBeside reports keys that do not go with another.
+func (c *checker) notBeside(at, with string, keys []string) {
+	for _, k := range keys {
+		fix := "take it out"
+		if strings.HasPrefix(with, "from: ") {
+			source, _, _ := strings.Cut(strings.TrimPrefix(with, "from: "), ".")
+			fix = fmt.Sprintf("take it out; or aggregate the rows, with from: %s", source)
+		}
+		c.failKey(at+"."+k, "models.not_beside", fix, "%s does not go with %s", k, with)
+	}
+}
+
+var aggregateNames = []string{"count", "count_distinct", "sum", "min", "max", "avg", "most_frequent"}
+
+// set lists the aggregates that are set, by their keys.
+func (a *Aggregate) set() []string {
+	var out []string
+	if a.Count {
+		out = append(out, "count")
+	}
+	for i, s := range []string{a.CountDistinct, a.Sum, a.Min, a.Max, a.Avg, a.MostFrequent} {
+		if s != "" {
+			out = append(out, aggregateNames[i+1])
+		}
+	}
+	return out
+}
+
+// Column returns the column that is aggregated; "" for a count of rows or none.
+func (a *Aggregate) Column() string {
+	return or(a.CountDistinct, a.Sum, a.Min, a.Max, a.Avg, a.MostFrequent)
+}
+
+// memberSource finds a source whose rows belong to the entity's profiles, or reports why not.
+func (c *checker) memberSource(e *Entity, path, name string) *Source {
+	s, ok := c.sources[name]
+	if !ok {
+		c.unknown(path, "source", name, c.m.SourceNames())
+		return nil
+	}
+	if !c.from[e.Name][name] {
+		c.fail(path, "models.not_in_identity", fmt.Sprintf("add %s to entities.%s.identity.from", name, e.Name),
+			"the rows of %s belong to no %s", name, e.Name)
+		return nil
+	}
+	return s
+}
+
+// needTime reports a source that has no time at all where one is needed.
+func (c *checker) needTime(path string, s *Source, who string) {
+	if s.Time == "" && s.UpdatedAt == "" {
+		c.fail(path, "models.no_time", fmt.Sprintf("add time: or updated_at: to the source %s", s.Name),
+			"%s needs a time, and source %s has neither time nor updated_at", who, s.Name)
+	}
+}
+
+// rows checks the filter and the window over the rows of a source.
+func (c *checker) rows(at string, s *Source, where []ColumnTest, within Duration, aggregated bool) {
+	switch {
+	case within != 0 && s.Time == "":
+		c.fail(at+".within", "models.no_time", fmt.Sprintf("add time: to the source %s, or take within out", s.Name),
+			"within needs the time of an event, and source %s has none", s.Name)
+	case aggregated:
+		c.needTime(at, s, "counting rows")
+	}
+	for i := range where {
+		c.test(at+".where."+where[i].Column, &where[i].Test, Unknown)
+	}
+}
+
+// or returns the first value that is not zero.
+func or[T comparable](xs ...T) T {
+	var zero T
+	for _, x := range xs {
+		if x != zero {
+			return x
+		}
+	}
+	return zero
+}

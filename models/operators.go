@@ -1,0 +1,184 @@
+package models
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+)
+
+var operatorNames = []string{"is_not", "in", "not_in", "at_least", "at_most", "more_than", "less_than", "between",
+	"contains", "not_contains", "starts_with", "ends_with", "exists"}
+
+// set lists the operators that are set, by their keys.
+func (o *Operators) set() []string {
+	var out []string
+	for i, set := range []bool{o.IsNot != nil, o.In != nil, o.NotIn != nil, o.AtLeast != nil, o.AtMost != nil, o.MoreThan != nil,
+		o.LessThan != nil, o.Between != nil, o.Contains != nil, o.NotContains != nil, o.StartsWith != nil, o.EndsWith != nil, o.Exists != nil} {
+		if set {
+			out = append(out, operatorNames[i])
+		}
+	}
+	return out
+}
+
+// values returns the values of an operator by its key.
+func (t *Test) values(op string) []Value {
+	one := func(v *Value) []Value { return []Value{*v} }
+	switch op {
+	case "is":
+		return one(t.Is)
+	case "is_not":
+		return one(t.IsNot)
+	case "in":
+		return t.In
+	case "not_in":
+		return t.NotIn
+	case "at_least":
+		return one(t.AtLeast)
+	case "at_most":
+		return one(t.AtMost)
+	case "more_than":
+		return one(t.MoreThan)
+	case "less_than":
+		return one(t.LessThan)
+	case "between":
+		return t.Between
+	case "contains":
+		return one(t.Contains)
+	case "not_contains":
+		return one(t.NotContains)
+	case "starts_with":
+		return one(t.StartsWith)
+	case "ends_with":
+		return one(t.EndsWith)
+	}
+	return nil
+}
+
+// test checks a test of a value of the given type, which may be Unknown.
+func (c *checker) test(at string, t *Test, typ Type) {
+	ops := t.Operators.set()
+	if t.Is != nil {
+		ops = append([]string{"is"}, ops...)
+	}
+	switch len(ops) {
+	case 0:
+		c.fail(at, "models.no_operator", "add is:, in:, at_least:, exists: or another operator", "nothing says what the value is compared with")
+		return
+	case 1:
+	default:
+		c.failKey(at+"."+ops[1], "models.one_operator", "write between:, or two conditions under all:", "one value is compared with %s; one operator is allowed", strings.Join(ops, " and "))
+		return
+	}
+	op := ops[0]
+	vs, p := t.values(op), at+"."+op
+	switch {
+	case (op == "in" || op == "not_in") && len(vs) == 0:
+		c.fail(p, "models.empty_list", "write at least one value", "%s has no value in it", op)
+	case op == "between" && len(vs) != 2:
+		c.fail(p, "models.between", "write two values: [1, 10]", "between takes two values, not %d", len(vs))
+		return
+	}
+	for i, v := range vs {
+		vp := p
+		if op == "in" || op == "not_in" || op == "between" {
+			vp = item(p, i)
+			if op != "between" && slices.Contains(vs[:i], v) {
+				c.fail(vp, "models.doubled", "take one of them out", "%q stands twice in this list", v.Text)
+			}
+		}
+		c.operand(vp, op, typ, v)
+	}
+	if op == "between" && less(vs[1], vs[0]) {
+		c.fail(p, "models.between", fmt.Sprintf("write [%s, %s]", vs[1].Text, vs[0].Text), "between takes the smaller value first")
+	}
+}
+
+// operand checks that a value can be compared by op with a value of type typ.
+//
+//	operator                              types                values
+//	is is_not in not_in                   text                 text, numbers as written, dates as written
+//	                                      integer number       numbers
+//	                                      boolean              true, false
+//	                                      date timestamp       dates and times, also quoted
+//	at_least at_most more_than less_than  integer number       numbers
+//	between                               date timestamp       dates and times, also quoted
+//	contains not_contains starts_with …   text                 text, numbers as written
+func (c *checker) operand(path, op string, typ Type, v Value) {
+	wrong := func(fix, format string, args ...any) {
+		c.fail(path, "models.operator_type", fix, format, args...)
+	}
+	instant := v.Type == Date || v.Type == Timestamp || v.Type == Text && isInstant(v.Text)
+	numeric := v.Type == Integer || v.Type == Number
+	switch op {
+	case "at_least", "at_most", "more_than", "less_than", "between":
+		if typ == Text || typ == Boolean {
+			wrong("use is or in", "%s compares numbers and times, not %s", op, typ)
+			return
+		}
+		if typ == Unknown && !numeric && !instant {
+			wrong("write a number, or a date such as 2026-01-31", "%s compares numbers and times, not %s %q", op, v.Type, v.Text)
+			return
+		}
+	case "contains", "not_contains", "starts_with", "ends_with":
+		if typ != Unknown && typ != Text {
+			wrong("use is, in, at_least or between", "%s compares text, not %s", op, named(typ))
+		} else if v.Type == Boolean {
+			wrong(fmt.Sprintf("write it in quotes: %q", v.Text), "%s compares text", op)
+		}
+		return
+	}
+	ok := true
+	switch typ {
+	case Text:
+		ok = v.Type != Boolean && v.Type != Timestamp
+	case Integer, Number:
+		ok = numeric
+	case Boolean:
+		ok = v.Type == Boolean
+	case Date, Timestamp:
+		ok = instant
+	}
+	if !ok {
+		fix := map[Type]string{Text: fmt.Sprintf("write it in quotes: %q", v.Text), Integer: "write a number without quotes",
+			Number: "write a number without quotes", Boolean: "write true or false without quotes",
+			Date: "write a date such as 2026-01-31", Timestamp: "write a date such as 2026-01-31, or a time such as 2026-01-31T09:30:00Z"}[typ]
+		wrong(fix, "%s can not be compared with %s %q", named(typ), named(v.Type), v.Text)
+	}
+}
+
+// named gives a type its article.
+func named(t Type) string {
+	switch t {
+	case Text:
+		return "text"
+	case Integer:
+		return "a whole number"
+	}
+	return "a " + string(t)
+}
+
+// isInstant reports whether text is a date or a time, as written in quotes.
+func isInstant(s string) bool {
+	for _, layout := range []string{time.DateOnly, time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
+		if _, err := time.Parse(layout, s); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// less reports whether a is less than b, as far as that is known.
+func less(a, b Value) bool {
+	x, okx := new(big.Float).SetString(a.Text)
+	y, oky := new(big.Float).SetString(b.Text)
+	if okx && oky {
+		return x.Cmp(y) < 0
+	}
+	// Dates and times of one form are in the order of their text.
+	return len(a.Text) == len(b.Text) && (a.Type == Date || a.Type == Timestamp) && a.Type == b.Type && a.Text < b.Text
+}
+
+func contains(xs []string, x string) bool { return slices.Contains(xs, x) }
