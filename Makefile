@@ -1,0 +1,54 @@
+# Bare `make` prints the targets.
+.DEFAULT_GOAL := help
+
+GO       ?= go
+BIN      := $(CURDIR)/bin
+DATA     ?= $(abspath $(CURDIR)/../shared/data)
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+
+# The packages with goroutines of their own: the race detector runs on these.
+CONCURRENT := ./syncs/... ./destinations/... ./internal/store/... ./internal/cli/...
+
+.PHONY: help
+help: ## print the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build the command into bin/
+	$(GO) build -o $(BIN)/weir ./cmd/weir
+
+.PHONY: test
+test: ## run every test that needs Go and a C compiler, and each warehouse that is present
+	$(GO) test ./...
+	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "not run here: the cases on PostgreSQL (no server found); make test-warehouses needs it"
+
+.PHONY: test-warehouses
+test-warehouses: ## run the cases on every warehouse; an absent one fails
+	WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(GO) test ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/...
+
+.PHONY: race
+race: ## run the race detector on the concurrent packages
+	$(GO) test -race $(CONCURRENT)
+
+.PHONY: lint
+lint: ## gofmt, go vet and the linters of .golangci.yml
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(LINT) run
+
+.PHONY: generate
+generate: ## write what is made from the sources: the JSON Schema and the destination reference
+	$(GO) run ./cmd/weir schema > docs/schema.json
+	$(GO) run ./internal/docgen
+
+.PHONY: simulate
+simulate: ## run the engine under the simulator: 20,000 seeds, at most 3 minutes
+	WEIR_SIM_SEEDS=20000 WEIR_SIM_TIME=3m $(GO) test -count=1 -run 'Simul' ./syncs/syncstest
+
+.PHONY: proof
+proof: ## the heavy proofs: kills, a million people, benchmarks, fuzzing (about half an hour)
+	.ci/proof
+
+.PHONY: demo
+demo: ## the main job on a shop of its own
+	$(GO) run ./cmd/weir demo --once
