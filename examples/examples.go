@@ -7,14 +7,19 @@ import (
 	"io/fs"
 )
 
-//go:embed all:shop
+//go:embed shop start
 var files embed.FS
 
 // Shop returns the project of the invented shop, with weir.yml at its root.
-func Shop() fs.FS {
-	sub, err := fs.Sub(files, "shop")
+func Shop() fs.FS { return sub("shop") }
+
+// Start returns the small project that a new one begins from.
+func Start() fs.FS { return sub("start") }
+
+func sub(dir string) fs.FS {
+	f, err := fs.Sub(files, dir)
 	if err != nil {
 		panic(err) // the folder is embedded above
 	}
-	return sub
+	return f
 }
