@@ -86,8 +86,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "request body", http.StatusRequestEntityTooLarge)
 		return
 	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	s.answer(r).send(w)
+	own := *r // the outer mux still holds r
+	own.Pattern = ""
+	own.Body, own.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	s.answer(&own).send(w)
 }
 
 // answer decides and applies under the lock; sending is left to the caller.
