@@ -28,14 +28,18 @@ func Decode(file string, data []byte, into any) (*Doc, []diag.Finding) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	doc := &Doc{File: file, data: data}
 	if f, bad := doc.precheck(); bad {
-		doc.data = nil // a refused file is not kept
+		doc.data, doc.broken = nil, true // a refused file is not kept
 		return doc, []diag.Finding{f}
 	}
 	if f, bad := doc.parse(); bad {
+		doc.broken = true
 		return doc, []diag.Finding{f}
 	}
 	d := &decoder{doc: doc}
-	if doc.root != nil && doc.bounded(d) {
+	if doc.root != nil && !doc.bounded(d) {
+		doc.root, doc.broken = nil, true
+	}
+	if doc.root != nil {
 		d.value(doc.root, reflect.ValueOf(into).Elem(), nil, &field{})
 	}
 	diag.Sort(d.out)
@@ -137,8 +141,9 @@ type decoder struct {
 	out []diag.Finding
 }
 
-// node reports a fault at a node.
-func (d *decoder) node(n *yaml.Node, _ *path, code, what, fix string) {
+// node reports a fault at a node. p is the path of the value at fault, or of the one around it.
+func (d *decoder) node(n *yaml.Node, p *path, code, what, fix string) {
+	d.doc.fault(p)
 	if len(d.out) >= maxFindings {
 		return
 	}
@@ -352,6 +357,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, p *path, _ *field) {
 	}
 	for _, name := range pl.required {
 		if !seen[name] {
+			d.doc.fault(p)
 			f := d.doc.Finding(diag.Problem{Path: p.String(), OnKey: true, Code: "yaml.missing_key",
 				What: fmt.Sprintf("%s has no %q", orDocument(p), name), Fix: fmt.Sprintf("add %s: %s", name, pl.fields[name].hint())})
 			if len(d.out) < maxFindings {

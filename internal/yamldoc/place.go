@@ -15,6 +15,33 @@ type Doc struct {
 	data  []byte
 	lines []string
 	root  *yaml.Node // nil if the file is empty or could not be parsed
+
+	broken bool            // something of the file itself is lost
+	faulty map[string]bool // first two parts of the paths with findings
+}
+
+// Broken reports whether part of the file could not be read at all, so that nobody knows what it
+// declares.
+func (doc *Doc) Broken() bool { return doc.broken }
+
+// Faulty reports whether Decode found something at fault in or below the value at a path of one
+// or two keys, such as "segments.vip": its value is incomplete, and checking it would tell
+// nothing new.
+func (doc *Doc) Faulty(path string) bool { return doc.faulty[path] }
+
+// fault remembers where something is at fault. Above the second key, nobody knows what is lost.
+func (doc *Doc) fault(p *path) {
+	if p == nil || p.up == nil && p.key == "" {
+		doc.broken = true
+		return
+	}
+	for p.up != nil && p.up.up != nil {
+		p = p.up
+	}
+	if doc.faulty == nil {
+		doc.faulty = map[string]bool{}
+	}
+	doc.faulty[p.String()] = true
 }
 
 // Place is where something stands. Line and Col start at 1, in characters; Width is what a caret

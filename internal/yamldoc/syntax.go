@@ -18,7 +18,7 @@ func (doc *Doc) precheck() (diag.Finding, bool) {
 		return diag.Finding{File: doc.File, Severity: diag.Error, Code: code, What: what, Fix: fix}, true
 	}
 	if len(doc.data) > MaxBytes {
-		return refuse("yaml.too_large", fmt.Sprintf("the file has %d bytes; at most %d are read", len(doc.data), MaxBytes), "split the file: any file under the project may hold any part")
+		return refuse("yaml.too_large", fmt.Sprintf("the file has more than %d bytes", MaxBytes), "split the file: any file under the project may hold any part")
 	}
 	if i := bytes.IndexByte(doc.data, 0); i >= 0 {
 		return refuse("yaml.encoding", fmt.Sprintf("line %d holds a NUL byte: this is not a text file", 1+bytes.Count(doc.data[:i], []byte("\n"))), "save the file as UTF-8 text")
