@@ -1,5 +1,13 @@
 // Package dialect gives the statements of package rel a text. Every dialect is pure: the same
 // statement always gives the same text, and nothing is connected.
+//
+// One renderer walks the algebra; a dialect is a value that answers where warehouses differ.
+// All texts assume a session in UTC with ISO dates, which package warehouse sees to.
+//
+// Numbers are DECIMAL(38,9) on every warehouse: exact, equal, and read back as json.Number. Sums
+// of integers, decimals and floating-point columns are exact too, so that 499.99 + 0.01 is 500
+// and the order in which rows are met changes nothing. Averages and quotients are right to 15
+// significant digits.
 package dialect
 
 import (
@@ -11,7 +19,8 @@ type Dialect interface {
 	// Name is the warehouse kind: "duckdb", "postgres".
 	Name() string
 	// Statement renders a statement, indented, without a semicolon at the end. The error names
-	// what this warehouse cannot do.
+	// what this warehouse cannot do. The text is empty if the warehouse needs nothing done, as
+	// for Analyze where statistics keep themselves.
 	Statement(rel.Statement) (string, error)
 	// Query renders a query in the same way.
 	Query(rel.Query) (string, error)
@@ -19,4 +28,14 @@ type Dialect interface {
 	Expr(rel.Expr) (string, error)
 	// Quote quotes one part of a name.
 	Quote(name string) string
+}
+
+// ByName returns the dialect of a warehouse kind.
+func ByName(name string) (Dialect, bool) {
+	for _, d := range []Dialect{DuckDB(), Postgres()} {
+		if d.Name() == name {
+			return d, true
+		}
+	}
+	return nil, false
 }

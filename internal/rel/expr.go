@@ -44,10 +44,21 @@ type Case struct {
 type When struct{ If, Then Expr }
 
 // Cast converts. With Try, a value that cannot be converted is NULL instead of an error.
+//
+// From is the type that Expr has. Where it is Unknown and the expression does not tell, the text
+// asks the warehouse, which is longer to read; the result is the same.
+//
+// As Text a value has one form on every warehouse: integers plain, numbers without zeros at the
+// end (42, never 42.0), true and false, dates as 2006-01-02, timestamps as UTCText writes them.
+// Number has nine decimals, and 28 digits before them. From Text with Try, blanks around the
+// value do not matter; an integer has digits alone, a date is 2006-01-02 with anything after a
+// T or blank, a timestamp is ISO 8601 with a dash between its parts, in UTC without an offset,
+// in the years 1000 to 9999; a boolean is true, t, yes, y, on, 1 or their opposites.
 type Cast struct {
 	Expr Expr
 	Type Type
 	Try  bool
+	From Type
 }
 
 // InList is true if Expr equals one of List, which has at least one item. It is NULL if Expr is.
@@ -75,7 +86,7 @@ const (
 	CountRows AggFn = "count_rows"
 	Count     AggFn = "count"
 	Sum       AggFn = "sum" // of Integer and Number; as Number
-	Min       AggFn = "min" // text by its bytes
+	Min       AggFn = "min" // text by its bytes; of a user's own text column after a Cast to Text
 	Max       AggFn = "max"
 	Avg       AggFn = "avg"    // as Number
 	BitXor    AggFn = "bitxor" // of Integer
@@ -143,16 +154,16 @@ const (
 	Divide    Fn = "divide" // as Number; by zero is NULL
 	Mod       Fn = "mod"    // of integers that are not negative
 	Concat    Fn = "concat" // of texts; NULL if one is
-	Lower     Fn = "lower"
+	Lower     Fn = "lower" // by Unicode; letters that become two differ between warehouses
 	Upper     Fn = "upper"
-	Trim      Fn = "trim"       // white space at both ends: blanks, tabs, line ends
+	Trim      Fn = "trim"       // white space at both ends: blanks, no-break blanks, tabs, line ends
 	Length    Fn = "length"     // in characters
 	Bytes     Fn = "bytes"      // length in bytes of UTF-8
 	Substr    Fn = "substr"     // text, start from 1, length
 	Position  Fn = "position"   // of needle (second) in text (first), from 1; 0 if it is not there
 	Replace   Fn = "replace"    // all of a text (second) by another (third)
-	RegexTest Fn = "regex_test" // text has a match of an RE2 pattern (a text literal)
-	RegexDrop Fn = "regex_drop" // text without all matches of an RE2 pattern (a text literal)
+	RegexTest Fn = "regex_test" // text has a match of a pattern (a text literal), see dialect.Pattern
+	RegexDrop Fn = "regex_drop" // text without all matches of a pattern (a text literal)
 	HasPrefix Fn = "has_prefix"
 	HasSuffix Fn = "has_suffix"
 	Hash64    Fn = "hash64"      // of one text: the warehouse's own fast hash, all 64 bits, as Integer

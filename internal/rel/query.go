@@ -90,7 +90,7 @@ type Join struct {
 }
 
 // Order is a sort key. Absent values come last in both directions, on every warehouse. Text is
-// ordered by its bytes.
+// ordered by its bytes, if it comes from a table of weir's or through a Cast to Text.
 type Order struct {
 	Expr Expr
 	Desc bool

@@ -1,0 +1,101 @@
+package dialect
+
+import (
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+)
+
+// DuckDB is the SQL of DuckDB 1.5. Names are case-insensitive there even when quoted, and text
+// compares by its bytes. Times are TIMESTAMPTZ; the session's zone is UTC.
+func DuckDB() Dialect { return renderer{&duckdb} }
+
+const duckNumber = "DECIMAL(38,9)"
+
+var duckdb = spelling{
+	name: "duckdb",
+	types: map[rel.Type]string{
+		models.Text: "VARCHAR", models.Integer: "BIGINT", models.Number: duckNumber,
+		models.Boolean: "BOOLEAN", models.Date: "DATE", models.Timestamp: "TIMESTAMPTZ",
+	},
+	text: func(s string) string {
+		if plainLiteral(s) {
+			return standardText(s)
+		}
+		return escapedText(s)
+	},
+	bytewise: func(x string) string { return x },
+	tryText: func(x string, to rel.Type) string {
+		shape := map[rel.Type]string{
+			models.Integer: integerShape, models.Number: numberShape,
+			models.Date: dayOf(dateShape), models.Timestamp: instantOf(dateShape),
+		}[to]
+		// What does not match gives '', which converts to nothing.
+		text := "regexp_extract(" + x + ", " + standardText(shape) + ", 1)"
+		if to == models.Date || to == models.Timestamp {
+			text = "regexp_extract(" + x + ", " + standardText(shape) + ", 1, 's')"
+		}
+		switch to {
+		case models.Number:
+			return "TRY_CAST(" + text + " AS " + duckNumber + ")"
+		case models.Integer:
+			return "TRY_CAST(" + text + " AS BIGINT)"
+		case models.Date:
+			return "TRY_CAST(" + text + " AS DATE)"
+		}
+		return "TRY_CAST(" + text + " AS TIMESTAMPTZ)"
+	},
+	whole: func(n string, try bool) string {
+		return duckCast(try) + "(ROUND(" + n + ", 0) AS BIGINT)"
+	},
+	day: func(x string) string { return "CAST(CAST(" + x + " AS TIMESTAMP) AS DATE)" },
+	// A floating-point value becomes a decimal by its shortest text: a direct cast multiplies by
+	// 10^9 and shows the noise of large values. Below a million the product is exact enough.
+	// typeof is folded while planning, so that the other branches cost nothing.
+	number: func(x string, try bool) string {
+		cast := duckCast(try)
+		return "CASE WHEN typeof(" + x + ") = 'DOUBLE' AND " + x + " BETWEEN -1e6 AND 1e6 THEN " + cast + "(" + x + " AS " + duckNumber + ")" +
+			" WHEN typeof(" + x + ") IN ('DOUBLE', 'FLOAT') THEN " + cast + "(CAST(" + x + " AS VARCHAR) AS " + duckNumber + ")" +
+			" ELSE " + cast + "(" + x + " AS " + duckNumber + ") END"
+	},
+	numberText: func(n string) string { return "rtrim(rtrim(CAST(" + n + " AS VARCHAR), '0'), '.')" },
+	anyText: func(x string) string {
+		text := "CAST(" + x + " AS VARCHAR)"
+		return "CASE WHEN typeof(" + x + ") IN ('DOUBLE', 'FLOAT') OR typeof(" + x + ") LIKE 'DECIMAL%'" +
+			" THEN rtrim(rtrim(CAST(TRY_CAST(" + text + " AS " + duckNumber + ") AS VARCHAR), '0'), '.')" +
+			" WHEN typeof(" + x + ") LIKE 'TIMESTAMP%' THEN strftime(TRY_CAST(" + text + " AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')" +
+			" ELSE " + text + " END"
+	},
+	first:   func(x, order string) string { return "any_value(" + x + " ORDER BY " + order + ")" },
+	boolMin: "MIN", boolMax: "MAX",
+	createView: func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },
+	analyze:    func(string) string { return "" },
+	fn: map[rel.Fn]func(a []string) string{
+		rel.Divide:    func(a []string) string { return "TRY_CAST(" + a[0] + " / " + a[1] + " AS " + duckNumber + ")" },
+		rel.Lower:     func(a []string) string { return "lower(" + a[0] + ")" },
+		rel.Upper:     func(a []string) string { return "upper(" + a[0] + ")" },
+		rel.Trim:      func(a []string) string { return "trim(" + a[0] + `, E' \t\n\r\f\x0B` + "\u00a0')" },
+		rel.Bytes:     func(a []string) string { return "strlen(" + a[0] + ")" },
+		rel.RegexTest: func(a []string) string { return "regexp_matches(" + a[0] + ", " + a[1] + ", 's')" },
+		rel.RegexDrop: func(a []string) string { return "regexp_replace(" + a[0] + ", " + a[1] + ", '', 'gs')" },
+		rel.HasSuffix: func(a []string) string { return "ends_with(" + a[0] + ", " + a[1] + ")" },
+		// hash gives 64 bits without a sign; moving them keeps them all.
+		rel.Hash64: func(a []string) string {
+			return "CAST(CAST(hash(" + a[0] + ") AS HUGEINT) - 9223372036854775808 AS BIGINT)"
+		},
+		rel.SHA256: func(a []string) string { return "sha256(" + a[0] + ")" },
+		rel.Bucket: func(a []string) string {
+			return "(CAST('0x' || substr(sha256(" + a[0] + "), 1, 13) AS BIGINT) % 10000)"
+		},
+		rel.AddSecs:  func(a []string) string { return "(" + a[0] + " + to_seconds(" + a[1] + "))" },
+		rel.Instant:  func(a []string) string { return "(CAST(" + a[0] + " AS TIMESTAMP) AT TIME ZONE " + a[1] + ")" },
+		rel.UTCText:  func(a []string) string { return "strftime(CAST(" + a[0] + " AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')" },
+		rel.JSONText: func(a []string) string { return "CAST(to_json(" + a[0] + ") AS VARCHAR)" },
+	},
+}
+
+func duckCast(try bool) string {
+	if try {
+		return "TRY_CAST"
+	}
+	return "CAST"
+}

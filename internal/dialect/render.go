@@ -1,0 +1,285 @@
+package dialect
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+)
+
+// spelling is what one warehouse writes in its own way. Arguments are rendered already and bind
+// tighter than any operator.
+type spelling struct {
+	name    string
+	types   map[rel.Type]string
+	maxName int // bytes of a name, 0 for no limit
+
+	// text is a string literal. The text is valid UTF-8 without NUL.
+	text func(string) string
+	// bytewise makes a text compare and sort by its bytes.
+	bytewise func(x string) string
+	// tryText reads a text as another type, NULL where it has not the form of one.
+	tryText func(x string, to rel.Type) string
+	// whole rounds a Number to an integer; day is the date of a timestamp in UTC.
+	whole func(number string, try bool) string
+	day   func(x string) string
+	// number makes any numeric value a Number, exactly.
+	number func(x string, try bool) string
+	// numberText writes a Number without zeros at the end.
+	numberText func(number string) string
+	// anyText writes a value whose type is not known.
+	anyText func(x string) string
+	// fn has the functions that differ. pattern and zone arguments are literals.
+	fn map[rel.Fn]func(a []string) string
+	// first is the first value in an order, of those that are not NULL.
+	first func(x, order string) string
+	// boolMin and boolMax are the aggregates of booleans.
+	boolMin, boolMax string
+	// createView makes or replaces a view.
+	createView func(name, query string) string
+	// analyze is empty where there is nothing to do.
+	analyze func(name string) string
+}
+
+// renderer is a Dialect.
+type renderer struct{ s *spelling }
+
+// Name is the warehouse kind.
+func (d renderer) Name() string { return d.s.name }
+
+// Quote quotes one part of a name.
+func (d renderer) Quote(name string) string { return quote(name) }
+
+// Statement renders a statement.
+func (d renderer) Statement(st rel.Statement) (string, error) {
+	w := writer{s: d.s}
+	text := w.statement(st)
+	return text, w.failed("statement")
+}
+
+// Query renders a query.
+func (d renderer) Query(q rel.Query) (string, error) {
+	w := writer{s: d.s}
+	text := w.query(q, 0)
+	return text, w.failed("query")
+}
+
+// Expr renders an expression on one line.
+func (d renderer) Expr(e rel.Expr) (string, error) {
+	w := writer{s: d.s}
+	text := w.expr(e, flat)
+	return text, w.failed("expression")
+}
+
+// writer renders one statement and keeps the first fault that it meets.
+type writer struct {
+	s   *spelling
+	err error
+}
+
+// flat is the level at which nothing breaks lines.
+const flat = -1
+
+func (w *writer) fail(format string, args ...any) string {
+	if w.err == nil {
+		w.err = fmt.Errorf(format, args...)
+	}
+	return ""
+}
+
+func (w *writer) failed(what string) error {
+	if w.err == nil {
+		return nil
+	}
+	return fmt.Errorf("rendering a %s for %s: %w", what, w.s.name, w.err)
+}
+
+// nl starts a line at a level. Texts are never indented afterwards: a line end may stand inside
+// a user's literal.
+func nl(level int) string {
+	if level < 0 {
+		return " "
+	}
+	return "\n" + strings.Repeat("  ", level)
+}
+
+// deeper is the level below.
+func deeper(level int) int {
+	if level < 0 {
+		return flat
+	}
+	return level + 1
+}
+
+func (w *writer) statement(st rel.Statement) string {
+	switch st := st.(type) {
+	case rel.CreateTable:
+		return w.createTable(st)
+	case rel.DropTable:
+		return "DROP TABLE IF EXISTS " + w.name(st.Name)
+	case rel.CreateView:
+		return comment(st.Comment, 0) + w.s.createView(w.name(st.Name), w.query(st.As, 0))
+	case rel.DropView:
+		return "DROP VIEW IF EXISTS " + w.name(st.Name)
+	case rel.CreateSchema:
+		return "CREATE SCHEMA IF NOT EXISTS " + w.name(st.Name)
+	case rel.Insert:
+		return comment(st.Comment, 0) + "INSERT INTO " + w.name(st.Into) + " (" + w.names(st.Columns) + ")\n" + w.query(st.From, 0)
+	case rel.Delete:
+		return comment(st.Comment, 0) + "DELETE FROM " + w.name(st.From) + ` AS "t"` + w.where("WHERE", st.Where, 0)
+	case rel.Update:
+		return w.update(st)
+	case rel.Analyze:
+		return w.s.analyze(w.name(st.Name))
+	case nil:
+		return w.fail("there is no statement")
+	default:
+		return w.fail("unknown statement %T", st)
+	}
+}
+
+func (w *writer) createTable(st rel.CreateTable) string {
+	text := comment(st.Comment, 0) + "CREATE "
+	if st.Temp {
+		text += "TEMP "
+	}
+	text += "TABLE "
+	if st.IfNotExists {
+		text += "IF NOT EXISTS "
+	}
+	text += w.name(st.Name)
+	switch {
+	case st.As != nil && len(st.Columns) > 0, st.As == nil && len(st.Columns) == 0:
+		return w.fail("table %s needs either a query or columns", plain(st.Name))
+	case st.As != nil && st.IfNotExists:
+		return w.fail("table %s: a query cannot go with IfNotExists", plain(st.Name))
+	case st.As != nil:
+		return text + " AS\n" + w.query(st.As, 0)
+	}
+	text += " ("
+	for i, f := range st.Columns {
+		if i > 0 {
+			text += ","
+		}
+		text += nl(1) + w.ident(f.Name) + " " + w.typeName(f.Type)
+		if f.NotNull {
+			text += " NOT NULL"
+		}
+	}
+	return text + "\n)"
+}
+
+func (w *writer) update(st rel.Update) string {
+	if len(st.Set) == 0 {
+		return w.fail("an update of %s sets nothing", plain(st.Table))
+	}
+	text := comment(st.Comment, 0) + "UPDATE " + w.name(st.Table) + ` AS "t" SET`
+	for i, a := range st.Set {
+		if i > 0 {
+			text += ","
+		}
+		text += nl(1) + w.ident(a.Column) + " = " + w.stored(a.Value, 1)
+	}
+	if st.From != nil {
+		text += "\nFROM " + w.relation(st.From, 0)
+	}
+	return text + w.where("WHERE", st.Where, 0)
+}
+
+func (w *writer) typeName(t rel.Type) string {
+	name, ok := w.s.types[t]
+	if !ok {
+		return w.fail("there is no column type %q", t)
+	}
+	return name
+}
+
+// name renders a name in parts.
+func (w *writer) name(n rel.Name) string {
+	if len(n) == 0 || len(n) > 3 {
+		return w.fail("a name has one to three parts, not %d", len(n))
+	}
+	parts := make([]string, len(n))
+	for i, p := range n {
+		parts[i] = w.ident(p)
+	}
+	return strings.Join(parts, ".")
+}
+
+func (w *writer) names(columns []string) string {
+	if len(columns) == 0 {
+		return w.fail("an insert needs columns")
+	}
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = w.ident(c)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ident quotes one part of a name.
+func (w *writer) ident(name string) string {
+	if err := checkText(name); err != nil {
+		return w.fail("name %q: %w", name, err)
+	}
+	if name == "" {
+		return w.fail("a name is empty")
+	}
+	if w.s.maxName > 0 && len(name) > w.s.maxName {
+		return w.fail("name %q has %d bytes; %s allows %d", name, len(name), w.s.name, w.s.maxName)
+	}
+	return quote(name)
+}
+
+// plain is a name for people.
+func plain(n rel.Name) string { return strings.Join(n, ".") }
+
+// literal renders a literal. Integers and numbers are bare: stored gives them their type where
+// a column is made of them.
+func (w *writer) literal(l rel.Lit) string {
+	if l.Value == nil {
+		return "CAST(NULL AS " + w.typeName(l.Type) + ")"
+	}
+	text, err := w.value(l)
+	if err != nil {
+		return w.fail("literal of type %s: %w", l.Type, err)
+	}
+	return text
+}
+
+var errKind = errors.New("the value has another kind")
+
+func (w *writer) value(l rel.Lit) (string, error) {
+	switch l.Type {
+	case models.Text:
+		s, ok := l.Value.(string)
+		if !ok {
+			return "", errKind
+		}
+		if err := checkText(s); err != nil {
+			return "", err
+		}
+		return w.s.text(s), nil
+	case models.Integer:
+		return integerLiteral(l.Value)
+	case models.Number:
+		return numberLiteral(l.Value)
+	case models.Boolean:
+		b, ok := l.Value.(bool)
+		if !ok {
+			return "", errKind
+		}
+		if b {
+			return "TRUE", nil
+		}
+		return "FALSE", nil
+	case models.Date:
+		return dateLiteral(l.Value)
+	case models.Timestamp:
+		return timestampLiteral(l.Value)
+	default:
+		return "", fmt.Errorf("unknown type %q", l.Type)
+	}
+}
