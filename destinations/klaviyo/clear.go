@@ -24,8 +24,7 @@ func (s *session) clearFirst(ctx context.Context, b destinations.Batch, im impor
 	}
 	where := places(b.Columns.Fields)
 	start := s.now()
-	for _, a := range lookups(b, im.clears, false) {
-		a.more = attributes
+	for _, a := range lookups(b, im.clears, attributes) {
 		var stale []found
 		err := s.answer(ctx, a, "", func(row int, f found) {
 			if p, some := emptied(b, row, where, f, false); some {
@@ -60,8 +59,7 @@ func (s *session) wipe(ctx context.Context, b destinations.Batch) (destinations.
 			out.Rows[i] = rejected("missing", "no identifier")
 		}
 	}
-	for _, a := range lookups(b, allRows(b), true) {
-		a.more += attributes
+	for _, a := range lookups(b, allRows(b), attributes+",properties") {
 		type stale struct {
 			row   int
 			to    found

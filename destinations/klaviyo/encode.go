@@ -120,8 +120,10 @@ func fill(p *profile, where []place, fields []any) (clears bool) {
 			p.Meta.Patch.Unset = append(p.Meta.Patch.Unset, at.name)
 		case v == nil:
 			clears = clears || at.in != "" || p.Attributes[at.name] == nil
-		case at.in != "":
+		case at.in == "properties", at.name == "latitude", at.name == "longitude":
 			group(at.in)[at.name] = wire(v)
+		case at.in != "":
+			group(at.in)[at.name] = text(v)
 		case p.Attributes[at.name] == nil:
 			p.Attributes[at.name] = text(v)
 		}
@@ -138,7 +140,7 @@ func wire(v any) any {
 	return v
 }
 
-// text turns a value into a string, which all standard attributes are.
+// text turns a value into a string, which standard attributes are.
 func text(v any) any {
 	switch t := v.(type) {
 	case string:
@@ -171,7 +173,7 @@ func rejected(code, why string) destinations.Result {
 
 // who returns the identifier that a row is looked up by: the first that it has, by name.
 func who(columns []string, ids []any) (name, value string) {
-	for _, want := range []string{"email", "phone_number", "external_id"} {
+	for _, want := range identifying {
 		if j := slices.Index(columns, want); j >= 0 {
 			if v, ok := ids[j].(string); ok && v != "" {
 				return want, v

@@ -171,7 +171,7 @@ func (d directory) find(payload json.RawMessage) (int, bool) {
 	if inner, ok := flat["attributes"].(map[string]any); ok {
 		flat = inner
 	}
-	for _, name := range []string{"email", "phone_number", "external_id"} {
+	for _, name := range identifying {
 		text, ok := flat[name].(string)
 		if !ok {
 			continue

@@ -185,7 +185,7 @@ func (s *session) Preview(ctx context.Context, b destinations.Batch) ([]*http.Re
 			all = append(all, removal(b.Target, known[lo:min(lo+removeRows, len(known))]))
 		}
 	case destinations.Clear:
-		for _, a := range lookups(b, allRows(b), false) {
+		for _, a := range lookups(b, allRows(b), attributes+",properties") {
 			all = append(all, a.request(""))
 		}
 	default:

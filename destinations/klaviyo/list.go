@@ -87,8 +87,9 @@ type ask struct {
 // maxFilter bounds a filter, in bytes, so that the URL stays within what servers take.
 const maxFilter = 4000
 
-// lookups groups rows by the identifier that they are looked up by.
-func lookups(b destinations.Batch, rows []int, properties bool) []ask {
+// lookups groups rows by the identifier that they are looked up by; more are further fields to
+// read, each with a comma before it.
+func lookups(b destinations.Batch, rows []int, more string) []ask {
 	var done []ask
 	open := map[string]*ask{}
 	size := map[string]int{}
@@ -104,10 +105,7 @@ func lookups(b destinations.Batch, rows []int, properties bool) []ask {
 			a = nil
 		}
 		if a == nil {
-			a = &ask{by: by, rows: map[string][]int{}}
-			if properties {
-				a.more = ",properties"
-			}
+			a = &ask{by: by, rows: map[string][]int{}, more: more}
 			open[by], size[by] = a, 0
 		}
 		if a.rows[v] == nil {
@@ -116,7 +114,7 @@ func lookups(b destinations.Batch, rows []int, properties bool) []ask {
 		}
 		a.rows[v] = append(a.rows[v], i)
 	}
-	for _, by := range []string{"email", "phone_number", "external_id"} {
+	for _, by := range identifying {
 		if a := open[by]; a != nil {
 			done = append(done, *a)
 		}
@@ -193,7 +191,7 @@ func removals(b destinations.Batch) (known []leaving, asks []ask) {
 			rest = append(rest, i)
 		}
 	}
-	return known, lookups(b, rest, false)
+	return known, lookups(b, rest, "")
 }
 
 // removal builds the call that takes up to 1,000 profiles off a list.

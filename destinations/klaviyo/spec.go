@@ -83,6 +83,9 @@ func (Destination) Spec() destinations.Spec {
 	}
 }
 
+// identifying lists the identifiers in the order in which people are looked up by them.
+var identifying = []string{"email", "phone_number", "external_id"}
+
 func identifiers() []destinations.Identifier {
 	return []destinations.Identifier{
 		{Name: "email", Normalise: "email.basic", AnyOf: "who", Doc: "Email address."},
