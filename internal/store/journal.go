@@ -127,8 +127,8 @@ func insertJob(w *writing, run int64, sync string, mark int64, j syncs.OpenJob) 
 	if err != nil {
 		return err
 	}
-	_, err = w.exec("INSERT INTO jobs (run, sync, mark, lo, hi, plan, batch, job, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		run, sync, mark, j.Lo, j.Hi, string(plan), j.Batch, string(job), micros(j.Started))
+	_, err = w.exec("INSERT INTO jobs (run, sync, mark, lo, hi, first, plan, batch, job, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		run, sync, mark, j.Lo, j.Hi, j.Offset, string(plan), j.Batch, string(job), micros(j.Started))
 	return err
 }
 
@@ -163,7 +163,7 @@ func scanRecord(scan func(...any) error, more ...any) (syncs.RunRecord, error) {
 
 // Jobs lists the open jobs of a sync, oldest first.
 func (s *Store) Jobs(ctx context.Context, sync string) ([]syncs.OpenJob, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT j.id, r.run, j.plan, j.lo, j.hi, j.batch, j.job, j.started
+	rows, err := s.reads.QueryContext(ctx, `SELECT j.id, r.run, j.plan, j.lo, j.hi, j.first, j.batch, j.job, j.started
 		FROM jobs j JOIN runs r ON r.id = j.run WHERE j.sync = ? AND j.closed IS NULL ORDER BY j.id`, sync)
 	if err != nil {
 		return nil, fmt.Errorf("listing open jobs of %s: %w", sync, s.typed(err))
@@ -174,7 +174,7 @@ func (s *Store) Jobs(ctx context.Context, sync string) ([]syncs.OpenJob, error) 
 		var j syncs.OpenJob
 		var plan, job string
 		var started int64
-		if err := rows.Scan(&j.ID, &j.Run, &plan, &j.Lo, &j.Hi, &j.Batch, &job, &started); err != nil {
+		if err := rows.Scan(&j.ID, &j.Run, &plan, &j.Lo, &j.Hi, &j.Offset, &j.Batch, &job, &started); err != nil {
 			return nil, fmt.Errorf("listing open jobs of %s: %w", sync, s.typed(err))
 		}
 		j.Started = instant(started)

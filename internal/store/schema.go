@@ -52,6 +52,7 @@ CREATE TABLE jobs (
 	mark    INTEGER NOT NULL,           -- the verdict that started it
 	lo      INTEGER NOT NULL,
 	hi      INTEGER NOT NULL,
+	first   INTEGER NOT NULL,           -- index in the batch of row lo
 	plan    TEXT NOT NULL,              -- JSON of syncs.PlanRef
 	batch   TEXT NOT NULL,
 	job     TEXT NOT NULL,              -- JSON of destinations.Job

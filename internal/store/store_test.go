@@ -216,7 +216,7 @@ func TestJobs(t *testing.T) {
 	begin(t, s, "r", "vip", 1)
 	started := time.UnixMicro(1_700_000_000_000_123).UTC()
 	want := syncs.OpenJob{
-		ID: 1, Run: "r", Plan: syncs.PlanRef{Sync: "vip", Run: "r", Table: "plan_vip_r", Rows: 9, Tally: syncs.Tally{Added: 9}}, Lo: 0, Hi: 4, Batch: "key",
+		ID: 1, Run: "r", Plan: syncs.PlanRef{Sync: "vip", Run: "r", Table: "plan_vip_r", Rows: 9, Tally: syncs.Tally{Added: 9}}, Lo: 0, Hi: 4, Offset: 3, Batch: "key",
 		Job: destinations.Job{Ref: []byte(`{"id":"j1"}`), After: time.Second, Until: time.Hour}, Started: started,
 	}
 	asked := want
