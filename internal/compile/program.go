@@ -42,21 +42,27 @@ func (b Build) Table(entity, what string) rel.Name {
 func (b Build) View(entity, what string) rel.Name { return rel.Name{b.Schema, entity + "_" + what} }
 
 // The tables of a build, as `what` of Build.Table. Each has a view of the same name without the
-// build.
+// build. Beside them each event source of an entity's identity has a table Owners(source).
 const (
 	Identifiers  = "identifiers"        // type text, value text (normalised), profile_id text, first_seen, last_seen timestamp, source text
 	Profiles     = "profiles"           // profile_id text, anonymous boolean, then every trait
-	Records      = "records"            // source text, key text, profile_id text
-	Nodes        = "nodes"              // node integer, type text, value text, status text (active|ignored|shared), first_seen, last_seen timestamp, seen integer
-	Tuples       = "tuples"             // source text, one integer column of nodes per identifier type, first_seen, last_seen timestamp, seen integer
+	Records      = "records"            // source text, key text, profile_id text: rows of sources with updated_at, each key once
+	Nodes        = "nodes"              // node integer, type text, value text, status text (active|shared), first_seen, last_seen timestamp, seen integer
+	Tuples       = "tuples"             // source text, node_<type> integer per identifier type, first_seen, last_seen timestamp, seen integer
 	Map          = "map"                // node integer, component integer (before limits), cluster integer (after)
-	Clusters     = "clusters"           // cluster integer, profile_id text
+	Clusters     = "clusters"           // cluster integer, number integer, profile_id text, anonymous boolean: one row per profile
+	Sequence     = "sequence"           // last integer: the highest number ever given to a profile
 	Merges       = "merges"             // at timestamp, kind text (new|merge|split), from_id text, to_id text, type text, value text, build text
-	DroppedLinks = "dropped_links"      // type text, value text, rule text, profile_id text (nullable), detail text
+	DroppedLinks = "dropped_links"      // type text, value text, rule text (junk|ignore|invalid|max_links|limit|contested), profile_id text (nullable), detail text
 	Memberships  = "memberships"        // profile_id text, segment text, since timestamp: who is in now
 	History      = "membership_history" // profile_id text, segment text, entered_at timestamp, left_at timestamp (nullable)
 	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
 )
+
+// Owners names the table that says which profile owns the rows of an event source: one text
+// column per identifier type of the source with the value as the source has it, absent as ”, and profile_id
+// text, NULL if the row's identifiers find nobody.
+func Owners(source string) string { return "owners_" + source }
 
 // Program is a list of steps, run in order on one session.
 type Program struct {
@@ -72,13 +78,13 @@ type Step struct {
 	Loop *Loop
 }
 
-// Loop repeats Body for round 1, 2, … until Rest, a query of one integer, gives 0. Then After
-// runs with the number of rounds that ran, which may be 0: Rest is asked before each round.
-// A program that needs more than Max rounds is at fault.
+// Loop repeats Body for round 1, 2, … until Rest, a query of one integer, gives 0. Rest is asked
+// before each round with the number of rounds done, at first 0. Then After runs with the number
+// of rounds that ran. A loop that needs more than Max rounds is at fault. Loops nest.
 type Loop struct {
-	Rest  rel.Query
-	Body  func(round int) []rel.Statement
-	After func(rounds int) []rel.Statement
+	Rest  func(done int) rel.Query
+	Body  func(round int) []Step
+	After func(rounds int) []Step
 	Max   int
 }
 
