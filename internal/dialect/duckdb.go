@@ -67,6 +67,7 @@ var duckdb = spelling{
 	},
 	first:   func(x, order string) string { return "any_value(" + x + " ORDER BY " + order + ")" },
 	boolMin: "MIN", boolMax: "MAX",
+	hashesNull: true,
 	createView: func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },
 	analyze:    func(string) string { return "" },
 	fn: map[rel.Fn]func(a []string) string{

@@ -167,7 +167,11 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 	for i, a := range c.Args {
 		args[i] = w.arg(a, level)
 	}
-	return w.s.fn[c.Fn](args), precAtom
+	text := w.s.fn[c.Fn](args)
+	if c.Fn == rel.Hash64 && w.s.hashesNull && !neverNull(c.Args[0]) {
+		text = "CASE WHEN " + args[0] + " IS NOT NULL THEN " + text + " END"
+	}
+	return text, precAtom
 }
 
 // chain joins conditions; none at all is the neutral one.

@@ -35,6 +35,8 @@ type spelling struct {
 	fn map[rel.Fn]func(a []string) string
 	// first is the first value in an order, of those that are not NULL.
 	first func(x, order string) string
+	// hashesNull tells that the hash of NULL is a number.
+	hashesNull bool
 	// boolMin and boolMax are the aggregates of booleans.
 	boolMin, boolMax string
 	// createView makes or replaces a view.

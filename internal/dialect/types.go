@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"slices"
+
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
 )
@@ -119,6 +121,35 @@ func isWide(e rel.Expr) bool {
 		return isWide(e.Arg)
 	case rel.Call:
 		return e.Fn == rel.Divide || e.Fn == rel.Hash64 || e.Fn == rel.Bucket
+	}
+	return false
+}
+
+// neverNull tells that an expression has a value whatever the columns hold, as far as its form
+// shows it.
+func neverNull(e rel.Expr) bool {
+	switch e := e.(type) {
+	case rel.Lit:
+		return e.Value != nil
+	case rel.Cast:
+		return !e.Try && neverNull(e.Expr)
+	case rel.Case:
+		for _, a := range e.Whens {
+			if !neverNull(a.Then) {
+				return false
+			}
+		}
+		return e.Else != nil && neverNull(e.Else)
+	case rel.Call:
+		switch e.Fn {
+		case rel.Coalesce:
+			return slices.ContainsFunc(e.Args, neverNull)
+		case rel.IsNull, rel.NotNull, rel.IsTrue, rel.Distinct, rel.Same:
+			return true
+		case rel.NullIf, rel.Divide, rel.Mod:
+			return false
+		}
+		return !slices.ContainsFunc(e.Args, func(a rel.Expr) bool { return !neverNull(a) })
 	}
 	return false
 }

@@ -1,0 +1,63 @@
+// Package dialecttest has queries of one value with the value that every warehouse must give.
+// The tests of each warehouse execute them.
+package dialecttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-data/weir/internal/dialect"
+	"github.com/weir-data/weir/internal/rel"
+)
+
+// Case is a query of one row and one column, and its value: nil for NULL.
+type Case struct {
+	Name  string
+	Query rel.Query
+	Want  any
+}
+
+// Ask runs a SELECT of one row and one column in a session whose zone is UTC.
+type Ask func(ctx context.Context, sql string) (any, error)
+
+// Run executes all cases.
+func Run(t *testing.T, d dialect.Dialect, ask Ask) {
+	t.Helper()
+	for _, c := range Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Helper()
+			sql, err := d.Query(c.Query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := ask(t.Context(), sql)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, sql)
+			}
+			if Text(got) != Text(c.Want) {
+				t.Errorf("got %s, want %s\n%s", Text(got), Text(c.Want), sql)
+			}
+		})
+	}
+}
+
+// Text writes a value of a row for comparison, so that 5 and 5.000000000 are the same.
+func Text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "NULL"
+	case time.Time:
+		return v.UTC().Format("2006-01-02T15:04:05.999999Z")
+	case json.Number:
+		if s := v.String(); strings.Contains(s, ".") {
+			return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+		}
+		return v.String()
+	default:
+		return fmt.Sprint(v)
+	}
+}
