@@ -262,8 +262,8 @@ type OpenJob struct {
 	ID      int64 // of the journal; 0 before it is recorded
 	Run     string
 	Plan    PlanRef
-	Lo, Hi  int64 // the rows of it that this entry is about
-	Offset  int64 // index in the batch of row Lo
+	Lo, Hi  int64  // the rows of it that this entry is about
+	Offset  int64  // index in the batch of row Lo
 	Batch   string // idempotency key of the batch that started it
 	Job     destinations.Job
 	Started time.Time
