@@ -1,0 +1,181 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+)
+
+// rowFilter is which rows of a source count: those whose columns pass and whose time lies in
+// [as_of - within, as_of). Its parts are sorted, so that the same filter written in another
+// order is the same expression. It is nil for all rows; it may be NULL for a row that does not
+// count.
+func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTest, within models.Duration) (rel.Expr, []diag.Problem) {
+	var parts []rel.Expr
+	var problems []diag.Problem
+	for _, w := range where {
+		at := path + ".where." + w.Column
+		e, typ, problem := columnExpr(in, s, w.Column)
+		if problem != nil {
+			problem.Path, problem.OnKey = at, true
+			problems = append(problems, *problem)
+			continue
+		}
+		test, err := compare(in, e, typ, w.Test)
+		if err != nil {
+			problems = append(problems, mismatch(at, s.Name+"."+w.Column, err))
+			continue
+		}
+		parts = append(parts, test)
+	}
+	if within != 0 {
+		window, problem := windowTest(in, s, within)
+		if problem != nil {
+			if problem.Path == "" {
+				problem.Path = path + ".within"
+			}
+			problems = append(problems, *problem)
+		} else {
+			parts = append(parts, window...)
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b rel.Expr) int {
+		return strings.Compare(fmt.Sprintf("%#v", a), fmt.Sprintf("%#v", b))
+	})
+	if len(parts) == 0 {
+		return nil, problems
+	}
+	return and(parts), problems
+}
+
+func windowTest(in Input, s *models.Source, within models.Duration) ([]rel.Expr, *diag.Problem) {
+	at, problem := rowTime(in, s)
+	switch {
+	case problem != nil:
+		problem.Path = models.Path("sources", s.Name)
+		return nil, problem
+	case at == nil:
+		return nil, &diag.Problem{
+			Code: "models.no_time",
+			What: fmt.Sprintf("source %s has no time, so its rows lie in no window", s.Name),
+			Fix:  fmt.Sprintf("give the source %s a time: column, or leave within out", s.Name),
+		}
+	}
+	return []rel.Expr{
+		rel.F(rel.Ge, at, rel.At(in.AsOf.Add(-time.Duration(within)).UTC())),
+		rel.F(rel.Lt, at, rel.At(in.AsOf.UTC())),
+	}, nil
+}
+
+// mismatch is the finding that an operator or a value does not fit what it is applied to.
+func mismatch(path, what string, err error) diag.Problem {
+	return diag.Problem{
+		Path: path,
+		Code: "models.operator_type",
+		What: fmt.Sprintf("%s cannot be tested so: %v", what, err),
+		Fix:  "use an operator and a value of the column's own type",
+	}
+}
+
+// measure is one answer about the rows of each profile.
+type measure struct {
+	expr rel.Expr
+	typ  models.Type
+}
+
+// aggregate asks for an aggregate over the rows of a source that pass a filter. Counts and sums
+// are 0 without rows, all others absent.
+func (s *scans) aggregate(source *models.Source, path string, agg models.Aggregate, filter rel.Expr) (measure, []diag.Problem) {
+	kind, column := aggregateOf(agg)
+	if kind == "count" {
+		count := rel.Agg{Fn: rel.CountRows}
+		if filter != nil {
+			count = rel.Agg{Fn: rel.Count, Arg: when(filter, rel.I(1))}
+		}
+		return s.answer(source, path, count, models.Integer, rel.I(0))
+	}
+	path += "." + kind
+	e, typ, problem := columnExpr(s.in, source, column)
+	if problem != nil {
+		problem.Path = path
+		return measure{}, []diag.Problem{*problem}
+	}
+	arg := when(filter, e)
+	switch kind {
+	case "count_distinct":
+		return s.answer(source, path, rel.Agg{Fn: rel.Count, Arg: arg, Distinct: true}, models.Integer, rel.I(0))
+	case "sum", "avg":
+		if typ != models.Integer && typ != models.Number && typ != models.Unknown {
+			return measure{}, []diag.Problem{mismatch(path, source.Name+"."+column, fmt.Errorf("%s needs numbers, not %s", kind, typ))}
+		}
+		if kind == "sum" {
+			return s.answer(source, path, rel.Agg{Fn: rel.Sum, Arg: arg}, models.Number, rel.N("0"))
+		}
+		return s.answer(source, path, rel.Agg{Fn: rel.Avg, Arg: arg}, models.Number, nil)
+	case "min", "max":
+		if typ == models.Boolean {
+			return measure{}, []diag.Problem{mismatch(path, source.Name+"."+column, fmt.Errorf("%s needs an order, which true and false have not", kind))}
+		}
+		if typ == models.Text {
+			arg = rel.Cast{Expr: arg, Type: models.Text, From: models.Text}
+		}
+		fn := rel.Min
+		if kind == "max" {
+			fn = rel.Max
+		}
+		return s.answer(source, path, rel.Agg{Fn: fn, Arg: arg}, typ, nil)
+	default: // most_frequent
+		q, problem := mostFrequent(s.in, []piece{{source: source, value: arg, typ: typ}})
+		if problem != nil {
+			problem.Path = path
+			return measure{}, []diag.Problem{*problem}
+		}
+		return measure{expr: s.askQuery(source.Name+"."+column, q), typ: typ}, nil
+	}
+}
+
+func (s *scans) answer(source *models.Source, path string, agg rel.Agg, typ models.Type, zero rel.Expr) (measure, []diag.Problem) {
+	e, problem := s.ask(source, agg)
+	if problem != nil {
+		problem.Path = path
+		return measure{}, []diag.Problem{*problem}
+	}
+	if zero != nil {
+		e = rel.F(rel.Coalesce, e, zero)
+	}
+	return measure{expr: e, typ: typ}, nil
+}
+
+// aggregateOf is the aggregate that is set, and its column; "" if none is.
+func aggregateOf(a models.Aggregate) (kind, column string) {
+	switch {
+	case a.Count:
+		return "count", ""
+	case a.CountDistinct != "":
+		return "count_distinct", a.CountDistinct
+	case a.Sum != "":
+		return "sum", a.Sum
+	case a.Min != "":
+		return "min", a.Min
+	case a.Max != "":
+		return "max", a.Max
+	case a.Avg != "":
+		return "avg", a.Avg
+	case a.MostFrequent != "":
+		return "most_frequent", a.MostFrequent
+	}
+	return "", ""
+}
+
+// when is a value where a filter passes and NULL elsewhere.
+func when(filter, e rel.Expr) rel.Expr {
+	if filter == nil {
+		return e
+	}
+	return rel.Case{Whens: []rel.When{{If: filter, Then: e}}}
+}

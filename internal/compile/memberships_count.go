@@ -1,0 +1,64 @@
+package compile
+
+import (
+	"github.com/weir-data/weir/internal/rel"
+)
+
+// segmentStats are the sizes of the entity's segments: "segment.vip".
+func segmentStats(in Input) []Stat {
+	var out []Stat
+	for _, name := range in.Model.SegmentNames(in.Entity) {
+		out = append(out, Stat{Name: "segment." + name, Query: rowsIn(members(in.Build, in.Entity, name), "m")})
+	}
+	return out
+}
+
+// Sizes is a query of segment (text) and members (integer) over a build, one row for each
+// segment that has members.
+func Sizes(entity string, b Build) rel.Query {
+	return rel.Select{
+		Columns: []rel.Column{rel.As("segment", rel.C("m", "segment")), rel.As("members", rel.Agg{Fn: rel.CountRows})},
+		From:    rel.Table{Name: b.Table(entity, Memberships), Alias: "m"},
+		GroupBy: []rel.Expr{rel.C("m", "segment")},
+		OrderBy: []rel.Order{{Expr: rel.C("m", "segment")}},
+	}
+}
+
+// SegmentDelta is a query of one row of three integers: how many profiles joined a segment
+// between two builds, how many left, and how many are in now. Without a first build all have
+// joined. A profile that was merged away has left.
+func SegmentDelta(entity string, from, to Build, segment string) rel.Query {
+	size := rel.Select{
+		Columns: []rel.Column{rel.As("joined", rel.Agg{Fn: rel.CountRows}), rel.As("left", rel.I(0)), rel.As("size", rel.Agg{Fn: rel.CountRows})},
+		From:    rel.Sub{Query: members(to, entity, segment), Alias: "n"},
+	}
+	if from.ID == "" {
+		return size
+	}
+	missing := func(there string) rel.Expr {
+		return rel.Agg{Fn: rel.Count, Arg: when(rel.F(rel.IsNull, rel.C(there, "profile_id")), rel.I(1))}
+	}
+	return rel.Select{
+		Columns: []rel.Column{
+			rel.As("joined", missing("o")), rel.As("left", missing("n")),
+			rel.As("size", rel.Agg{Fn: rel.Count, Arg: rel.C("n", "profile_id")}),
+		},
+		From: rel.Sub{Query: members(to, entity, segment), Alias: "n"},
+		Joins: []rel.Join{{Kind: rel.Full, Rel: rel.Sub{Query: members(from, entity, segment), Alias: "o"},
+			On: rel.F(rel.Eq, rel.C("o", "profile_id"), rel.C("n", "profile_id"))}},
+	}
+}
+
+// members is a query of the profile_id of those in a segment.
+func members(b Build, entity, segment string) rel.Query {
+	return rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", rel.C("m", "profile_id"))},
+		From:    rel.Table{Name: b.Table(entity, Memberships), Alias: "m"},
+		Where:   rel.F(rel.Eq, rel.C("m", "segment"), rel.T(segment)),
+	}
+}
+
+// rowsIn is a query of one integer: the rows of another.
+func rowsIn(q rel.Query, alias string) rel.Query {
+	return rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Sub{Query: q, Alias: alias}}
+}

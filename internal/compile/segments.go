@@ -1,0 +1,146 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+)
+
+// segmentPart makes memberships, their history and the arms of holdouts. All segments of the
+// entity are compiled together: each source is read once for the leaves of all of them, and the
+// number of statements depends on the number of sources, not of segments.
+//
+//	scans over sources ─► flags: per profile, one column for each segment ─► memberships
+//	                                                     previous build ─┘ ├► history
+//	                                                                       └► assignments
+func segmentPart(in Input) (part, []diag.Problem) {
+	steps, problems := segmentSteps(in)
+	return part{
+		steps:  steps,
+		tables: []string{Memberships, History, Assignments},
+		stats:  segmentStats(in),
+	}, problems
+}
+
+func segmentSteps(in Input) ([]Step, []diag.Problem) {
+	segments, err := in.Model.SegmentOrder(in.Entity)
+	if err != nil {
+		return nil, []diag.Problem{{Path: "segments", Code: "models.circle", What: err.Error(), Fix: "take one of these references out"}}
+	}
+	f := &flags{entity: in.Model.Entity(in.Entity), column: map[string]string{}}
+	c := &conditions{in: in, entity: f.entity, scans: newScans(in, "events").at(factColumn), trait: f.trait, segment: f.segment}
+	f.compile(c, segments)
+
+	table := workTable(in, "flags")
+	var steps []Step
+	drops := c.scans.drops()
+	if len(segments) > 0 {
+		steps = append(c.scans.steps(), Step{
+			Name: "segments: who is in",
+			Do: []rel.Statement{
+				rel.CreateTable{Name: table, Temp: true, As: f.query(c), Comment: "who is in which segment"},
+				rel.Analyze{Name: table},
+			},
+		})
+		drops = append(drops, rel.DropTable{Name: table})
+	}
+	steps = append(steps, membershipSteps(in, f.members(table, segments))...)
+	if len(drops) > 0 {
+		last := &steps[len(steps)-1]
+		last.Do = append(last.Do, drops...)
+	}
+	return steps, c.problems
+}
+
+// flags is a query with one row per profile and one column per segment. Segments that refer to
+// others are computed in a layer above them, by membership in the same build.
+type flags struct {
+	entity *models.Entity
+	column map[string]string // of a segment
+	traits []string          // that the segments use
+	layers [][]rel.Column
+}
+
+// The columns of the flags bear short names, since warehouses cut long ones off.
+func (f *flags) trait(name string) rel.Expr {
+	i := slices.Index(f.traits, name)
+	if i < 0 {
+		i = len(f.traits)
+		f.traits = append(f.traits, name)
+	}
+	return rel.C("p", fmt.Sprintf("t%d", i+1))
+}
+
+func (f *flags) segment(name string) rel.Expr { return rel.C("p", f.column[name]) }
+
+// compile puts each segment into the layer above those that it refers to.
+func (f *flags) compile(c *conditions, segments []*models.Segment) {
+	level := map[string]int{}
+	for i, s := range segments {
+		f.column[s.Name] = fmt.Sprintf("s%d", i+1)
+		at := 0
+		s.Where.Conditions("", func(w *models.Condition, _ string) {
+			if w.Segment != "" {
+				at = max(at, level[w.Segment]+1)
+			}
+		})
+		level[s.Name] = at
+		for len(f.layers) <= at {
+			f.layers = append(f.layers, nil)
+		}
+		in := c.predicate(models.Path("segments", s.Name, "where"), &s.Where)
+		f.layers[at] = append(f.layers[at], rel.As(f.column[s.Name], rel.F(rel.IsTrue, in)))
+	}
+}
+
+// query gathers what the segments look at into one row per profile and puts the layers over it.
+// Where the entity keeps anonymous profiles out, they are out before any condition is asked.
+func (f *flags) query(c *conditions) rel.Query {
+	q := rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))},
+		From:    rel.Table{Name: c.in.Build.Table(c.in.Entity, Profiles), Alias: "p"},
+		Joins:   c.scans.joins(rel.C("p", "profile_id"), false),
+	}
+	if f.entity.Anonymous == "exclude" {
+		q.Where = rel.F(rel.Not, rel.C("p", "anonymous"))
+	}
+	for i, name := range f.traits {
+		q.Columns = append(q.Columns, rel.As(fmt.Sprintf("t%d", i+1), rel.C("p", name)))
+	}
+	q.Columns = append(q.Columns, c.scans.answers()...)
+	kept := []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))}
+	for _, layer := range f.layers {
+		next := rel.Select{From: rel.Sub{Query: q, Alias: "p"}}
+		for _, col := range q.Columns {
+			next.Columns = append(next.Columns, rel.As(col.As, rel.C("p", col.As)))
+		}
+		next.Columns = append(next.Columns, layer...)
+		for _, col := range layer {
+			kept = append(kept, rel.As(col.As, rel.C("p", col.As)))
+		}
+		q = next
+	}
+	return rel.Select{Columns: kept, From: rel.Sub{Query: q, Alias: "p"}}
+}
+
+// members is a query of profile_id and segment over the flags.
+func (f *flags) members(table rel.Name, segments []*models.Segment) rel.Query {
+	if len(segments) == 0 {
+		return nil
+	}
+	var each []rel.Query
+	for _, s := range segments {
+		each = append(each, rel.Select{
+			Columns: []rel.Column{rel.As("profile_id", rel.C("f", "profile_id")), rel.As("segment", rel.T(s.Name))},
+			From:    rel.Table{Name: table, Alias: "f"},
+			Where:   rel.C("f", f.column[s.Name]),
+		})
+	}
+	if len(each) == 1 {
+		return each[0]
+	}
+	return rel.Union{All: true, Queries: each}
+}

@@ -1,0 +1,144 @@
+package compile
+
+import (
+	"fmt"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+)
+
+// traitPart makes the profiles: every profile of identity with its traits. Each source is read
+// once for all that is kept or computed of its rows; only the most frequent value of a column
+// needs a reading of its own.
+func traitPart(in Input) (part, []diag.Problem) {
+	steps, problems := traitSteps(in)
+	profiles := rel.Table{Name: in.Build.Table(in.Entity, Profiles), Alias: "p"}
+	return part{
+		steps:  steps,
+		tables: []string{Profiles},
+		stats: []Stat{{Name: "profiles", Query: rel.Select{
+			Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: profiles,
+		}}},
+	}, problems
+}
+
+func traitSteps(in Input) ([]Step, []diag.Problem) {
+	entity := in.Model.Entity(in.Entity)
+	t := traits{in: in, entity: entity, scans: newScans(in, "traits")}
+	layers, problems := t.layers()
+	t.problems = append(t.problems, problems...)
+
+	query := rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", rel.C("c", "profile_id")), rel.As("anonymous", rel.C("c", "anonymous"))},
+		From:    rel.Table{Name: in.Build.Table(in.Entity, Clusters), Alias: "c"},
+	}
+	for _, tr := range layers[0] {
+		query.Columns = append(query.Columns, rel.As(tr.Name, t.value(tr)))
+	}
+	query.Joins = t.scans.joins(rel.C("c", "profile_id"), false)
+	for _, layer := range layers[1:] {
+		query = t.over(query, layer)
+	}
+	name := in.Build.Table(in.Entity, Profiles)
+	steps := append(t.scans.steps(), Step{
+		Name: "traits: profiles",
+		Do: append([]rel.Statement{
+			rel.CreateTable{Name: name, As: t.inOrder(query, len(layers) > 1), Comment: in.Entity + " profiles with their traits"},
+			rel.Analyze{Name: name},
+		}, t.scans.drops()...),
+	})
+	return steps, t.problems
+}
+
+// traits compiles the traits of one entity.
+type traits struct {
+	in       Input
+	entity   *models.Entity
+	scans    *scans
+	problems []diag.Problem
+}
+
+func (t *traits) path(tr *models.Trait, key string) string {
+	return models.Path("entities", t.entity.Name, "traits", tr.Name, key)
+}
+
+// value is a trait that is read from sources, in the scans that it joins.
+func (t *traits) value(tr *models.Trait) rel.Expr {
+	if kind, _ := aggregateOf(tr.Aggregate); kind != "" {
+		return t.aggregate(tr)
+	}
+	return t.column(tr)
+}
+
+// aggregate is a trait over the rows of one source.
+func (t *traits) aggregate(tr *models.Trait) rel.Expr {
+	if len(tr.From) != 1 || t.in.Model.Source(tr.From[0]) == nil {
+		return t.fail(unknownSource(t.in, t.path(tr, "from"), firstOf(tr.From)))
+	}
+	source := t.in.Model.Source(tr.From[0])
+	path := models.Path("entities", t.entity.Name, "traits", tr.Name)
+	filter, problems := rowFilter(t.in, source, path, tr.Where, tr.Within)
+	if len(problems) > 0 {
+		return t.fail(problems...)
+	}
+	m, problems := t.scans.aggregate(source, path, tr.Aggregate, filter)
+	if len(problems) > 0 {
+		return t.fail(problems...)
+	}
+	if tr.Type != models.Unknown && tr.Type != m.typ {
+		return rel.Cast{Expr: m.expr, Type: tr.Type, Try: true}
+	}
+	return m.expr
+}
+
+// fail records problems and stands in for the value, so that every trait is looked at.
+func (t *traits) fail(problems ...diag.Problem) rel.Expr {
+	t.problems = append(t.problems, problems...)
+	return rel.Null(models.Text)
+}
+
+// over computes a layer of sql traits over the profiles so far. Their names are the profiles'
+// columns; the profiles are all there, so a window looks at everybody.
+func (t *traits) over(inner rel.Select, layer []*models.Trait) rel.Select {
+	var columns []rel.Column
+	for _, c := range inner.Columns {
+		columns = append(columns, rel.As(c.As, rel.C("p", c.As)))
+	}
+	for _, tr := range layer {
+		columns = append(columns, rel.As(tr.Name, rel.Cast{Expr: rel.RawExpr{SQL: tr.SQL}, Type: tr.Type}))
+	}
+	return rel.Select{Columns: columns, From: rel.Sub{Query: inner, Alias: "p"}}
+}
+
+// inOrder gives the profiles their columns in the order in which the traits are written.
+func (t *traits) inOrder(q rel.Select, layered bool) rel.Select {
+	if !layered {
+		return q
+	}
+	columns := []rel.Column{rel.As("profile_id", rel.C("p", "profile_id")), rel.As("anonymous", rel.C("p", "anonymous"))}
+	for _, tr := range t.entity.Traits {
+		columns = append(columns, rel.As(tr.Name, rel.C("p", tr.Name)))
+	}
+	return rel.Select{Columns: columns, From: rel.Sub{Query: q, Alias: "p"}}
+}
+
+func unknownSource(in Input, path, name string) diag.Problem {
+	var names []string
+	for _, s := range in.Model.Sources {
+		names = append(names, s.Name)
+	}
+	return diag.Problem{
+		Path: path,
+		Code: "models.unknown_source",
+		What: fmt.Sprintf("there is no source %q", name),
+		Fix:  diag.DidYouMean(name, names),
+	}
+}
+
+func firstOf(xs []string) string {
+	if len(xs) == 0 {
+		return ""
+	}
+	return xs[0]
+}

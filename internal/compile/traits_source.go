@@ -1,0 +1,204 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+)
+
+// The aliases of a scan: a source's row, and the record that says whose it is.
+const (
+	rowAlias = "s"
+	ownAlias = "r"
+)
+
+// zone is the project's time zone.
+func (in Input) zone() *time.Location {
+	if in.Timezone == nil {
+		return time.UTC
+	}
+	return in.Timezone
+}
+
+// sourceRelation is a source under an alias.
+func sourceRelation(s *models.Source, alias string) rel.Relation {
+	if s.SQL != "" {
+		return rel.Sub{Query: rel.RawQuery{SQL: s.SQL}, Alias: alias}
+	}
+	return rel.Table{Name: TableName(s.Table), Alias: alias}
+}
+
+// sourceColumn finds a column of a source, by its exact name or else whatever the case. While
+// nothing is known of the source's columns, any name is a column of unknown type.
+func sourceColumn(in Input, s *models.Source, name string) (models.Column, *diag.Problem) {
+	columns := in.Columns[s.Name]
+	if columns == nil {
+		for _, c := range s.Columns {
+			if c.Name == name {
+				return c, nil
+			}
+		}
+		return models.Column{Name: name}, nil
+	}
+	found := -1
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+		if c.Name == name {
+			return c, nil
+		}
+		if strings.EqualFold(c.Name, name) {
+			found = i
+		}
+	}
+	if found >= 0 {
+		return columns[found], nil
+	}
+	return models.Column{}, &diag.Problem{
+		Code: "models.unknown_column",
+		What: fmt.Sprintf("source %s has no column %q", s.Name, name),
+		Fix:  diag.DidYouMean(name, names),
+	}
+}
+
+// columnExpr reads a column of a source's row as a value of a model type: a timestamp without a
+// zone becomes an instant in the source's zone.
+func columnExpr(in Input, s *models.Source, name string) (rel.Expr, models.Type, *diag.Problem) {
+	c, problem := sourceColumn(in, s, name)
+	if problem != nil {
+		return nil, models.Unknown, problem
+	}
+	return typedColumn(in, s, c), c.Type, nil
+}
+
+func typedColumn(in Input, s *models.Source, c models.Column) rel.Expr {
+	e := rel.C(rowAlias, c.Name)
+	if c.Type == models.Timestamp && in.Naive[s.Name][c.Name] {
+		return rel.F(rel.Instant, e, rel.T(sourceZone(s)))
+	}
+	return e
+}
+
+func sourceZone(s *models.Source) string {
+	if s.Timezone == "" {
+		return "UTC"
+	}
+	return s.Timezone
+}
+
+// rowTime is when a source's row happened or last changed, as an instant; nil if the source does
+// not say. A date is its midnight in the project's zone.
+func rowTime(in Input, s *models.Source) (rel.Expr, *diag.Problem) {
+	name := s.Time
+	if name == "" {
+		name = s.UpdatedAt
+	}
+	if name == "" {
+		return nil, nil
+	}
+	e, typ, problem := columnExpr(in, s, name)
+	if problem != nil {
+		return nil, problem
+	}
+	if typ == models.Date {
+		e = rel.F(rel.Instant, e, rel.T(in.zone().String()))
+	}
+	return e, nil
+}
+
+// rowKey is the name of a source's row as text, as the records of identity have it.
+func rowKey(in Input, s *models.Source) (rel.Expr, *diag.Problem) {
+	c, problem := sourceColumn(in, s, s.Key)
+	if problem != nil {
+		return nil, problem
+	}
+	return rel.Cast{Expr: rel.C(rowAlias, c.Name), Type: models.Text, From: c.Type}, nil
+}
+
+// rows are a source's rows, under rowAlias, each with the profile that it belongs to. Rows that
+// belong to nobody are left out. Records are found by their key, events by their identifiers.
+type rows struct {
+	in     Input
+	source *models.Source
+	join   rel.Join
+	forms  []form
+}
+
+// form is a column brought into the normal form of an identifier.
+type form struct {
+	name string
+	id   models.Identifier
+	raw  rel.Expr
+}
+
+// rowProfile is the profile's column where rows are read through layers.
+const rowProfile = "weir_profile"
+
+func rowsOf(in Input, s *models.Source) (*rows, *diag.Problem) {
+	if !slices.Contains(in.Model.Entity(in.Entity).Identity.From, s.Name) {
+		return nil, &diag.Problem{
+			Code: "models.not_in_identity",
+			What: fmt.Sprintf("the rows of %s belong to no %s", s.Name, in.Entity),
+			Fix:  fmt.Sprintf("add %s to entities.%s.identity.from", s.Name, in.Entity),
+		}
+	}
+	r := &rows{in: in, source: s}
+	if s.UpdatedAt == "" {
+		join, problem := eventOwner(in, s)
+		r.join = join
+		return r, problem
+	}
+	key, problem := rowKey(in, s)
+	if problem != nil {
+		return nil, problem
+	}
+	r.join = rel.Join{
+		Rel: rel.Table{Name: in.Build.Table(in.Entity, Records), Alias: ownAlias},
+		On: rel.F(rel.And,
+			rel.F(rel.Eq, rel.C(ownAlias, "source"), rel.T(s.Name)),
+			rel.F(rel.Eq, rel.C(ownAlias, "key"), key),
+			rel.F(rel.NotNull, rel.C(ownAlias, "profile_id"))),
+	}
+	return r, nil
+}
+
+// normal is a column of the rows in the normal form of an identifier, NULL where it has none.
+func (r *rows) normal(id models.Identifier, raw rel.Expr) rel.Expr {
+	for _, f := range r.forms {
+		if fmt.Sprintf("%#v", []any{f.id.Normalize, f.id.Country, f.raw}) == fmt.Sprintf("%#v", []any{id.Normalize, id.Country, raw}) {
+			return rel.C(rowAlias, f.name)
+		}
+	}
+	name := "weir_n" + strconv.Itoa(len(r.forms)+1)
+	r.forms = append(r.forms, form{name: name, id: id, raw: raw})
+	return rel.C(rowAlias, name)
+}
+
+// read is a query over the rows. Its select has no From; made is given the profile's column.
+func (r *rows) read(made func(profile rel.Expr) rel.Select) rel.Select {
+	own := rel.C(ownAlias, "profile_id")
+	if len(r.forms) == 0 {
+		q := made(own)
+		q.From, q.Joins = sourceRelation(r.source, rowAlias), []rel.Join{r.join}
+		return q
+	}
+	q := made(rel.C(rowAlias, rowProfile))
+	inner := rel.Select{
+		Columns: []rel.Column{rel.As(rowProfile, own)},
+		From:    sourceRelation(r.source, rowAlias),
+		Joins:   []rel.Join{r.join},
+	}
+	for _, name := range columnsUsed(q, rowAlias) {
+		if name != rowProfile && !slices.ContainsFunc(r.forms, func(f form) bool { return f.name == name }) {
+			inner.Columns = append(inner.Columns, rel.As(name, rel.C(rowAlias, name)))
+		}
+	}
+	q.From = rel.Sub{Query: normalForms(inner, rowAlias, r.forms), Alias: rowAlias}
+	return q
+}
