@@ -165,7 +165,7 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 		if s > 1e12 {
 			s /= 1000
 		}
-		if s > 1e9 {
+		if s > 1e8 { // three years of seconds: an epoch
 			s -= float64(now.UnixMilli()) / 1000
 		}
 		return clamp(s)
