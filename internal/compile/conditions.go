@@ -2,7 +2,6 @@ package compile
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -143,32 +142,10 @@ func (c *conditions) fail(problems ...diag.Problem) rel.Expr {
 // TraitType is the type that a trait has, or Unknown while the columns of its source are not
 // known.
 func TraitType(in Input, tr *models.Trait) models.Type {
-	if tr.Type != models.Unknown {
-		return tr.Type
-	}
-	source, columns := tr.Columns()
-	if source != "" {
-		switch kind, column := aggregateOf(tr.Aggregate); kind {
-		case "count", "count_distinct":
-			return models.Integer
-		case "sum", "avg":
-			return models.Number
-		default:
-			return columnType(in, source, column)
-		}
-	}
-	if tr.Keep == models.AnyTrue || tr.Keep == models.AllTrue {
-		return models.Boolean
-	}
-	var types []models.Type
-	for _, c := range columns {
-		types = append(types, columnType(in, c.Source, c.Column))
-	}
-	if len(types) == 0 || slices.Contains(types, models.Unknown) {
-		return models.Unknown
-	}
-	typ, _ := commonType(types)
-	return typ
+	return in.Model.TraitType(in.Model.Entity(in.Entity), tr, func(source, column string) (models.Type, bool) {
+		typ := columnType(in, source, column)
+		return typ, typ != models.Unknown
+	})
 }
 
 func columnType(in Input, source, column string) models.Type {

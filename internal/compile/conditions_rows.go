@@ -114,7 +114,11 @@ func (s *scans) aggregate(source *models.Source, path string, agg models.Aggrega
 			return measure{}, []diag.Problem{mismatch(path, source.Name+"."+column, fmt.Errorf("%s needs numbers, not %s", kind, typ))}
 		}
 		if kind == "sum" {
-			return s.answer(source, path, rel.Agg{Fn: rel.Sum, Arg: arg}, models.Number, rel.N("0"))
+			m, problems := s.answer(source, path, rel.Agg{Fn: rel.Sum, Arg: arg}, models.Number, rel.N("0"))
+			if typ == models.Integer { // a sum of whole numbers is one
+				m = measure{expr: rel.Cast{Expr: m.expr, Type: models.Integer, Try: true, From: models.Number}, typ: models.Integer}
+			}
+			return m, problems
 		}
 		return s.answer(source, path, rel.Agg{Fn: rel.Avg, Arg: arg}, models.Number, nil)
 	case "min", "max":
