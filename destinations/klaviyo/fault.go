@@ -60,6 +60,17 @@ func vendorFault(r *rest.Response) *destinations.Fault {
 	return nil
 }
 
+// general is what a title looks like that is about no person in particular.
+var general = regexp.MustCompile(`^[A-Za-z][A-Za-z ,._'-]{0,79}$`)
+
+// words returns a title that can be shown, or "".
+func words(title string) string {
+	if general.MatchString(title) {
+		return title
+	}
+	return ""
+}
+
 // reason gives the code and the general words of the first error. Details are shown only where
 // no person is behind them, since they may repeat what was sent.
 func reason(r *rest.Response) (code, text string) {
@@ -67,12 +78,15 @@ func reason(r *rest.Response) (code, text string) {
 	if len(ps) == 0 {
 		return "", ""
 	}
-	text = ps[0].Title
+	text = words(ps[0].Title)
 	switch r.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
 		text = ps[0].Detail
 	}
-	return ps[0].Code, text
+	if code = ps[0].Code; !general.MatchString(code) {
+		code = ""
+	}
+	return code, text
 }
 
 // throttled says which bucket a throttled write exhausted.
@@ -100,13 +114,20 @@ func row(pointer string) (int, bool) {
 // verdict is the rejection that a problem means for one row. The detail is left out: it may
 // repeat the value.
 func (p problem) verdict() destinations.Result {
-	why := rest.Scrub(p.Title)
+	why := words(p.Title)
+	if why == "" {
+		why = "Klaviyo refuses the row"
+	}
 	if i := strings.LastIndex(p.Source.Pointer, "/attributes/"); i >= 0 {
 		if name := p.Source.Pointer[i+len("/attributes/"):]; attribute.MatchString(name) {
 			why = strings.TrimRight(why, ".") + ": " + name
 		}
 	}
-	return rejected(p.Code, why)
+	code := p.Code
+	if !general.MatchString(code) {
+		code = "rejected"
+	}
+	return rejected(code, why)
 }
 
 var attribute = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_/]{0,60}$`)

@@ -50,7 +50,7 @@ func (Destination) Open(_ context.Context, env destinations.Env) (destinations.S
 		Headers: map[string]string{"revision": revision, "Accept": jsonAPI},
 		Fault:   vendorFault,
 		Reason:  reason,
-		MaxBody: 8 << 20,
+		MaxBody: 4 << 20,
 		Timeout: time.Minute,
 	})
 	if err != nil {

@@ -278,16 +278,16 @@ func (s *session) listExists(ctx context.Context, list string) error {
 	return err
 }
 
-// Members reads a list back, 100 people a call. Reading is one call to the engine but many to
+// Members reads a list back, or all profiles of the account, 100 people a call. Reading is one call to the engine but many to
 // the vendor, whose limit is 700 a minute: a full window is waited out here, since starting over
 // would meet it again.
 func (s *session) Members(ctx context.Context, object, target string, columns destinations.Columns, yield func(ids []any) bool) error {
-	if object != "list" {
-		return &destinations.Fault{Class: destinations.Config, Code: "object", Text: "only the members of a list can be read"}
-	}
 	q := url.Values{"fields[profile]": {"email,phone_number,external_id"}, "page[size]": {"100"}}
 	errStop := errors.New("enough")
-	path := "/api/lists/" + url.PathEscape(target) + "/profiles"
+	path := "/api/profiles"
+	if object == "list" {
+		path = "/api/lists/" + url.PathEscape(target) + "/profiles"
+	}
 	for waits := 0; ; {
 		// pages leaves the cursor in q, so that a repeated call goes on where it stopped.
 		err := s.pages(ctx, path, q, func(data json.RawMessage) error {
