@@ -43,10 +43,12 @@ func (c *checker) identity(e *Entity, at string) {
 	}
 	c.doubles(at+".from", e.Identity.From)
 	beside := map[string]bool{} // identifier types that some source has together with another
+	missing := false
 	for i, name := range e.Identity.From {
 		s, ok := c.sources[name]
 		if !ok {
 			c.unknown(item(at+".from", i), "source", name, c.m.SourceNames())
+			missing = true
 			continue
 		}
 		var held []string
@@ -65,7 +67,7 @@ func (c *checker) identity(e *Entity, at string) {
 			}
 		}
 	}
-	if links < 2 {
+	if links < 2 || missing {
 		return
 	}
 	for _, id := range e.Identity.Identifiers {

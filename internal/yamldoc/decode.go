@@ -95,7 +95,11 @@ func (doc *Doc) bounded(d *decoder) bool {
 			return false
 		}
 		if depth > MaxDepth {
-			d.node(at, nil, "yaml.too_deep", fmt.Sprintf("values nest more than %d deep", MaxDepth), "name the inner parts: a segment may stand in another")
+			what, fix := fmt.Sprintf("values nest more than %d deep", MaxDepth), "name the inner parts: a segment may stand in another"
+			if via != nil {
+				what, fix = "this alias holds itself, or nests too deeply", "write the value out"
+			}
+			d.node(at, nil, "yaml.too_deep", what, fix)
 			return false
 		}
 		if n.Kind == yaml.AliasNode {
@@ -144,6 +148,11 @@ type decoder struct {
 // node reports a fault at a node. p is the path of the value at fault, or of the one around it.
 func (d *decoder) node(n *yaml.Node, p *path, code, what, fix string) {
 	d.doc.fault(p)
+	d.report(n, code, what, fix)
+}
+
+// report is node for a fault that loses nothing.
+func (d *decoder) report(n *yaml.Node, code, what, fix string) {
 	if len(d.out) >= maxFindings {
 		return
 	}
@@ -164,6 +173,11 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, p *path, f *field) {
 	if isNull(n) {
 		if f.null || v.Kind() == reflect.Interface {
 			return
+		}
+		if v.Kind() == reflect.Struct {
+			if pl := planOf(v.Type()); pl.scalar != nil && pl.scalar.null {
+				return
+			}
 		}
 		// A section whose entries are all commented out is empty, not wrong.
 		if p != nil && p.up == nil && v.Kind() == reflect.Slice {
@@ -273,6 +287,10 @@ func (d *decoder) slice(n *yaml.Node, v reflect.Value, p *path, f *field) {
 	if n.Kind != yaml.SequenceNode {
 		if !f.one {
 			d.wrong(n, p, "a list")
+			return
+		}
+		if n.Kind == yaml.MappingNode && elem.Kind() != reflect.Struct {
+			d.wrong(n, p, "a value or a list")
 			return
 		}
 		e := reflect.New(elem).Elem()
@@ -419,7 +437,7 @@ type entry struct{ key, value *yaml.Node }
 func (d *decoder) entries(n *yaml.Node, p *path) []entry {
 	es, doubled, odd := entriesOf(n)
 	for _, e := range doubled {
-		d.node(e.key, p, "yaml.doubled_key", fmt.Sprintf("%q stands twice%s; the first is in line %d", e.key.Value, under(p), e.value.Line), "take one of them out")
+		d.report(e.key, "yaml.doubled_key", fmt.Sprintf("%q stands twice%s; the first is in line %d", e.key.Value, under(p), e.value.Line), "take one of them out")
 	}
 	for _, k := range odd {
 		if k.Value == "<<" {

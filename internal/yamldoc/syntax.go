@@ -2,11 +2,15 @@ package yamldoc
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/weir-data/weir/models/diag"
 )
@@ -81,28 +85,20 @@ func (doc *Doc) syntax(err error) diag.Finding {
 	}
 	msg = strings.TrimPrefix(msg, "yaml: ")
 	doc.source(1)
-	// The parser names the line where it gave up, or the one before; a mapping may have begun
-	// above it.
-	for _, l := range []int{line, line + 1, line - 1, line - 2, line - 3} {
-		if l < 1 || l > len(doc.lines) {
-			continue
-		}
-		if col, width := unquotedReference(doc.lines[l-1]); width > 0 {
+	line = doc.faultLine(min(max(line, 1), len(doc.lines)))
+	// A reference breaks a mapping in braces, which may have begun lines above it.
+	for l := line; l <= len(doc.lines) && l < line+20; l++ {
+		if col, width := unquotedReference(doc.lines[l-1]); width > 0 && strings.Contains(msg, "did not find expected") {
 			ref := string([]rune(doc.lines[l-1])[col-1 : col-1+width])
 			return doc.at(l, col, width, "yaml.quote_reference", "a reference inside { } must be quoted",
 				`quote the reference: "`+ref+`"`)
 		}
 	}
-	line = min(max(line, 1), len(doc.lines))
 	fix := ""
 	switch {
 	case strings.Contains(msg, "cannot start any token"):
-		for _, l := range []int{line, line + 1} {
-			if l <= len(doc.lines) {
-				if i := strings.IndexByte(doc.lines[l-1], '\t'); i >= 0 && strings.TrimLeft(doc.lines[l-1][:i], " ") == "" {
-					return doc.at(l, i+1, 1, "yaml.syntax", "a tab; YAML is indented with spaces", "replace the tab by spaces")
-				}
-			}
+		if i := strings.IndexByte(doc.lines[line-1], '\t'); i >= 0 && strings.TrimLeft(doc.lines[line-1][:i], " ") == "" {
+			return doc.at(line, i+1, 1, "yaml.syntax", "a tab; YAML is indented with spaces", "replace the tab by spaces")
 		}
 		fix = "put the text in quotes"
 	case strings.Contains(msg, "mapping values are not allowed"):
@@ -110,7 +106,10 @@ func (doc *Doc) syntax(err error) diag.Finding {
 	case strings.Contains(msg, "did not find expected key"), strings.Contains(msg, "did not find expected '-' indicator"):
 		fix = "check the indentation of this line and the ones above it"
 	case strings.Contains(msg, "did not find expected ',' or"):
+		msg = "a { or [ from here on is not closed, or lacks a comma"
 		fix = "close every { and [, put a comma between entries, and put text with braces or commas in quotes"
+	case strings.Contains(msg, "found unexpected end of stream"):
+		fix = "close the quotes"
 	case strings.Contains(msg, "unknown anchor"):
 		fix = "define the anchor with & before it is used, or put text that starts with * in quotes"
 	case strings.Contains(msg, "exceeded max depth"):
@@ -119,6 +118,46 @@ func (doc *Doc) syntax(err error) diag.Finding {
 	src := doc.lines[line-1]
 	col := 1 + utf8.RuneCountInString(src) - utf8.RuneCountInString(strings.TrimLeft(src, " \t"))
 	return doc.at(line, col, max(1, utf8.RuneCountInString(strings.TrimSpace(src))), "yaml.syntax", "not YAML: "+msg, fix)
+}
+
+// maxProbed bounds the bytes that faultLine parses.
+const maxProbed = 1 << 20
+
+// faultLine finds the line that breaks the file: the one after the longest run of lines from the
+// top that is sound YAML by itself. The parser names the line where the broken mapping or list
+// began, which may be far above. hint is returned if the search takes too long.
+func (doc *Doc) faultLine(hint int) int {
+	budget := maxProbed
+	sound := func(n int) bool {
+		text := strings.Join(doc.lines[:n], "\n") + "\n"
+		budget -= len(text)
+		var node yaml.Node
+		err := yaml.NewDecoder(strings.NewReader(text)).Decode(&node)
+		return err == nil || errors.Is(err, io.EOF)
+	}
+	lo, hi := 0, len(doc.lines)
+	for lo+1 < hi {
+		if budget < 0 {
+			return hint
+		}
+		mid := (lo + hi) / 2
+		if sound(mid) {
+			lo = mid
+			continue
+		}
+		hi = mid
+		if lo+1 < hi {
+			continue
+		}
+		// A mapping in braces over several lines is sound only once it is closed: look on.
+		for n := hi + 1; n < len(doc.lines) && n <= hi+20 && budget > 0; n++ {
+			if sound(n) {
+				lo, hi = n, len(doc.lines)
+				break
+			}
+		}
+	}
+	return lo + 1
 }
 
 // unquotedReference finds the first ${…} that is not inside quotes or a comment. Width is 0 if
@@ -145,15 +184,33 @@ func unquotedReference(line string) (col, width int) {
 }
 
 // secretRE finds a value that stands under a key which by its name holds a secret.
-var secretRE = regexp.MustCompile(`(?i)(?:^|[\s{,"'])(?:[a-z0-9_]*(?:secret|password|passwd|token|credential|api_?key|private_key|access_key|auth_key)[a-z0-9_]*|dsn|secret_key)["']?\s*:\s+("[^"]*"?|'[^']*'?|[^\s,{}\[\]"'#|>&*][^,}]*)`)
+var secretRE = regexp.MustCompile(`(?i)(?:^|[\s{,"'])(?:[a-z0-9_]*(?:secret|password|passwd|token|credential|api_?key|private_key|access_key|auth_key)[a-z0-9_]*|dsn)` + secretValue)
+
+// secretValue is a scalar after its key.
+const secretValue = `["']?\s*:\s+("[^"]*"?|'[^']*'?|[^\s,{}\[\]"'#|>&*][^,}]*)`
 
 // plainRefRE is a reference without a default, or with an empty one.
 var plainRefRE = regexp.MustCompile(`^\$\{(?:env|file):[^}:]*(?::-)?\}$`)
 
 // mask replaces values that look like secrets by stars, as many as they have characters, so
 // that a finding never shows one. References stay: they are no secrets.
-func mask(line string) string {
-	ms := secretRE.FindAllStringSubmatchIndex(line, -1)
+func mask(line string) string { return maskValues(line, secretRE) }
+
+// MaskKeys masks the values of the named keys in a source line, for keys whose names alone do
+// not tell that they hold secrets.
+func MaskKeys(line string, keys []string) string {
+	if len(keys) == 0 || line == "" {
+		return line
+	}
+	quoted := make([]string, len(keys))
+	for i, k := range keys {
+		quoted[i] = regexp.QuoteMeta(k)
+	}
+	return maskValues(line, regexp.MustCompile(`(?:^|[\s{,"'])(?:`+strings.Join(quoted, "|")+`)`+secretValue))
+}
+
+func maskValues(line string, re *regexp.Regexp) string {
+	ms := re.FindAllStringSubmatchIndex(line, -1)
 	for i := len(ms) - 1; i >= 0; i-- {
 		from, to := ms[i][2], ms[i][3]
 		v := strings.Trim(line[from:to], `"'`)

@@ -1,0 +1,56 @@
+package project
+
+import (
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/syncs"
+)
+
+// File is what one YAML file may hold. Its tags, and those of the types in it, are the schema.
+type File struct {
+	Project       string   `yaml:"project" doc:"Name of the project. Once per project."`
+	Timezone      string   `yaml:"timezone" doc:"Time zone of schedules, bare dates and calendar windows. Defaults to UTC."`
+	DefaultTarget string   `yaml:"default_target" doc:"Target that is used if none is named."`
+	SecretKey     string   `yaml:"secret_key" doc:"Key of the hashes of people who were erased or suppressed: a reference, such as ${env:WEIR_SECRET_KEY}."`
+	Targets       []Target `yaml:"targets" doc:"Warehouses to work in, and where each may send."`
+	models.Model  `yaml:",inline"`
+	Destinations  []Destination `yaml:"destinations" doc:"Where people are reached."`
+	Syncs         []syncs.Sync  `yaml:"syncs" doc:"What is kept true where."`
+	Tests         []Test        `yaml:"tests" doc:"Tests of the models: rows in, people out."`
+}
+
+// Target is a warehouse to work in, and where it may send.
+type Target struct {
+	Name     string         `yaml:",key"`
+	Type     string         `yaml:"type,required" doc:"Kind of warehouse."`
+	Send     string         `yaml:"send" enum:"live,sandbox,none" doc:"Where syncs may send: live to the vendors, sandbox to local stand-ins, none nowhere. Defaults to none."`
+	Settings map[string]any `yaml:",rest"` // as written, references unresolved
+}
+
+// Destination is a declared destination.
+type Destination struct {
+	Name     string         `yaml:",key"`
+	Type     string         `yaml:"type,required" doc:"Kind of destination; weir destinations lists them."`
+	Purpose  string         `yaml:"purpose" doc:"Why people are reached; policies guard it. none where nobody is reached."`
+	Settings map[string]any `yaml:",rest"` // as written, references unresolved
+}
+
+// Test gives rows to sources and says who must come out.
+type Test struct {
+	Name        string        `yaml:",key"`
+	Description string        `yaml:"description" doc:"For people."`
+	Now         *models.Value `yaml:"now,required" doc:"The time at which the test runs."`
+	Given       []TestRows    `yaml:"given,required" doc:"Source to its rows."`
+	Expect      []TestRows    `yaml:"expect,required" doc:"segment.name to all its members, by identifiers or traits."`
+}
+
+// TestRows are the rows of one source or segment.
+type TestRows struct {
+	Of   string       `yaml:",key"`
+	Rows [][]TestCell `yaml:"rows,list,required" doc:"The rows."`
+}
+
+// TestCell is one value of a row.
+type TestCell struct {
+	Column string        `yaml:",key"`
+	Value  *models.Value `yaml:"value,scalar,null" doc:"The value; null for none."`
+}

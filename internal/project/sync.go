@@ -1,0 +1,378 @@
+package project
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/weir-data/weir/destinations"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+	"github.com/weir-data/weir/syncs"
+)
+
+type syncT = syncs.Sync
+
+// ScheduleParser reads the schedules of syncs: five fields, or a word such as @daily.
+var ScheduleParser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+
+// syncs checks every sync, and fills in its defaults.
+func (l *loader) syncs() {
+	bound := map[string]string{} // ledger key: path of the sync that has it
+	for i := range l.p.Syncs {
+		s := &l.p.Syncs[i]
+		at := models.Path("syncs", s.Name)
+		if what, fix := models.NameProblem(s.Name); what != "" {
+			l.failKey(at, "models.name", fix, "%s", what)
+		}
+		c := &syncCheck{loader: l, s: s, at: at}
+		c.rows()
+		c.schedule()
+		if c.lookup() {
+			c.defaults()
+			c.modes()
+			c.into()
+			c.match()
+			c.fields()
+			c.purposes()
+			c.denied()
+			c.ledger(bound)
+		}
+	}
+}
+
+// syncCheck checks one sync.
+type syncCheck struct {
+	*loader
+	s      *syncT
+	at     string
+	dest   *Destination
+	spec   destinations.Spec
+	object destinations.Object
+
+	entity *models.Entity  // whose profiles are sent; nil for rows of a source or sql, or if unknown
+	source *models.Source  // whose rows are sent; nil otherwise
+	seg    *models.Segment // whose members are sent; nil otherwise
+}
+
+// rows checks what is sent: exactly one of segment, entity, source and sql.
+func (c *syncCheck) rows() {
+	s, m := c.s, &c.p.Model
+	var set []string
+	for _, k := range []struct{ key, v string }{{"segment", s.Segment}, {"entity", s.Entity}, {"source", s.Source}, {"sql", s.SQL}} {
+		if k.v != "" {
+			set = append(set, k.key)
+		}
+	}
+	switch {
+	case len(set) == 0:
+		c.failKey(c.at, "syncs.no_rows", "add segment: with the name of a segment, or entity:, source: or sql:", "sync %s says not what is sent", s.Name)
+	case len(set) > 1:
+		c.failKey(c.at+"."+set[1], "syncs.too_many", "keep one of them", "sync %s has more than one of %s", s.Name, strings.Join(set, ", "))
+	}
+	unknown := func(kind, name string, known []string) {
+		fix := diag.DidYouMean(name, known)
+		if len(known) == 0 {
+			fix = "declare the " + kind + " first"
+		}
+		c.fail(c.at+"."+kind, "models.unknown_"+kind, fix, "unknown %s %q", kind, name)
+	}
+	if s.Segment != "" {
+		if c.seg = m.Segment(s.Segment); c.seg == nil {
+			unknown("segment", s.Segment, m.SegmentNames(""))
+		} else {
+			c.entity = m.Entity(c.seg.Entity)
+		}
+	}
+	if s.Entity != "" {
+		if c.entity = m.Entity(s.Entity); c.entity == nil {
+			unknown("entity", s.Entity, m.EntityNames())
+		}
+	}
+	if s.Source != "" {
+		if c.source = m.Source(s.Source); c.source == nil {
+			unknown("source", s.Source, m.SourceNames())
+		}
+	}
+	switch {
+	case s.SQL != "" && s.Key == "":
+		c.failKey(c.at, "syncs.no_key", "add key: with the column whose value names a row", "sync %s sends the rows of sql and has no key", s.Name)
+	case s.SQL == "" && s.Key != "":
+		c.failKey(c.at+".key", "syncs.not_beside", "take it out", "key goes with sql")
+	}
+}
+
+func (c *syncCheck) schedule() {
+	s := strings.TrimSpace(c.s.Schedule)
+	if c.s.Schedule == "" {
+		return
+	}
+	const fix = `write minute, hour, day, month and weekday, such as "0 * * * *", or @daily`
+	if strings.HasPrefix(s, "TZ=") || strings.HasPrefix(s, "CRON_TZ=") {
+		c.fail(c.at+".schedule", "syncs.schedule", "take the zone out; schedules are in the project's timezone", "a schedule names no time zone")
+		return
+	}
+	sched, err := ScheduleParser.Parse(s)
+	if err != nil {
+		c.fail(c.at+".schedule", "syncs.schedule", fix, "%q is not a schedule: %s", c.s.Schedule, cronReason(err))
+		return
+	}
+	if sched.Next(epoch).IsZero() {
+		c.fail(c.at+".schedule", "syncs.schedule", fix, "%q names a day that never comes", c.s.Schedule)
+	}
+}
+
+// lookup finds destination and object.
+func (c *syncCheck) lookup() bool {
+	s := c.s
+	if s.Destination == "" {
+		return false
+	}
+	if c.dest = c.p.Destination(s.Destination); c.dest == nil {
+		var known []string
+		for _, d := range c.p.Destinations {
+			known = append(known, d.Name)
+		}
+		fix := diag.DidYouMean(s.Destination, known)
+		if len(known) == 0 {
+			fix = "declare it under destinations: first"
+		}
+		c.fail(c.at+".destination", "syncs.unknown_destination", fix, "unknown destination %q", s.Destination)
+		return false
+	}
+	d, ok := destinations.Lookup(c.dest.Type)
+	if !ok {
+		return false // reported at the destination
+	}
+	c.spec = d.Spec()
+	if c.object, ok = c.spec.Object(s.Object); !ok {
+		var known []string
+		for _, o := range c.spec.Objects {
+			known = append(known, o.Name)
+		}
+		c.fail(c.at+".object", "syncs.unknown_object", diag.DidYouMean(s.Object, known), "unknown object %q of %s", s.Object, c.spec.Title)
+		return false
+	}
+	return true
+}
+
+// defaults fills in what was not written, as the docs of syncs.Sync say it.
+func (c *syncCheck) defaults() {
+	s, o := c.s, c.object
+	s.Object = o.Name
+	if s.Mode == "" {
+		switch {
+		case o.Supports(destinations.Emit):
+			s.Mode = syncs.Append
+		case o.Supports(destinations.Add):
+			s.Mode = syncs.Mirror
+		default:
+			s.Mode = syncs.Upsert
+		}
+	}
+	if s.OnLeave == "" {
+		s.OnLeave = syncs.Keep
+		if s.Mode == syncs.Mirror {
+			s.OnLeave = syncs.Remove
+		}
+	}
+	if s.FirstRun == "" {
+		s.FirstRun = syncs.Adopt
+		if s.Mode == syncs.Append {
+			s.FirstRun = syncs.Skip
+		}
+	}
+	if s.Again == "" && s.Mode == syncs.Append {
+		s.Again = "never"
+	}
+	percent := func(p *models.Percent, basisPoints int) {
+		if !p.Set {
+			*p = models.Percent{BasisPoints: basisPoints, Set: true}
+		}
+	}
+	percent(&s.Guard.MaxRemoved, 2000)
+	percent(&s.Guard.MaxAdded, 5000)
+	percent(&s.Guard.MaxRejected, 500)
+}
+
+// modes checks that the object can do what mode, on_leave, first_run and again ask for.
+func (c *syncCheck) modes() {
+	s, o := c.s, c.object
+	var can []string
+	for _, m := range []syncs.Mode{syncs.Mirror, syncs.Add, syncs.Upsert, syncs.Append} {
+		if enters(m, o) {
+			can = append(can, string(m))
+		}
+	}
+	if !enters(s.Mode, o) {
+		c.fail(c.orKey("mode"), "syncs.mode", "use mode: "+strings.Join(can, " or "), "%s can not do mode %s with %s", c.spec.Title, s.Mode, c.object.Name)
+		return
+	}
+	switch {
+	case s.Mode == syncs.Append || s.Mode == syncs.Add:
+		if s.OnLeave != syncs.Keep {
+			c.fail(c.orKey("on_leave"), "syncs.not_beside", "take it out", "nobody leaves in mode %s, so that on_leave can not be %s", s.Mode, s.OnLeave)
+		}
+	case s.OnLeave == syncs.Remove && !o.Supports(destinations.Remove) && !o.Supports(destinations.Delete):
+		c.fail(c.orKey("on_leave"), "syncs.on_leave", "use on_leave: "+leaves(o), "%s can not remove a %s", c.spec.Title, o.Name)
+	case s.OnLeave == syncs.Clear && !o.Supports(destinations.Clear):
+		c.fail(c.orKey("on_leave"), "syncs.on_leave", "use on_leave: "+leaves(o), "%s can not clear the fields of a %s", c.spec.Title, o.Name)
+	}
+	emission := s.FirstRun == syncs.Send || s.FirstRun == syncs.Skip
+	switch {
+	case s.Mode == syncs.Append && !emission:
+		c.fail(c.at+".first_run", "syncs.first_run", "use send or skip", "in mode append a first run sends or skips; it can not %s", s.FirstRun)
+	case s.Mode != syncs.Append && emission:
+		c.fail(c.at+".first_run", "syncs.first_run", "use adopt or replace", "first_run: %s goes with mode append only", s.FirstRun)
+	case s.FirstRun == syncs.Replace && s.Mode != syncs.Mirror:
+		c.fail(c.at+".first_run", "syncs.first_run", "use adopt", "only a mirror replaces who is there already")
+	}
+	if s.Again != "" && s.Mode != syncs.Append {
+		c.failKey(c.at+".again", "syncs.not_beside", "take it out", "again goes with mode append only")
+	} else if _, err := s.Reentry(); err != nil {
+		c.fail(c.at+".again", "syncs.again", `write never, on_reentry, or "after: 30d"`, "%v", err)
+	}
+}
+
+// orKey is the path of a key if it was written, and of the sync otherwise: what is at fault may
+// be a default.
+func (c *syncCheck) orKey(key string) string {
+	if doc := c.p.owner(c.at); doc != nil && !doc.Has(c.at+"."+key) {
+		return c.at
+	}
+	return c.at + "." + key
+}
+
+// enters reports whether an object has the operation by which a mode brings people in.
+func enters(m syncs.Mode, o destinations.Object) bool {
+	switch m {
+	case syncs.Mirror:
+		return o.Supports(destinations.Add) && o.Supports(destinations.Remove) || o.Supports(destinations.Upsert) && o.Supports(destinations.Delete)
+	case syncs.Add:
+		return o.Supports(destinations.Add) || o.Supports(destinations.Upsert)
+	case syncs.Upsert:
+		return o.Supports(destinations.Upsert)
+	}
+	return o.Supports(destinations.Emit)
+}
+
+// leaves lists the choices of on_leave that an object has.
+func leaves(o destinations.Object) string {
+	out := []string{}
+	if o.Supports(destinations.Remove) || o.Supports(destinations.Delete) {
+		out = append(out, "remove")
+	}
+	if o.Supports(destinations.Clear) {
+		out = append(out, "clear")
+	}
+	return strings.Join(append(out, "keep"), " or ")
+}
+
+// into checks the name of the list and the parameters of the object.
+func (c *syncCheck) into() {
+	s, o := c.s, c.object
+	switch {
+	case o.Target && strings.TrimSpace(s.Into) == "":
+		c.failKey(c.at, "syncs.no_into", fmt.Sprintf("add into: with the name of the %s", o.Name), "sync %s says not into which %s people go", s.Name, o.Name)
+	case !o.Target && s.Into != "":
+		c.failKey(c.at+".into", "syncs.not_beside", "take it out", "%s %s has no lists to go into", c.spec.Title, o.Name)
+	}
+	filled, problems := destinations.CheckSettings(o.With, s.With)
+	for _, q := range problems {
+		c.setting(c.at+".with", q)
+	}
+	if len(problems) == 0 && len(filled) > 0 {
+		s.With = filled
+	}
+	for name, v := range s.With {
+		if text, ok := v.(string); ok {
+			c.references(c.at+".with."+name, text)
+		}
+	}
+}
+
+// ledger reports a second sync with the ledger of another. Emissions are not bound: many syncs
+// send messages from one account.
+func (c *syncCheck) ledger(bound map[string]string) {
+	if c.s.Mode == syncs.Append {
+		return
+	}
+	key := fmt.Sprintf("%s %s %q", account(c.dest, c.spec), c.object.Name, c.s.Into)
+	if first, taken := bound[key]; taken {
+		what := c.object.Name
+		if c.s.Into != "" {
+			what += fmt.Sprintf(" %q", c.s.Into)
+		}
+		c.failKey(c.at, "syncs.doubled", "keep one of them, or name another list with into:",
+			"two syncs keep the same %s of %s, and would undo each other; the first is at %s", what, c.dest.Name, place(c.p.owner(first), first))
+		return
+	}
+	bound[key] = c.at
+}
+
+// purposes checks that people are reached for a purpose, and that its policies can be obeyed.
+func (c *syncCheck) purposes() {
+	s := c.s
+	if s.Purpose != "" {
+		c.purpose(c.at+".purpose", s.Purpose, c.spec)
+	}
+	purpose := c.p.Purpose(s)
+	if purpose == "" {
+		fix := fmt.Sprintf("add purpose: to destination %s or to this sync", c.dest.Name)
+		if c.spec.Kind.MayLackPurpose() {
+			fix += "; none if nobody is reached"
+		} else if known := c.p.Purposes(); len(known) > 0 {
+			fix += "; policies guard " + strings.Join(known, ", ")
+		}
+		c.failKey(c.at, "syncs.no_purpose", fix, "sync %s says not for which purpose people are reached by %s (%s)", s.Name, c.spec.Title, c.spec.Kind)
+		return
+	}
+	if purpose == "none" || !slices.Contains(c.p.Purposes(), purpose) {
+		return
+	}
+	switch {
+	case s.Source != "" || s.SQL != "":
+		c.failKey(c.at, "syncs.unguarded_rows", "sync a segment or an entity, so that policies can be obeyed",
+			"the policies of the purpose %q are about profiles; the rows of sync %s have none", purpose, s.Name)
+	case c.entity != nil && len(c.p.Policies(s)) == 0:
+		c.failKey(c.at, "syncs.unguarded_entity", fmt.Sprintf("add a policy with purpose: %s for the entity %s", purpose, c.entity.Name),
+			"no policy guards the purpose %q for the entity %s", purpose, c.entity.Name)
+	}
+}
+
+// denied reports data that a policy keeps from the destination's kind.
+func (c *syncCheck) denied() {
+	m := &c.p.Model
+	for i := range m.Policies {
+		deny := m.Policies[i].Deny
+		if deny == nil || !slices.Contains(deny.Kinds, string(c.spec.Kind)) {
+			continue
+		}
+		forbidden := func(tags []string) string {
+			for _, t := range tags {
+				if slices.Contains(deny.PII, t) {
+					return t
+				}
+			}
+			return ""
+		}
+		report := func(path, what, tag string) {
+			c.fail(path, "syncs.denied", "take it out, or send it to another kind of destination", "policy %s denies %s data to %s: %s tells of it", m.Policies[i].Name, tag, c.spec.Kind, what)
+		}
+		if c.seg != nil {
+			if tag := forbidden(m.SegmentTags(c.seg.Name)); tag != "" {
+				report(c.at+".segment", "who is in segment "+c.seg.Name, tag)
+			}
+		}
+		if c.entity == nil {
+			continue
+		}
+		for _, u := range c.uses() {
+			if tag := forbidden(m.Tags(c.entity.Name, u.trait)); tag != "" {
+				report(u.path, "trait "+u.trait, tag)
+			}
+		}
+	}
+}
