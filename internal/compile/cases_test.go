@@ -7,4 +7,4 @@ import (
 )
 
 // TestCases runs the golden cases on DuckDB.
-func TestCases(t *testing.T) { casetest.Run(t, "testdata/cases", casetest.DuckDB) }
+func TestCases(t *testing.T) { casetest.Run(t, "testdata/cases/identity_*.txtar", casetest.DuckDB) }

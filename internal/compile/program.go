@@ -59,6 +59,9 @@ const (
 	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
 )
 
+// BuildTables are all of them.
+var BuildTables = []string{Identifiers, Profiles, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks, Memberships, History, Assignments}
+
 // Owners names the table that says which profile owns the rows of an event source: one text
 // column per identifier type of the source with the value as the source has it, absent as ”, and profile_id
 // text, NULL if the row's identifiers find nobody.

@@ -12,8 +12,8 @@ import (
 func TableName(table string) rel.Name { return rel.Name(strings.Split(table, ".")) }
 
 // rawIdentifier is an identifier of a source's row as text, absent as the empty text, so that
-// rows and owners join by plain equality. A number loses the zeros after its point: 42.00 in one
-// source and 42 in another are one value.
+// rows and owners join by plain equality. Numbers are written without zeros after the point: 42.00
+// in one source and 42 in another are one value.
 func rawIdentifier(in Input, s *models.Source, id models.SourceIdentifier) (rel.Expr, *diag.Problem) {
 	c, problem := sourceColumn(in, s, id.Column)
 	if problem != nil {
@@ -22,10 +22,7 @@ func rawIdentifier(in Input, s *models.Source, id models.SourceIdentifier) (rel.
 	}
 	e := rel.Expr(rel.C(rowAlias, c.Name))
 	if c.Type != models.Text {
-		e = rel.Cast{Expr: e, Type: models.Text}
-	}
-	if c.Type == models.Number {
-		e = rel.F(rel.RegexDrop, e, rel.T(`\.0+$`))
+		e = rel.Cast{Expr: e, Type: models.Text, From: c.Type}
 	}
 	return rel.F(rel.Coalesce, e, rel.T("")), nil
 }

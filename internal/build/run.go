@@ -1,0 +1,186 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/dialect"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/internal/warehouse"
+)
+
+// run executes statements on one session and remembers what it made.
+type run struct {
+	builder *Builder
+	s       warehouse.Session
+	d       dialect.Dialect
+	schema  string
+	entity  string
+	epoch   int64 // of the lease; 0 for none
+	token   string
+	renewed time.Time
+
+	temp map[string]rel.Name // temporary tables that are there
+	made map[string]rel.Name // tables that stay, of this build
+}
+
+func (r *run) name(table string) rel.Name { return rel.Name{r.schema, table} }
+
+// exec renders and runs one statement. A statement that a warehouse has no need of has no text.
+func (r *run) exec(ctx context.Context, st rel.Statement) (int64, error) {
+	text, err := r.d.Statement(st)
+	if err != nil {
+		return 0, err
+	}
+	if strings.TrimSpace(text) == "" {
+		return 0, nil
+	}
+	r.remember(st)
+	return r.s.Exec(ctx, text)
+}
+
+func (r *run) remember(st rel.Statement) {
+	switch st := st.(type) {
+	case rel.CreateTable:
+		into := &r.made
+		if st.Temp {
+			into = &r.temp
+		} else if st.IfNotExists {
+			return
+		}
+		if *into == nil {
+			*into = map[string]rel.Name{}
+		}
+		(*into)[strings.Join(st.Name, ".")] = st.Name
+	case rel.DropTable:
+		delete(r.temp, strings.Join(st.Name, "."))
+		delete(r.made, strings.Join(st.Name, "."))
+	}
+}
+
+// integer asks for one integer.
+func (r *run) integer(ctx context.Context, q rel.Query) (int64, error) {
+	text, err := r.d.Query(q)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	rows := 0
+	for row, err := range r.s.Query(ctx, text) {
+		if err != nil {
+			return 0, err
+		}
+		rows++
+		switch v := row[0].(type) {
+		case int64:
+			n = v
+		case float64:
+			n = int64(v)
+		case json.Number:
+			if n, err = v.Int64(); err != nil {
+				return 0, fmt.Errorf("reading a count: %w", err)
+			}
+		case nil:
+		default:
+			return 0, fmt.Errorf("a count is a %T", v)
+		}
+	}
+	if rows != 1 {
+		return 0, fmt.Errorf("a count gave %d rows", rows)
+	}
+	return n, nil
+}
+
+// program runs the steps and asks for the numbers.
+func (r *run) program(ctx context.Context, p *compile.Program, res *Result) error {
+	for i, step := range p.Steps {
+		if r.builder.Progress != nil {
+			r.builder.Progress(step.Name, i+1, len(p.Steps))
+		}
+		began := time.Now()
+		if err := r.renew(ctx); err != nil {
+			return err
+		}
+		if err := r.step(ctx, step, step.Name); err != nil {
+			return err
+		}
+		phase, _, _ := strings.Cut(step.Name, ":")
+		res.Seconds[phase] += time.Since(began).Seconds()
+	}
+	for _, st := range p.Stats {
+		n, err := r.integer(ctx, st.Query)
+		if err != nil {
+			return fmt.Errorf("counting %s: %w", st.Name, err)
+		}
+		res.Stats[st.Name] = n
+	}
+	return nil
+}
+
+func (r *run) step(ctx context.Context, step compile.Step, name string) error {
+	for _, st := range step.Do {
+		if _, err := r.exec(ctx, st); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if step.Loop == nil {
+		return nil
+	}
+	done := 0
+	for {
+		left, err := r.integer(ctx, step.Loop.Rest(done))
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if left == 0 {
+			break
+		}
+		if done == step.Loop.Max {
+			return fmt.Errorf("%s: not at rest after %d rounds", name, done)
+		}
+		done++
+		if err := r.steps(ctx, step.Loop.Body(done), name); err != nil {
+			return err
+		}
+	}
+	if step.Loop.After == nil {
+		return nil
+	}
+	return r.steps(ctx, step.Loop.After(done), name)
+}
+
+func (r *run) steps(ctx context.Context, steps []compile.Step, name string) error {
+	for _, s := range steps {
+		if err := r.step(ctx, s, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clean drops temporary tables, and with failed the tables of this build.
+func (r *run) clean(ctx context.Context, failed bool) error {
+	var errs []error
+	drop := func(tables map[string]rel.Name) {
+		for _, name := range tables {
+			text, err := r.d.Statement(rel.DropTable{Name: name})
+			if err == nil {
+				_, err = r.s.Exec(ctx, text)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("dropping %s: %w", strings.Join(name, "."), err))
+			}
+		}
+	}
+	drop(r.temp)
+	if failed {
+		drop(r.made)
+	}
+	r.temp = nil
+	return errors.Join(errs...)
+}
