@@ -104,11 +104,12 @@ func (m *Machine) work() {
 		if m.quiet() {
 			m.sent()
 		}
-		return
 	}
-	m.journalOn()
-	if m.quiet() {
-		m.settleNow()
+	if m.phase == settling {
+		m.journalOn()
+		if m.quiet() {
+			m.settleNow()
+		}
 	}
 }
 

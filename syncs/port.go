@@ -170,12 +170,16 @@ type Change struct {
 	IDs      []any  // normalised match values in the order of Columns.IDs: string or destinations.Absent
 	Fields   []any  // in the order of Columns.Fields
 	RemoteID string
-	Hash     int64  // of the rendered payload
-	Version  int64  // of the ledger's row, part of the idempotency key: it changes only when a row is applied
-	Doubt    bool   // an earlier attempt may have been applied
-	Forced   bool   // erasure, or removal by policy or suppression
-	Barred   string // code of what forbids sending this row now, or ""
-	Consent  destinations.Consent
+	Hash     int64 // of the rendered payload
+	// Version is of the ledger's row of this match value, and part of the idempotency key: it
+	// goes up when a row is applied or settled by a person, and when it is left in doubt while
+	// another payload is in doubt already. It never repeats for a match value, so that a
+	// destination that remembers keys does not take a later change for an earlier one.
+	Version int64
+	Doubt   bool   // an earlier attempt may have been applied
+	Forced  bool   // erasure, or removal by policy or suppression
+	Barred  string // code of what forbids sending this row now, or ""
+	Consent destinations.Consent
 }
 
 // Move says how a change is counted.

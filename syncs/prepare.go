@@ -101,12 +101,21 @@ func move(c Change) Move {
 	return Updating
 }
 
-// rowKey is the idempotency key of a row: H(sync, object, key, op, payload, ledger version).
+// rowKey is the idempotency key of a row: H(sync, object, key, match values, op, payload, ledger
+// version). The match values are in it because a person may come back under another one with the
+// same payload, which is not the same row.
 func (p *preparer) rowKey(c Change) string {
 	b := make([]byte, 0, 128)
-	for _, s := range [...]string{p.sync, p.object, c.Key} {
+	part := func(s string) {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
+	}
+	part(p.sync)
+	part(p.object)
+	part(c.Key)
+	for _, v := range c.IDs {
+		s, _ := v.(string)
+		part(s)
 	}
 	b = append(b, byte(c.Op))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Hash))

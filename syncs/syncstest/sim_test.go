@@ -1,0 +1,125 @@
+package syncstest
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func seeds(t *testing.T) uint64 {
+	if s := os.Getenv("WEIR_SIM_SEEDS"); s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("WEIR_SIM_SEEDS: %v", err)
+		}
+		return n
+	}
+	return 3000
+}
+
+// TestProtocol lives through thousands of worlds. With WEIR_SIM_SEEDS their number is set.
+func TestProtocol(t *testing.T) {
+	n := seeds(t)
+	deadline := time.Now().Add(3 * time.Minute)
+	var next atomic.Uint64
+	var mu sync.Mutex
+	var total Stats
+	var wg sync.WaitGroup
+	started := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				seed := next.Add(1)
+				if seed > n || time.Now().After(deadline) || t.Failed() {
+					return
+				}
+				st, err := Simulate(seed, Sound)
+				mu.Lock()
+				total.add(st)
+				mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	done := min(next.Load(), n)
+	t.Logf("%d worlds, %.0f a second: %+v", done, float64(done)/time.Since(started).Seconds(), total)
+	if total.Crashes == 0 || total.Ambiguous == 0 || total.Rejected == 0 || total.Held == 0 || total.Decided == 0 || total.LostJournals == 0 {
+		t.Errorf("the worlds were too quiet to prove anything: %+v", total)
+	}
+}
+
+func (s *Stats) add(o Stats) {
+	s.Steps += o.Steps
+	s.Runs += o.Runs
+	s.Crashes += o.Crashes
+	s.Freezes += o.Freezes
+	s.Calls += o.Calls
+	s.Ambiguous += o.Ambiguous
+	s.InDoubt += o.InDoubt
+	s.Rejected += o.Rejected
+	s.Held += o.Held
+	s.Decided += o.Decided
+	s.LostJournals += o.LostJournals
+}
+
+// found are seeds that once showed a mistake of the engine.
+var found = []uint64{}
+
+func TestFoundSeeds(t *testing.T) {
+	for _, seed := range found {
+		if _, err := Simulate(seed, Sound); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestVariantsAreNoticed proves the simulator itself: each broken rule of the protocol shows.
+func TestVariantsAreNoticed(t *testing.T) {
+	const most = 2000
+	for _, v := range Variants() {
+		t.Run(strings.ReplaceAll(v.String(), " ", "_"), func(t *testing.T) {
+			for seed := uint64(1); seed <= most; seed++ {
+				if _, err := Simulate(seed, v); err != nil {
+					t.Logf("noticed with seed %d: %v", seed, err)
+					return
+				}
+			}
+			t.Errorf("not noticed in %d worlds", most)
+		})
+	}
+}
+
+// TestSeedIsEverything: the same seed lives through the same world.
+func TestSeedIsEverything(t *testing.T) {
+	for seed := uint64(1); seed < 20; seed++ {
+		a, _ := Trace(seed, Sound)
+		b, _ := Trace(seed, Sound)
+		if len(a) == 0 || len(a) != len(b) {
+			t.Fatalf("seed %d: %d and %d steps", seed, len(a), len(b))
+		}
+	}
+}
+
+func TestTrace(t *testing.T) {
+	s := os.Getenv("WEIR_SIM_TRACE")
+	if s == "" {
+		t.Skip("set WEIR_SIM_TRACE to a seed")
+	}
+	seed, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := Trace(seed, Sound)
+	for _, l := range lines {
+		t.Log(l)
+	}
+	t.Log(err)
+}
