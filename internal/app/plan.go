@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/weir-data/weir/internal/build"
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/warehouse"
+	"github.com/weir-data/weir/syncs"
+)
+
+// Something reports whether a run would do something.
+func (p *PlanResult) Something() bool {
+	for _, x := range p.Plans {
+		if x.Counts.Added+x.Counts.Updated+x.Counts.Removed > 0 {
+			return true
+		}
+	}
+	for _, g := range p.Segments {
+		if g.Join+g.Leave > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Plan builds what was picked beside the tables in force, compares, and drops it again. It
+// publishes and sends nothing.
+func (a *App) Plan(ctx context.Context) (res *PlanResult, err error) {
+	w, err := a.warehouse()
+	if err != nil {
+		return nil, err
+	}
+	scratch := make([]byte, 4)
+	if _, err := rand.Read(scratch); err != nil {
+		return nil, err
+	}
+	name := hex.EncodeToString(scratch)
+	b := &build.Builder{W: w}
+	defer func() { err = errors.Join(err, a.worldly(b.Discard(context.WithoutCancel(ctx), name))) }()
+	_, made, err := a.build(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	res = &PlanResult{Target: a.p.Target.Name, AsOf: a.o.AsOf, Segments: []SegmentChange{}, Plans: []SyncPlan{}}
+	for _, m := range made {
+		res.AsOf = m.result.AsOf
+	}
+	if res.Segments, err = a.changes(ctx, made); err != nil {
+		return nil, err
+	}
+	list := a.chosenSyncs()
+	if len(list) == 0 {
+		return res, nil
+	}
+	in, err := a.input(ctx)
+	if err != nil {
+		return nil, err
+	}
+	runner, err := a.runner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range list {
+		done := a.step(s.Name, "planning")
+		task, err := a.bound(ctx, s, in, made)
+		if err != nil {
+			return nil, err
+		}
+		p, err := runner.Plan(ctx, task, syncs.PlanOptions{Approved: a.o.Approve})
+		if err != nil {
+			return nil, a.worldly(err)
+		}
+		x := SyncPlan{
+			Sync: s.Name, Segment: s.Segment, Destination: s.Destination, Object: s.Object, Into: s.Into,
+			Hash: p.Hash, Counts: p.Counts, HeldBy: []string{}, Holds: approvable(p.Holds, s.Name), Tally: p.Tally,
+		}
+		for _, h := range p.Holds {
+			x.HeldBy = append(x.HeldBy, h.Code)
+		}
+		res.Plans = append(res.Plans, x)
+		done("")
+	}
+	return res, nil
+}
+
+// approvable puts the command that approves a hold into its fix.
+func approvable(holds []syncs.Hold, sync string) []syncs.Hold {
+	out := []syncs.Hold{}
+	for _, h := range holds {
+		if strings.Contains(h.Fix, "approve") {
+			h.Fix += fmt.Sprintf(": weir run --select %s --approve %s", sync, h.Code)
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// bound is a task over the build that was just made, or over the one in force where the sync's
+// entity was not built.
+func (a *App) bound(ctx context.Context, s *syncs.Sync, in compile.Input, made map[string]built) (*syncs.Task, error) {
+	in.Entity = a.entityOf(s)
+	if m, ok := made[in.Entity]; ok {
+		in.Build, in.AsOf = m.result.Build, m.result.AsOf
+	} else if in.AsOf.IsZero() {
+		now, err := a.now(ctx)
+		if err != nil {
+			return nil, err
+		}
+		in.AsOf = now
+		in.Build = compile.Build{Schema: a.w.Schema()}
+	}
+	return a.task(ctx, s, in)
+}
+
+// changes says who joins and who leaves the segments that were picked.
+func (a *App) changes(ctx context.Context, made map[string]built) ([]SegmentChange, error) {
+	out := []SegmentChange{}
+	err := a.session(ctx, func(s warehouse.Session) error {
+		for _, g := range a.p.Model.Segments {
+			m, ok := made[g.Entity]
+			if !ok || !a.picks("segment", g.Name) && !a.usedBySync(g.Name) {
+				continue
+			}
+			var joined, left, size int64
+			if err := a.row(ctx, s, compile.SegmentDelta(g.Entity, m.before, m.result.Build, g.Name), &joined, &left, &size); err != nil {
+				return fmt.Errorf("comparing segment %s: %w", g.Name, err)
+			}
+			c := SegmentChange{Segment: g.Name, Before: size - joined + left, After: size, Join: joined, Leave: left}
+			if m.before.ID == "" {
+				c.New = true
+			} else if c.Before == 0 && size > 0 {
+				known, err := a.knownSegment(ctx, s, g.Entity, m.before, g.Name)
+				if err != nil {
+					return err
+				}
+				c.New = !known
+			}
+			out = append(out, c)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// usedBySync reports whether a sync that was picked sends a segment.
+func (a *App) usedBySync(segment string) bool {
+	for _, s := range a.chosenSyncs() {
+		if s.Segment == segment {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,215 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/weir-data/weir/internal/store"
+	"github.com/weir-data/weir/syncs"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// parallel is how many syncs run at once. Each is bounded in itself; the warehouse is shared.
+const parallel = 4
+
+// Run builds and publishes what was picked, then runs the syncs that were picked, all against
+// that build. When ctx ends, syncs stop in order and their reports say so. The result holds what
+// was done also when there is an error; how single runs ended is in their reports.
+func (a *App) Run(ctx context.Context) (*RunResult, error) {
+	if err := a.sends(); err != nil {
+		return nil, err
+	}
+	if _, err := a.warehouse(); err != nil {
+		return nil, err
+	}
+	res := &RunResult{Target: a.p.Target.Name, Builds: []BuildResult{}, Runs: []syncs.Report{}, Seconds: map[string]float64{}}
+	start := time.Now()
+	builds, made, err := a.build(ctx, "")
+	res.Builds = append(res.Builds, builds...)
+	res.Seconds["build"] = time.Since(start).Seconds()
+	if err != nil {
+		return res, err
+	}
+	in, err := a.input(ctx)
+	if err != nil {
+		return res, err
+	}
+	runner, err := a.runner(ctx)
+	if err != nil {
+		return res, err
+	}
+	start = time.Now()
+	list := a.chosenSyncs()
+	reports := make([]*syncs.Report, len(list))
+	errs := make([]error, len(list))
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for i, s := range list {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return nil // not begun: nothing to say
+			}
+			task, err := a.bound(ctx, s, in, made)
+			if err == nil {
+				reports[i], err = runner.Run(ctx, task, syncs.RunOptions{Asked: a.o.Asked, Approved: a.o.Approve})
+			}
+			if err != nil {
+				errs[i] = a.worldly(fmt.Errorf("sync %s: %w", s.Name, err))
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // errors are kept by sync
+	for i, r := range reports {
+		if r != nil {
+			r.Holds = approvable(r.Holds, list[i].Name)
+			res.Runs = append(res.Runs, *r)
+		}
+	}
+	res.Seconds["syncs"] = time.Since(start).Seconds()
+	return res, errors.Join(errs...)
+}
+
+// Statuses are how everything stands.
+type Statuses struct {
+	Builds []BuildResult `json:"builds"`
+	Syncs  []Status      `json:"syncs"`
+}
+
+// Status tells how every build and sync stands.
+func (a *App) Status(ctx context.Context) (*Statuses, error) {
+	st, err := a.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := st.Last(ctx)
+	if err != nil {
+		return nil, a.worldly(err)
+	}
+	out := &Statuses{Builds: []BuildResult{}, Syncs: []Status{}}
+	if out.Builds, err = a.live(ctx); err != nil {
+		return nil, err
+	}
+	for _, s := range a.chosenSyncs() {
+		x := Status{Sync: s.Name, Destination: s.Destination, Schedule: s.Schedule, Ledger: map[string]int64{}}
+		if r, ok := last[s.Name]; ok {
+			if r.Report != nil {
+				x.Last = r.Report
+			} else if r.Ended.IsZero() {
+				x.Running = "since " + r.Started.Format(time.RFC3339) + ", or its process died"
+			}
+		}
+		if x.Ledger, err = a.ledgerOf(ctx, s.Name); err != nil {
+			return nil, err
+		}
+		out.Syncs = append(out.Syncs, x)
+	}
+	return out, nil
+}
+
+// Runs lists runs, newest first.
+func (a *App) Runs(ctx context.Context, sync string, limit int) ([]syncs.Report, error) {
+	if sync != "" && a.p.Sync(sync) == nil {
+		return nil, &Error{Kind: Refused, Code: "syncs.unknown", Message: "there is no sync " + sync, Fix: "see: weir status"}
+	}
+	st, err := a.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := st.Runs(ctx, store.Filter{Sync: sync, Limit: limit})
+	if err != nil {
+		return nil, a.worldly(err)
+	}
+	out := []syncs.Report{}
+	for _, r := range list {
+		out = append(out, reportOf(r))
+	}
+	return out, nil
+}
+
+// reportOf is a run's report; for one that has not ended, what is known.
+func reportOf(r store.Run) syncs.Report {
+	if r.Report != nil {
+		return *r.Report
+	}
+	return syncs.Report{Run: r.Run, Sync: r.Sync, Status: "open", Started: r.Started, Notes: []string{"it runs, or its process died; the next run settles it"}}
+}
+
+// RunDetail is one run with what a person can do about it.
+type RunDetail struct {
+	Report  syncs.Report   `json:"report"`
+	Rejects []store.Reject `json:"rejects"`
+	InDoubt []string       `json:"in_doubt"` // keys that may or may not have arrived
+}
+
+// Reports returns the run as a list of one.
+func (d *RunDetail) Reports() []syncs.Report { return []syncs.Report{d.Report} }
+
+// RunDetail tells about one run.
+func (a *App) RunDetail(ctx context.Context, run string) (*RunDetail, error) {
+	r, err := a.findRun(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	d := &RunDetail{Report: reportOf(r), Rejects: []store.Reject{}, InDoubt: []string{}}
+	if d.Rejects, err = a.st.Rejects(ctx, run); err != nil {
+		return nil, a.worldly(err)
+	}
+	d.InDoubt, err = a.inDoubt(ctx, r.Sync, run)
+	return d, err
+}
+
+func (a *App) findRun(ctx context.Context, run string) (store.Run, error) {
+	st, err := a.journal(ctx)
+	if err != nil {
+		return store.Run{}, err
+	}
+	r, err := st.Run(ctx, run)
+	if errors.Is(err, store.ErrUnknownRun) {
+		return r, &Error{Kind: Refused, Code: "runs.unknown", Message: "there is no run " + run, Fix: "see: weir runs"}
+	}
+	return r, a.worldly(err)
+}
+
+// Settle carries out a person's word on rows that a run left in doubt and returns how many it
+// decided. No keys means all of them.
+func (a *App) Settle(ctx context.Context, run string, sent bool, keys []string) (int64, error) {
+	r, err := a.findRun(ctx, run)
+	if err != nil {
+		return 0, err
+	}
+	s := a.p.Sync(r.Sync)
+	if s == nil {
+		return 0, &Error{Kind: Refused, Code: "syncs.unknown", Message: "the project has no sync " + r.Sync + " any more", Fix: "put it back to settle its runs"}
+	}
+	if _, err := a.warehouse(); err != nil {
+		return 0, err
+	}
+	in, err := a.input(ctx)
+	if err != nil {
+		return 0, err
+	}
+	made, err := a.inForce(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	task, err := a.bound(ctx, s, in, made)
+	if err != nil {
+		return 0, err
+	}
+	runner, err := a.runner(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := runner.Decide(ctx, task, run, sent, keys)
+	if err != nil {
+		return 0, a.worldly(err)
+	}
+	if n == 0 {
+		return 0, &Error{Kind: Refused, Code: "runs.not_in_doubt", Message: "run " + run + " has no such rows in doubt", Fix: "see: weir runs show " + run}
+	}
+	return n, nil
+}

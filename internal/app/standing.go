@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/weir-data/weir/internal/build"
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/demo"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/internal/warehouse"
+	"github.com/weir-data/weir/syncs"
+)
+
+// live describes the builds in force of the entities that were picked.
+func (a *App) live(ctx context.Context) ([]BuildResult, error) {
+	out := []BuildResult{}
+	err := a.session(ctx, func(s warehouse.Session) error {
+		for _, e := range a.chosenEntities() {
+			b, ok, err := build.Live(ctx, s, a.w, e)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+			r := BuildResult{Entity: e, Build: b.ID, Segments: map[string]int64{}, Stats: map[string]int64{}}
+			if r.AsOf, err = build.AsOf(ctx, s, a.w, e); err != nil {
+				return err
+			}
+			count := func(what string, into *int64) error {
+				return a.row(ctx, s, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: b.Table(e, what), Alias: "t"}}, into)
+			}
+			if err := count(compile.Profiles, &r.Profiles); err != nil {
+				return err
+			}
+			if err := count(compile.Records, &r.Records); err != nil {
+				return err
+			}
+			for _, g := range a.p.Model.Segments {
+				if g.Entity == e {
+					r.Segments[g.Name] = 0
+				}
+			}
+			text, err := a.w.Kind().Dialect().Query(compile.Sizes(e, b))
+			if err != nil {
+				return err
+			}
+			for row, err := range s.Query(ctx, text) {
+				if err != nil {
+					return err
+				}
+				name, _ := row[0].(string)
+				n, _ := row[1].(int64)
+				r.Segments[name] = n
+			}
+			out = append(out, r)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// ledgerOf counts the rows of a sync's ledger.
+func (a *App) ledgerOf(ctx context.Context, sync string) (map[string]int64, error) {
+	if _, err := a.warehouse(); err != nil {
+		return nil, err
+	}
+	n, err := a.led.Standing(ctx, sync)
+	return n, a.worldly(err)
+}
+
+// shownInDoubt bounds how many keys are listed.
+const shownInDoubt = 1000
+
+// inDoubt lists the keys that a run left in doubt.
+func (a *App) inDoubt(ctx context.Context, sync, run string) ([]string, error) {
+	if _, err := a.warehouse(); err != nil {
+		return nil, err
+	}
+	keys, err := a.led.InDoubt(ctx, sync, run, shownInDoubt)
+	return keys, a.worldly(err)
+}
+
+// inForce is the build in force of a sync's entity, as if it had just been made.
+func (a *App) inForce(ctx context.Context, s *syncs.Sync) (map[string]built, error) {
+	made := map[string]built{}
+	entity := a.entityOf(s)
+	if entity == "" {
+		return made, nil
+	}
+	err := a.session(ctx, func(se warehouse.Session) error {
+		b, ok, err := build.Live(ctx, se, a.w, entity)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &Error{Kind: Refused, Code: "build.none", Message: fmt.Sprintf("there is no build of %s", entity), Fix: "make one: weir build"}
+		}
+		at, err := build.AsOf(ctx, se, a.w, entity)
+		if err != nil {
+			return err
+		}
+		made[entity] = built{&build.Result{Build: b, AsOf: at}, b}
+		return nil
+	})
+	return made, err
+}
+
+// quality compares the customer's build in force with the truth of the demonstration.
+func (a *App) quality(ctx context.Context) (Quality, error) {
+	var q demo.Quality
+	in, err := a.input(ctx)
+	if err != nil {
+		return Quality{}, err
+	}
+	in.Entity = "customer"
+	err = a.session(ctx, func(s warehouse.Session) error {
+		if in.Build, _, err = build.Live(ctx, s, a.w, in.Entity); err != nil {
+			return err
+		}
+		owners, problems := compile.RowOwners(in)
+		if err := a.mismatch(problems); err != nil {
+			return err
+		}
+		q, err = demo.Measure(ctx, s, a.w.Kind().Dialect(), owners)
+		return err
+	})
+	return Quality(q), err
+}
