@@ -156,6 +156,36 @@ func Live(ctx context.Context, s warehouse.Session, w warehouse.Warehouse, entit
 	return compile.Build{}, false, nil
 }
 
+// AsOf is the time of the build in force: the windows of its traits and segments end there. It is
+// zero if there is none.
+func AsOf(ctx context.Context, s warehouse.Session, w warehouse.Warehouse, entity string) (time.Time, error) {
+	build, ok, err := Live(ctx, s, w, entity)
+	if err != nil || !ok {
+		return time.Time{}, err
+	}
+	id, err := strconv.ParseInt(build.ID, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading %s: %w", buildsTable, err)
+	}
+	d := w.Kind().Dialect()
+	text, err := d.Query(rel.Select{
+		Columns: []rel.Column{rel.As("as_of", rel.C("b", "as_of"))},
+		From:    rel.Table{Name: rel.Name{w.Schema(), buildsTable}, Alias: "b"},
+		Where:   rel.F(rel.And, rel.F(rel.Eq, rel.C("b", "entity"), rel.T(entity)), rel.F(rel.Eq, rel.C("b", "build"), rel.I(id))),
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	var at time.Time
+	for row, err := range s.Query(ctx, text) {
+		if err != nil {
+			return time.Time{}, fmt.Errorf("reading %s: %w", buildsTable, err)
+		}
+		at, _ = row[0].(time.Time)
+	}
+	return at, nil
+}
+
 // Discard drops the tables of a scratch build. It is no error if there are none.
 func (b *Builder) Discard(ctx context.Context, scratch string) (err error) {
 	s, err := b.W.Session(ctx)
@@ -180,4 +210,31 @@ func (r *run) live(ctx context.Context) (compile.Build, bool, error) {
 		return compile.Build{Schema: r.schema}, false, nil
 	}
 	return compile.Build{Schema: r.schema, ID: strconv.FormatInt(id, 10)}, true, nil
+}
+
+// AsOf returns the time of an entity's build in force; zero if there is none.
+func AsOf(ctx context.Context, s warehouse.Session, w warehouse.Warehouse, entity string) (at time.Time, err error) {
+	b, ok, err := Live(ctx, s, w, entity)
+	if err != nil || !ok {
+		return at, err
+	}
+	id, err := strconv.ParseInt(b.ID, 10, 64)
+	if err != nil {
+		return at, err
+	}
+	text, err := w.Kind().Dialect().Query(rel.Select{
+		Columns: []rel.Column{rel.As("as_of", rel.C("b", "as_of"))},
+		From:    rel.Table{Name: rel.Name{w.Schema(), buildsTable}, Alias: "b"},
+		Where:   rel.F(rel.And, rel.F(rel.Eq, rel.C("b", "entity"), rel.T(entity)), rel.F(rel.Eq, rel.C("b", "build"), rel.I(id))),
+	})
+	if err != nil {
+		return at, err
+	}
+	for row, err := range s.Query(ctx, text) {
+		if err != nil {
+			return at, fmt.Errorf("reading the time of a build: %w", err)
+		}
+		at, _ = row[0].(time.Time)
+	}
+	return at, nil
 }
