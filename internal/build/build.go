@@ -211,30 +211,3 @@ func (r *run) live(ctx context.Context) (compile.Build, bool, error) {
 	}
 	return compile.Build{Schema: r.schema, ID: strconv.FormatInt(id, 10)}, true, nil
 }
-
-// AsOf returns the time of an entity's build in force; zero if there is none.
-func AsOf(ctx context.Context, s warehouse.Session, w warehouse.Warehouse, entity string) (at time.Time, err error) {
-	b, ok, err := Live(ctx, s, w, entity)
-	if err != nil || !ok {
-		return at, err
-	}
-	id, err := strconv.ParseInt(b.ID, 10, 64)
-	if err != nil {
-		return at, err
-	}
-	text, err := w.Kind().Dialect().Query(rel.Select{
-		Columns: []rel.Column{rel.As("as_of", rel.C("b", "as_of"))},
-		From:    rel.Table{Name: rel.Name{w.Schema(), buildsTable}, Alias: "b"},
-		Where:   rel.F(rel.And, rel.F(rel.Eq, rel.C("b", "entity"), rel.T(entity)), rel.F(rel.Eq, rel.C("b", "build"), rel.I(id))),
-	})
-	if err != nil {
-		return at, err
-	}
-	for row, err := range s.Query(ctx, text) {
-		if err != nil {
-			return at, fmt.Errorf("reading the time of a build: %w", err)
-		}
-		at, _ = row[0].(time.Time)
-	}
-	return at, nil
-}
