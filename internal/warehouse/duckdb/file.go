@@ -1,0 +1,234 @@
+//go:build cgo && !noduckdb
+
+package duckdb
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/weir-data/weir/internal/warehouse"
+)
+
+// How long a file is kept open after its last session, and how long a session waits for another
+// process to let go of it.
+const (
+	linger   = 200 * time.Millisecond
+	patience = 10 * time.Second
+)
+
+// file is an open database file of this process. The engine allows one instance of it, with one
+// set of settings, so all warehouses on the same path share it.
+type file struct {
+	path string
+
+	mu       sync.Mutex // held while opening, so that sessions wait for each other
+	db       *duckdb.Connector
+	sessions int
+	copying  sync.Mutex
+	broken   bool // the engine has given up on it: it must be opened anew
+	idle     *time.Timer
+}
+
+var files = struct {
+	sync.Mutex
+	m map[string]*file
+}{m: map[string]*file{}}
+
+// fileAt is the file of a path. It is not opened.
+func fileAt(path string) *file {
+	files.Lock()
+	defer files.Unlock()
+	f := files.m[path]
+	if f == nil {
+		f = &file{path: path}
+		files.m[path] = f
+	}
+	return f
+}
+
+// connect opens the file if need be and takes a connection.
+func (f *file) connect(ctx context.Context, o options, wait time.Duration) (*duckdb.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.idle != nil {
+		f.idle.Stop()
+		f.idle = nil
+	}
+	if f.broken && f.sessions == 0 {
+		f.shut()
+	}
+	if f.db == nil {
+		if err := f.open(ctx, o, wait); err != nil {
+			return nil, err
+		}
+	}
+	c, err := f.db.Connect(ctx)
+	if err != nil {
+		if f.sessions == 0 {
+			f.shut()
+		}
+		return nil, fmt.Errorf("connecting to %s: %w", o.shown, clean(err))
+	}
+	f.sessions++
+	return c.(*duckdb.Conn), nil
+}
+
+// release gives a connection back. The file is closed when nobody has used it for a moment.
+func (f *file) release(c *duckdb.Conn, broken bool) error {
+	err := c.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sessions--
+	f.broken = f.broken || broken
+	if f.sessions == 0 {
+		f.idle = time.AfterFunc(linger, f.rest)
+	}
+	return err
+}
+
+// rest closes the file if nobody uses it.
+func (f *file) rest() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sessions == 0 {
+		f.shut()
+	}
+}
+
+func (f *file) shut() {
+	if f.idle != nil {
+		f.idle.Stop()
+		f.idle = nil
+	}
+	if f.db != nil {
+		f.db.Close()
+	}
+	f.db, f.broken = nil, false
+}
+
+// open opens the file, waiting for another process that holds it.
+func (f *file) open(ctx context.Context, o options, wait time.Duration) error {
+	if st, err := os.Stat(filepath.Dir(o.path)); err != nil || !st.IsDir() {
+		return fmt.Errorf("opening %s: its folder %s is not there", o.shown, filepath.Dir(o.path))
+	}
+	deadline := time.Now().Add(wait)
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		db, err := start(o)
+		if err == nil {
+			f.db = db
+			return nil
+		}
+		locked := lockHolder(err)
+		switch {
+		case isWAL(err):
+			return setAside(o, err)
+		case locked == "":
+			return fmt.Errorf("opening %s: %w", o.shown, clean(err))
+		case time.Now().Add(pause).After(deadline):
+			return &warehouse.LockedError{Path: o.shown, Holder: locked, Err: err}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s, which is locked by %s: %w", o.shown, locked, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// start opens an instance and closes it up: after this, SQL reaches no file but this one and the
+// copies of the ledger, and no setting.
+func start(o options) (*duckdb.Connector, error) {
+	db, err := duckdb.NewConnector(o.path, nil)
+	if err != nil {
+		return nil, err
+	}
+	c, err := db.Connect(context.Background())
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	settings := []string{
+		"SET temp_directory = " + text(o.path+".tmp"),
+		"SET GLOBAL preserve_insertion_order = false",
+		"SET GLOBAL TimeZone = 'UTC'",
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+	}
+	if o.memoryLimit != "" {
+		settings = append(settings, "SET memory_limit = "+text(o.memoryLimit))
+	}
+	if o.threads > 0 {
+		settings = append(settings, fmt.Sprintf("SET threads = %d", o.threads))
+	}
+	copied := copyPath(o.path)
+	settings = append(settings,
+		fmt.Sprintf("SET allowed_paths = [%s, %s, %s]", text(copied), text(copied+".wal"), text(copied+".wal.checkpoint")),
+		"SET enable_external_access = false",
+		"SET lock_configuration = true",
+	)
+	for _, s := range settings {
+		if _, err := c.(driver.ExecerContext).ExecContext(context.Background(), s, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", s, err), c.Close(), db.Close())
+		}
+	}
+	return db, c.Close()
+}
+
+var heldBy = regexp.MustCompile(`held in (.+?) \(PID (\d+)\)`)
+
+// lockHolder names who holds the file, or is "" if that is not what an error says.
+func lockHolder(err error) string {
+	msg := err.Error()
+	if !strings.Contains(msg, "Could not set lock") && !strings.Contains(msg, "Conflicting lock") &&
+		!strings.Contains(msg, "being used by another process") {
+		return ""
+	}
+	if m := heldBy.FindStringSubmatch(msg); m != nil {
+		return "process " + m[2] + " (" + filepath.Base(m[1]) + ")"
+	}
+	return "another process"
+}
+
+func isWAL(err error) bool {
+	msg := err.Error()
+	return strings.Contains(msg, "replaying WAL") || strings.Contains(msg, "replay WAL") || strings.Contains(msg, "Corrupt WAL")
+}
+
+// setAside moves a write-ahead log that cannot be replayed out of the way, if the file opens
+// without it, and always returns an error that tells. What the log held since the last
+// checkpoint is not in the file; the journal of runs and the copies of the ledger are.
+func setAside(o options, cause error) error {
+	log := o.path + ".wal"
+	aside := log + ".damaged"
+	for n := 2; ; n++ {
+		if _, err := os.Stat(aside); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		aside = fmt.Sprintf("%s.damaged-%d", log, n)
+	}
+	if err := os.Rename(log, aside); err != nil {
+		return fmt.Errorf("opening %s: its write-ahead log is damaged and cannot be moved aside: %w", o.shown, errors.Join(err, clean(cause)))
+	}
+	db, err := start(o)
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		back := os.Rename(aside, log)
+		return fmt.Errorf("opening %s: neither with its write-ahead log nor without: %w", o.shown, errors.Join(clean(cause), clean(err), back))
+	}
+	return fmt.Errorf("opening %s: its write-ahead log was damaged, and is now %s; the database opens without it, as of its last checkpoint: run the command again to go on from there: %w",
+		o.shown, filepath.Base(aside), clean(cause))
+}
+
+// text is a string literal.
+func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
