@@ -162,6 +162,12 @@ func plain(v any) any {
 			out[k] = plain(e)
 		}
 		return out
+	case map[any]any: // YAML, where a key is a number
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			out[fmt.Sprint(k)] = plain(e)
+		}
+		return out
 	case map[string]string:
 		out := make(map[string]any, len(x))
 		for k, e := range x {
@@ -209,4 +215,24 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(y)]
+}
+
+// WithChecker is a destination that can say more about a sync's `with:` than its settings do,
+// such as whether a template in it can be read. It makes no request.
+type WithChecker interface {
+	CheckWith(object string, with map[string]any) []SettingProblem
+}
+
+// CheckWith checks the `with:` of a sync to object: its settings, and then what the destination
+// itself has to say.
+func CheckWith(d Destination, object string, given map[string]any) (filled map[string]any, problems []SettingProblem) {
+	o, ok := d.Spec().Object(object)
+	if !ok {
+		return map[string]any{}, nil
+	}
+	filled, problems = CheckSettings(o.With, given)
+	if c, ok := d.(WithChecker); ok && len(problems) == 0 {
+		problems = c.CheckWith(o.Name, filled)
+	}
+	return filled, problems
 }

@@ -56,10 +56,9 @@ func (twilio) Spec() destinations.Spec {
 					Pattern: `MG[0-9a-fA-F]{32}`},
 				{Name: "status_callback", Type: destinations.String, Doc: "URL that Twilio reports the delivery of each message to."},
 			},
-			// One message in a call. Twilio limits concurrency by account without publishing a
-			// number, and queues what a sender can not send at once.
-			Limits: destinations.Limits{Rows: 1, Concurrency: 8, Timeout: 30 * time.Second,
-				Rates: []destinations.Rate{{N: 100, Per: time.Second, Bucket: "messages"}}},
+			// One message in a call. Twilio limits calls in flight without publishing a number,
+			// answers 20429 above it, and queues what a sender can not send at once.
+			Limits:      destinations.Limits{Rows: 1, Concurrency: 8, Timeout: 30 * time.Second},
 			GroupBy:     destinations.ByOp,
 			Granularity: destinations.PerRow,
 			Queued:      true,

@@ -45,7 +45,7 @@ var suppressed = map[int]string{
 
 // configuration are the codes that blame the settings of account or sync, not the row.
 var configuration = map[int]bool{
-	20404: true, 20403: false, 21212: true, 21603: true, 21606: true, 21618: true, 21659: true, 21660: true, 21703: true,
+	20404: true, 21212: true, 21603: true, 21606: true, 21618: true, 21659: true, 21660: true, 21703: true,
 	21609: true, // the status callback is not a valid URL
 }
 
@@ -83,7 +83,7 @@ func fault(r *rest.Response) *destinations.Fault {
 	case a.Code == 20429, a.Code == 21611, r.Status == http.StatusTooManyRequests:
 		// 20429: too many calls at once. 21611: the sender has more than its queue holds.
 		// Neither was processed.
-		f.Class, f.RetryAfter, f.Bucket = destinations.Throttled, r.RetryAfter(), "messages"
+		f.Class, f.RetryAfter = destinations.Throttled, r.RetryAfter()
 	case a.Code == 20003, a.Code == 20005, a.Code == 20008:
 		f.Class = destinations.Refused
 	case configuration[a.Code]:

@@ -1,0 +1,322 @@
+package http
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/weir-data/weir/destinations"
+)
+
+// tree is a parsed template: map[string]tree, []tree, text, or a literal.
+type tree any
+
+// request is the parsed template of one op's request.
+type request struct {
+	method   string
+	path     text
+	query    map[string]text
+	headers  map[string]text
+	encoding string
+	row      tree
+	body     tree
+	noBody   bool
+	single   bool // the path, query, headers or body name the row: one row in a request
+}
+
+var encodings = []string{"json", "form", "ndjson"}
+
+// forbidden are the headers that only this package and HTTP itself may set.
+var forbidden = []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Authorization", "Idempotency-Key", "X-Signature"}
+
+var keys = []string{"method", "path", "query", "headers", "encoding", "row", "body"}
+
+// parseRequest reads the tree under an op. A nil tree is the default request.
+func parseRequest(v any) (*request, error) {
+	m, ok := v.(map[string]any)
+	if !ok && v != nil {
+		return nil, fmt.Errorf("a request is a map of %s", strings.Join(keys, ", "))
+	}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if !slices.Contains(keys, k) {
+			return nil, fmt.Errorf("unknown key %q: a request has %s", k, strings.Join(keys, ", "))
+		}
+	}
+	r := &request{method: http.MethodPost, encoding: "json"}
+	var err error
+	str := func(name, def string) string {
+		s, ok := m[name].(string)
+		if _, given := m[name]; !given {
+			return def
+		} else if !ok && err == nil {
+			err = fmt.Errorf("%s must be text", name)
+		}
+		return s
+	}
+	r.method = strings.ToUpper(str("method", http.MethodPost))
+	r.encoding = str("encoding", "json")
+	path := str("path", "")
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, r.method) {
+		return nil, fmt.Errorf("method %q is not POST, PUT, PATCH or DELETE", r.method)
+	}
+	if !slices.Contains(encodings, r.encoding) {
+		return nil, fmt.Errorf("encoding %q is not json, form or ndjson", r.encoding)
+	}
+	if strings.Contains(path, "://") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "?#") {
+		return nil, fmt.Errorf("path %q must be a path below the URL of the destination, without query", path)
+	}
+	if r.path, err = parseText(path); err != nil {
+		return nil, err
+	}
+	if r.query, err = parseTexts("query", m["query"]); err != nil {
+		return nil, err
+	}
+	if r.headers, err = parseTexts("headers", m["headers"]); err != nil {
+		return nil, err
+	}
+	for name := range r.headers {
+		if slices.Contains(forbidden, http.CanonicalHeaderKey(name)) {
+			return nil, fmt.Errorf("header %q can not be set here", name)
+		}
+	}
+	row, given := m["row"]
+	if !given {
+		row = map[string]any{"ids": "{{ row.ids }}", "fields": "{{ row.fields }}"}
+	}
+	if r.row, err = parseTree(row, 0); err != nil {
+		return nil, err
+	}
+	if uses(r.row, "rows") {
+		return nil, fmt.Errorf("row can not hold rows")
+	}
+	body, given := m["body"]
+	switch {
+	case given && body == nil, !given && r.method == http.MethodDelete:
+		r.noBody = true
+	case !given && r.encoding == "json":
+		body = map[string]any{"batch": "{{ batch.id }}", "op": "{{ batch.op }}", "rows": "{{ rows }}"}
+	case !given && r.encoding == "form":
+		return nil, fmt.Errorf("encoding form needs a body: a map of names to values")
+	}
+	if _, isMap := body.(map[string]any); r.encoding == "form" && !isMap {
+		return nil, fmt.Errorf("encoding form needs a body that is a map of names to values")
+	}
+	if r.encoding == "ndjson" && given {
+		return nil, fmt.Errorf("encoding ndjson writes one row a line: describe it under row")
+	}
+	if r.body, err = parseTree(body, 0); err != nil {
+		return nil, err
+	}
+	r.single = uses(r.body, "row") || r.path.uses("row") || usesAny(r.query, "row") || usesAny(r.headers, "row")
+	if r.path.uses("rows") {
+		return nil, fmt.Errorf("path can not hold rows")
+	}
+	return r, nil
+}
+
+func usesAny(ts map[string]text, root string) bool {
+	for _, t := range ts {
+		if t.uses(root) {
+			return true
+		}
+	}
+	return false
+}
+
+func parseTexts(name string, v any) (map[string]text, error) {
+	out := map[string]text{}
+	m, ok := v.(map[string]any)
+	if !ok && v != nil {
+		return nil, fmt.Errorf("%s must be a map of names to values", name)
+	}
+	for k, v := range m {
+		t, err := parseText(written(v))
+		if err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", name, k, err)
+		}
+		out[k] = t
+	}
+	return out, nil
+}
+
+// maxDepth bounds a template's nesting.
+const maxDepth = 32
+
+func parseTree(v any, depth int) (tree, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("the template is nested deeper than %d", maxDepth)
+	}
+	switch x := v.(type) {
+	case string:
+		return parseText(x)
+	case map[string]any:
+		out := map[string]tree{}
+		for k, e := range x {
+			t, err := parseTree(e, depth+1)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", k, err)
+			}
+			out[k] = t
+		}
+		return out, nil
+	case []any:
+		out := []tree{}
+		for i, e := range x {
+			t, err := parseTree(e, depth+1)
+			if err != nil {
+				return nil, fmt.Errorf("%d: %w", i, err)
+			}
+			out = append(out, t)
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
+func uses(t tree, root string) bool {
+	switch x := t.(type) {
+	case text:
+		return x.uses(root)
+	case map[string]tree:
+		for _, e := range x {
+			if uses(e, root) {
+				return true
+			}
+		}
+	case []tree:
+		for _, e := range x {
+			if uses(e, root) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// grow renders t. Absent values take their key or element with them.
+func grow(t tree, sc scope) any {
+	switch x := t.(type) {
+	case text:
+		if len(x) == 0 {
+			return ""
+		}
+		return plainly(x.render(sc, nil))
+	case map[string]tree:
+		out := map[string]any{}
+		for k, e := range x {
+			if v := grow(e, sc); !destinations.IsAbsent(v) {
+				out[k] = v
+			}
+		}
+		return out
+	case []tree:
+		out := []any{}
+		for _, e := range x {
+			if v := grow(e, sc); !destinations.IsAbsent(v) {
+				out = append(out, v)
+			}
+		}
+		return out
+	}
+	return t
+}
+
+// plainly makes times in v JSON's, at any depth.
+func plainly(v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			out[k] = plainly(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			out[i] = plainly(e)
+		}
+		return out
+	}
+	return wire(v)
+}
+
+// CheckWith reads every template of a sync.
+func (webhook) CheckWith(_ string, with map[string]any) []destinations.SettingProblem {
+	_, err := parsePlan(with)
+	if err == nil {
+		return nil
+	}
+	path, what, ok := strings.Cut(err.Error(), ": ")
+	if !ok {
+		path, what = "", err.Error()
+	}
+	return []destinations.SettingProblem{{Path: path, What: what, Code: "http.template",
+		Fix: "see the examples of weir destinations http"}}
+}
+
+// plan is a parsed `with:`.
+type plan struct {
+	size     int
+	statuses map[int]string
+	requests map[string]*request
+}
+
+var meanings = []string{"ok", "reject", "retry", "uncertain", "stop"}
+
+// parsePlan reads `with:`. Its errors begin with the path of what is wrong and a colon.
+func parsePlan(with map[string]any) (*plan, error) {
+	p := &plan{requests: map[string]*request{}, statuses: map[int]string{}}
+	if n, ok := with["batch_size"].(int64); ok {
+		if n < 1 {
+			return nil, fmt.Errorf("batch_size: must be at least 1")
+		}
+		p.size = int(n)
+	}
+	statuses, ok := with["statuses"].(map[string]any)
+	if v, given := with["statuses"]; given && v != nil && !ok {
+		return nil, fmt.Errorf("statuses: must be a map of statuses to %s", strings.Join(meanings, ", "))
+	}
+	for k, v := range statuses {
+		var status int
+		if _, err := fmt.Sscanf(k, "%d", &status); err != nil || status < 200 || status > 599 {
+			return nil, fmt.Errorf("statuses: %q is not an HTTP status", k)
+		}
+		word, _ := v.(string)
+		if !slices.Contains(meanings, word) {
+			return nil, fmt.Errorf("statuses: %s must be one of %s", k, strings.Join(meanings, ", "))
+		}
+		p.statuses[status] = word
+	}
+	ops := []string{"upsert", "add", "remove", "delete", "clear", "emit"}
+	sort.Strings(ops)
+	for _, op := range ops {
+		r, err := parseRequest(with[op])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
+		if r.single && p.size > 1 {
+			if _, given := with[op]; given {
+				return nil, fmt.Errorf("%s: the request names one row, so batch_size must be 1 or left out", op)
+			}
+		}
+		p.requests[op] = r
+	}
+	return p, nil
+}
+
+// sizeFor is how many rows go into one request of r.
+func (p *plan) sizeFor(r *request) int {
+	switch {
+	case r.single, r.noBody:
+		return 1
+	case p.size > 0:
+		return p.size
+	}
+	return 100
+}
