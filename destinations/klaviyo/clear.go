@@ -71,7 +71,7 @@ func (s *session) wipe(ctx context.Context, b destinations.Batch) (destinations.
 			var unset []string
 			have, _ := f.Attributes["properties"].(map[string]any)
 			for j, at := range where {
-				if at.in == "properties" && !destinations.IsAbsent(b.Rows[row].Fields[j]) && have[at.name] != nil {
+				if at.in == "properties" && !destinations.IsAbsent(field(b, row, j)) && have[at.name] != nil {
 					unset = append(unset, at.name)
 				}
 			}
@@ -124,7 +124,7 @@ func emptied(b destinations.Batch, row int, where []place, f found, all bool) (m
 	var location map[string]any
 	have, _ := f.Attributes["location"].(map[string]any)
 	for j, at := range where {
-		v := b.Rows[row].Fields[j]
+		v := field(b, row, j)
 		if destinations.IsAbsent(v) || (v != nil && !all) {
 			continue
 		}
@@ -142,6 +142,15 @@ func emptied(b destinations.Batch, row int, where []place, f found, all bool) (m
 		out["location"] = location
 	}
 	return out, len(out) > 0
+}
+
+// field returns a field of a row. Rows of people who leave may come without any: nil, to be
+// cleared.
+func field(b destinations.Batch, row, j int) any {
+	if f := b.Rows[row].Fields; j < len(f) {
+		return f[j]
+	}
+	return nil
 }
 
 func held(v any) bool { return v != nil && v != "" }

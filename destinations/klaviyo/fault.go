@@ -51,7 +51,7 @@ func vendorFault(r *rest.Response) *destinations.Fault {
 		case r.Status < 400 || r.Status >= 500:
 		case authCodes[p.Code]:
 			return &destinations.Fault{Class: destinations.Refused, Code: p.Code, Text: p.Detail}
-		case strings.Contains(strings.ToLower(p.Code+" "+p.Source.Parameter+" "+p.Source.Pointer), "revision"):
+		case strings.Contains(strings.ToLower(p.Code+" "+p.Source.Parameter), "revision"):
 			return &destinations.Fault{Class: destinations.Config, Code: p.Code, Text: p.Detail}
 		case r.Status == http.StatusBadRequest && strings.HasPrefix(p.Source.Pointer, "/data/relationships/lists"):
 			return &destinations.Fault{Class: destinations.Gone, Code: p.Code, Text: "the list no longer exists"}

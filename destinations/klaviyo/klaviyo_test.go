@@ -565,6 +565,7 @@ func TestFaults(t *testing.T) {
 		{"wrong key by 400", 400, nil, problemBody("invalid_api_key", "", ""), destinations.Refused, "invalid_api_key", 0},
 		{"scope", 403, nil, problemBody("permission_denied", "/data/", "profiles:write is required"), destinations.Refused, "permission_denied", 0},
 		{"revision", 400, nil, `{"errors":[{"code":"invalid","detail":"d","source":{"parameter":"revision"}}]}`, destinations.Config, "invalid", 0},
+		{"property called revision", 400, nil, problemBody("invalid", "/data/attributes/profiles/data/9/attributes/properties/revision", ""), destinations.BadBatch, "invalid", 0},
 		{"list gone", 400, nil, problemBody("invalid", "/data/relationships/lists/data/0/id", ""), destinations.Gone, "invalid", 0},
 		{"gone", 404, nil, problemBody("not_found", "/data/", ""), destinations.Gone, "not_found", 0},
 		{"throttled", 429, map[string]string{"Retry-After": "17"}, problemBody("throttled", "", "Request was throttled."), destinations.Throttled, "throttled", 17 * time.Second},
@@ -601,11 +602,14 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestConnectionLost has the connection close before an answer: nobody knows what was done, and
+// the call is not repeated here.
 func TestConnectionLost(t *testing.T) {
-	for _, op := range []destinations.Op{destinations.Upsert} {
+	for _, b := range []destinations.Batch{
+		batch("profile", "", destinations.Upsert, "anna@example.com"), batch("list", "L", destinations.Add, "anna@example.com"),
+	} {
 		s, wire := open(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), map[string]any{"api_key": "k"})
-		_, err := s.Write(t.Context(), batch("profile", "", op, "anna@example.com"))
-		if class(err) != destinations.Ambiguous || len(wire.sent) != 1 {
+		if _, err := s.Write(t.Context(), b); class(err) != destinations.Ambiguous || len(wire.sent) != 1 {
 			t.Fatal(err, len(wire.sent))
 		}
 	}
