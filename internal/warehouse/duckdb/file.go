@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -145,10 +146,21 @@ func (f *file) open(ctx context.Context, o options, wait time.Duration) error {
 	}
 }
 
+// catalog is the name under which the file is attached. The engine would name it after the file,
+// and then shop.orders would mean two things in shop.duckdb.
+const catalog = "weir_file"
+
 // start opens an instance and closes it up: after this, SQL reaches no file but this one and the
 // copies of the ledger, and no setting.
 func start(o options) (*duckdb.Connector, error) {
-	db, err := duckdb.NewConnector(o.path, nil)
+	var attached atomic.Bool
+	db, err := duckdb.NewConnector("", func(c driver.ExecerContext) error {
+		if !attached.Load() {
+			return nil
+		}
+		_, err := c.ExecContext(context.Background(), "USE "+catalog, nil)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +169,7 @@ func start(o options) (*duckdb.Connector, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	settings := []string{
+		"ATTACH " + text(o.path) + " AS " + catalog,
 		"SET temp_directory = " + text(o.path+".tmp"),
 		"SET GLOBAL preserve_insertion_order = false",
 		"SET GLOBAL TimeZone = 'UTC'",
@@ -180,6 +193,7 @@ func start(o options) (*duckdb.Connector, error) {
 			return nil, errors.Join(fmt.Errorf("%s: %w", s, err), c.Close(), db.Close())
 		}
 	}
+	attached.Store(true)
 	return db, c.Close()
 }
 
