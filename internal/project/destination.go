@@ -38,8 +38,12 @@ func (l *loader) destination(d *Destination) {
 		l.setting(at, q)
 	}
 	for _, s := range spec.Settings {
-		text, isText := d.Settings[s.Name].(string)
+		v := d.Settings[s.Name]
+		text, isText := v.(string)
 		switch {
+		case s.Secret && v != nil && !isText:
+			l.failKey(at+"."+s.Name, "destinations.secret_in_plain", fmt.Sprintf(`write %s: "${env:%s}" and put the value into that variable`, s.Name, strings.ToUpper(s.Name)),
+				"setting %q is a secret and must be a reference", s.Name)
 		case !isText:
 		case s.Secret && len(problems) == 0 && text != "" && !safeReference(text):
 			l.failKey(at+"."+s.Name, "destinations.secret_in_plain", fmt.Sprintf(`write %s: "${env:%s}" and put the value into that variable`, s.Name, strings.ToUpper(s.Name)),

@@ -82,7 +82,22 @@ func TestBase(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, dir string, files []txtar.File) {
+type fileData struct{ name, data string }
+
+// writeBase writes the base project with files over it.
+func writeBase(t testing.TB, dir string, files []fileData) {
+	t.Helper()
+	base, err := txtar.ParseFile("testdata/base.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, base.Files)
+	for _, f := range files {
+		write(t, dir, []txtar.File{{Name: f.name, Data: []byte(f.data)}})
+	}
+}
+
+func write(t testing.TB, dir string, files []txtar.File) {
 	t.Helper()
 	for _, f := range files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Name))

@@ -187,7 +187,7 @@ func unquotedReference(line string) (col, width int) {
 var secretRE = regexp.MustCompile(`(?i)(?:^|[\s{,"'])(?:[a-z0-9_]*(?:secret|password|passwd|token|credential|api_?key|private_key|access_key|auth_key)[a-z0-9_]*|dsn)` + secretValue)
 
 // secretValue is a scalar after its key.
-const secretValue = `["']?\s*:\s+("[^"]*"?|'[^']*'?|[^\s,{}\[\]"'#|>&*][^,}]*)`
+const secretValue = `["']?\s*:\s+("[^"]*"?|'[^']*'?|\[[^\]]*\]?|[^\s,{}\[\]"'#|>&*][^,}]*)`
 
 // plainRefRE is a reference without a default, or with an empty one.
 var plainRefRE = regexp.MustCompile(`^\$\{(?:env|file):[^}:]*(?::-)?\}$`)
