@@ -74,12 +74,12 @@ func windowTest(in Input, s *models.Source, within models.Duration) ([]rel.Expr,
 
 // mismatch is the finding that an operator or a value does not fit what it is applied to.
 func mismatch(path, what string, err error) diag.Problem {
-	return diag.Problem{
-		Path: path,
-		Code: "models.operator_type",
-		What: fmt.Sprintf("%s cannot be tested so: %v", what, err),
-		Fix:  "use an operator and a value of the column's own type",
-	}
+	return unfit(path, what, err, "use an operator and a value of its own type")
+}
+
+// unfit is the finding that something cannot be computed from what it is given.
+func unfit(path, what string, err error, fix string) diag.Problem {
+	return diag.Problem{Path: path, Code: "models.operator_type", What: fmt.Sprintf("%s: %v", what, err), Fix: fix}
 }
 
 // measure is one answer about the rows of each profile.
@@ -111,7 +111,7 @@ func (s *scans) aggregate(source *models.Source, path string, agg models.Aggrega
 		return s.answer(source, path, rel.Agg{Fn: rel.Count, Arg: arg, Distinct: true}, models.Integer, rel.I(0))
 	case "sum", "avg":
 		if typ != models.Integer && typ != models.Number && typ != models.Unknown {
-			return measure{}, []diag.Problem{mismatch(path, source.Name+"."+column, fmt.Errorf("%s needs numbers, not %s", kind, typ))}
+			return measure{}, []diag.Problem{unfit(path, source.Name+"."+column, fmt.Errorf("%s needs numbers, not %s", kind, typ), "name a column of numbers, or use max")}
 		}
 		if kind == "sum" {
 			m, problems := s.answer(source, path, rel.Agg{Fn: rel.Sum, Arg: arg}, models.Number, rel.N("0"))
@@ -123,7 +123,7 @@ func (s *scans) aggregate(source *models.Source, path string, agg models.Aggrega
 		return s.answer(source, path, rel.Agg{Fn: rel.Avg, Arg: arg}, models.Number, nil)
 	case "min", "max":
 		if typ == models.Boolean {
-			return measure{}, []diag.Problem{mismatch(path, source.Name+"."+column, fmt.Errorf("%s needs an order, which true and false have not", kind))}
+			return measure{}, []diag.Problem{unfit(path, source.Name+"."+column, fmt.Errorf("%s needs an order, which true and false have not", kind), "count the rows where it is true")}
 		}
 		if typ == models.Text {
 			arg = rel.Cast{Expr: arg, Type: models.Text, From: models.Text}

@@ -323,7 +323,11 @@ func (d *desired) invalid() rel.Expr {
 	}
 	var fields []rel.Expr
 	for _, i := range d.needed {
-		fields = append(fields, rel.F(rel.IsNull, rel.C("d", nth("field", i))))
+		f := rel.Expr(rel.C("d", nth("field", i)))
+		if d.columns[i].Type == models.Text { // blank text says nothing
+			f = rel.F(rel.NullIf, rel.F(rel.Trim, f), rel.T(""))
+		}
+		fields = append(fields, rel.F(rel.IsNull, f))
 	}
 	if len(fields) > 0 {
 		c.Whens = append(c.Whens, rel.When{If: or(fields), Then: rel.T(CodeMissingField)})

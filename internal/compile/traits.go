@@ -87,7 +87,7 @@ func (t *traits) aggregate(tr *models.Trait) rel.Expr {
 		return t.fail(problems...)
 	}
 	if tr.Type != models.Unknown && tr.Type != m.typ {
-		return rel.Cast{Expr: m.expr, Type: tr.Type, Try: true}
+		return rel.Cast{Expr: m.expr, Type: tr.Type, Try: true, From: m.typ}
 	}
 	return m.expr
 }

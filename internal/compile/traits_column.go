@@ -34,7 +34,7 @@ func (t *traits) column(tr *models.Trait) rel.Expr {
 		return t.scans.askQuery(tr.From[0], q)
 	}
 	if (tr.Keep == models.AnyTrue || tr.Keep == models.AllTrue) && typ != models.Boolean && typ != models.Unknown {
-		return t.fail(mismatch(t.path(tr, "keep"), tr.From[0], fmt.Errorf("%s needs true and false, not %s", tr.Keep, typ)))
+		return t.fail(unfit(t.path(tr, "keep"), tr.From[0], fmt.Errorf("%s needs true and false, not %s", tr.Keep, typ), "say type: boolean, or keep another way"))
 	}
 	var values, ranks []rel.Expr
 	for _, p := range pieces {
@@ -81,7 +81,7 @@ func (t *traits) pieces(tr *models.Trait) ([]piece, models.Type, bool) {
 	if typ == models.Unknown {
 		var ok bool
 		if typ, ok = commonType(types); !ok {
-			t.fail(mismatch(t.path(tr, "from"), strings.Join(tr.From, ", "), fmt.Errorf("the columns have different types, %v; say type: text, or another", types)))
+			t.fail(unfit(t.path(tr, "from"), strings.Join(tr.From, ", "), fmt.Errorf("the columns have types that do not go together, %v", types), "say type: text, or another"))
 			return nil, "", false
 		}
 	}
