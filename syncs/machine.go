@@ -42,12 +42,12 @@ type phase uint8
 const (
 	idle phase = iota
 	acquiring
+	beginning
 	surveying
 	recovering
 	deciding
 	checking // jobs of earlier runs
 	finding
-	beginning
 	freezing
 	opening
 	sending
@@ -92,28 +92,30 @@ type Machine struct {
 	tripped bool // too many rows were rejected: the rest is held
 	send    sender
 
-	stopping  bool
-	stopBy    time.Time
-	canceled  bool
-	failure   *failure
-	broken    bool // the journal or the ledger does not answer: leave everything to the next run
-	lost      bool // the lease is somebody else's, or may be
-	tries     int  // of the effect that is being repeated
-	resumeAt  time.Time
-	resume    func() // what waits until resumeAt
-	doubtful  time.Time
-	jobsBy    time.Time
-	closing   closing
-	concluded bool
-	refuse    error // why nothing was run
-	decided   int64
-	report    *Report
-	counts    Counts
-	notes     []string
-	rejects   map[string]int64
-	reasons   map[string]string
-	holds     []Hold
-	noted     time.Time
+	stopping   bool
+	stopBy     time.Time
+	canceled   bool
+	failure    *failure
+	broken     bool // the journal or the ledger does not answer: leave everything to the next run
+	lost       bool // the lease is somebody else's, or may be
+	tries      int  // of the effect that is being repeated
+	resumeAt   time.Time
+	resume     func() // what waits until resumeAt
+	doubtful   time.Time
+	jobsBy     time.Time
+	closing    closing
+	done       []closing       // jobs of this run that came to their end
+	jobAttempt map[int64]int64 // of this run: the first row of a job to its attempt
+	concluded  bool
+	refuse     error // why nothing was run
+	decided    int64
+	report     *Report
+	counts     Counts
+	notes      []string
+	rejects    map[string]int64
+	reasons    map[string]string
+	holds      []Hold
+	noted      time.Time
 }
 
 // opening_ is a run to settle before this one.
@@ -135,7 +137,7 @@ func NewMachine(t *Task, o Order, c Config, b *Buckets) (*Machine, error) {
 		return nil, fmt.Errorf("sync %s: %w", t.Sync.Name, err)
 	}
 	m := &Machine{cfg: cfg, task: t, order: o, buckets: b, limits: t.Object.Limits, timeout: timeout(t.Object.Limits),
-		harmful: harmful(t.Object), jobOf: map[string]int{}, rejects: map[string]int64{}, reasons: map[string]string{}}
+		harmful: harmful(t.Object), jobOf: map[string]int{}, jobAttempt: map[int64]int64{}, rejects: map[string]int64{}, reasons: map[string]string{}}
 	m.send.init(m)
 	return m, nil
 }
@@ -199,9 +201,11 @@ func (m *Machine) input(in Input) {
 		m.endedRun(in)
 	case decided:
 		m.decided = in.n
-		m.refuse = in.err
-		m.phase = ending
-		m.release()
+		if in.err != nil && !m.fenced(in.err) {
+			m.refuseRun(in.err)
+			return
+		}
+		m.conclude()
 	case jobsListed:
 		m.jobsListed(in)
 	case polled:

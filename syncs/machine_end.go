@@ -90,7 +90,7 @@ func (m *Machine) settledRun(in settled) {
 		return
 	}
 	m.tries = 0
-	m.do(mark{run: m.order.Run})
+	m.closeDone()
 }
 
 // endingFailed repeats a last step a few times, then leaves it to the next run.
@@ -108,7 +108,7 @@ func (m *Machine) endingFailed(err error, doing string, again func()) {
 
 func (m *Machine) discarded(in discarded) {
 	if m.phase != settling { // the plan of an earlier run whose jobs are closed
-		m.closing.next()
+		m.checkNext()
 		return
 	}
 	if in.err != nil {

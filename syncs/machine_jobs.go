@@ -2,16 +2,15 @@ package syncs
 
 import (
 	"slices"
+	"time"
 
 	"github.com/weir-data/weir/destinations"
 )
 
-// closing is the folding of one finished job.
+// closing is a job that came to its end.
 type closing struct {
-	m       *Machine
-	job     OpenJob
-	final   []Exception
-	earlier bool // the job is of a run that was settled: the ledger has to be told
+	job   OpenJob
+	final []Exception
 }
 
 // checkNext asks for the next open job of an earlier run, once each.
@@ -61,22 +60,45 @@ func (m *Machine) pollNext() {
 func (m *Machine) polled(in polled) {
 	earlier := m.phase == checking
 	j := in.job
+	var final []Exception
 	if in.err != nil || !in.done {
-		if j.Job.Until > 0 && m.at.Now.After(j.Started.Add(j.Job.Until)) {
-			m.close(closing{m: m, job: j, earlier: earlier}) // accepted, and that is all that will be known
+		if j.Job.Until == 0 || m.at.Now.Before(j.Started.Add(j.Job.Until)) {
+			if earlier {
+				m.checkNext()
+				return
+			}
+			m.postpone(j)
+			m.pollNext()
 			return
 		}
-		if earlier {
-			m.checkNext()
+		// It is given up: accepted, and that is all that will be known.
+	} else {
+		final = m.finals(j, in.outcome)
+	}
+	if earlier {
+		m.closing = closing{j, final}
+		if len(final) > 0 {
+			m.do(refine{grant: m.lease.grant, ref: j.Plan, final: final})
 			return
 		}
-		m.postpone(j)
-		m.pollNext()
+		m.do(closeJob{run: j.Run, id: j.ID})
 		return
 	}
-	c := closing{m: m, job: j, earlier: earlier}
+	m.jobs = slices.DeleteFunc(m.jobs, func(o OpenJob) bool { return o.ID == j.ID })
+	m.send.jobs--
+	m.done = append(m.done, closing{j, final})
+	m.recount(final)
+	if attempt, ok := m.jobAttempt[j.Lo]; ok && len(final) > 0 {
+		m.send.acks = append(m.send.acks, Ack{Attempt: attempt, Lo: j.Lo, Hi: j.Hi, Rest: Taken, Exceptions: final})
+	}
+	m.pollNext()
+}
+
+// finals turns the result of a job into verdicts.
+func (m *Machine) finals(j OpenJob, o destinations.Outcome) []Exception {
+	var out []Exception
 	for i := range j.Hi - j.Lo {
-		r := in.outcome.Of(int(j.Offset + i))
+		r := o.Of(int(j.Offset + i))
 		e := Exception{Seq: j.Lo + i, Code: r.Code, Reason: r.Reason, RemoteID: r.RemoteID}
 		switch r.Status {
 		case destinations.Delivered, destinations.Unchanged:
@@ -93,34 +115,25 @@ func (m *Machine) polled(in polled) {
 		default:
 			e.Verdict = InDoubt
 		}
-		c.final = append(c.final, e)
+		out = append(out, e)
 	}
-	m.close(c)
+	return out
 }
 
 // postpone puts off the next question about a job.
 func (m *Machine) postpone(j OpenJob) {
 	for i := range m.jobs {
 		if m.jobs[i].ID == j.ID {
-			wait := max(j.Job.After, m.backoff(3))
-			m.jobs[i].Job.After = m.at.Now.Sub(j.Started) + or(wait, j.Job.After)
+			wait := max(m.jobs[i].Job.After, m.backoff(3), time.Second)
+			m.jobs[i].Job.After = m.at.Now.Sub(j.Started) + min(wait, 30*time.Second)
 		}
 	}
 }
 
-// close tells the ledger first, where its run was settled, then the journal: a crash in between
-// asks and tells again, which changes nothing.
-func (m *Machine) close(c closing) {
-	m.closing = c
-	if c.earlier && len(c.final) > 0 {
-		m.do(refine{grant: m.lease.grant, ref: c.job.Plan, final: c.final})
-		return
-	}
-	m.do(closeJob{run: c.job.Run, id: c.job.ID, final: c.final})
-}
-
+// refined goes on after the ledger heard of a job of an earlier run. The journal closes a job
+// only after the ledger has it: a crash in between asks and tells again, which changes nothing,
+// whereas a job that is closed without the ledger would never be heard of.
 func (m *Machine) refined(in refined) {
-	c := &m.closing
 	if in.err != nil {
 		if !m.fenced(in.err) {
 			m.addNotes([]string{"the result of an earlier job could not be recorded; a later run tries again"})
@@ -128,31 +141,39 @@ func (m *Machine) refined(in refined) {
 		m.checkNext()
 		return
 	}
+	c := m.closing
 	m.do(closeJob{run: c.job.Run, id: c.job.ID, final: c.final})
 }
 
 func (m *Machine) closedJob(in closed) {
-	c := &m.closing
 	if in.err != nil {
 		m.addNotes([]string{"the end of a job could not be recorded; a later run tries again"})
-	} else if m.jobOf[c.job.Run]--; c.earlier && m.jobOf[c.job.Run] <= 0 {
-		m.do(discard{ref: c.job.Plan})
+	}
+	if m.phase == settling {
+		m.closeDone()
 		return
 	}
-	if c.earlier {
-		m.checkNext()
-		return
-	}
-	m.jobs = slices.DeleteFunc(m.jobs, func(j OpenJob) bool { return j.ID == c.job.ID })
+	run := m.closing.job.Run
 	if in.err == nil {
-		m.send.jobs--
-		m.recount(c.final)
+		if m.jobOf[run]--; m.jobOf[run] <= 0 {
+			m.do(discard{ref: m.closing.job.Plan})
+			return
+		}
 	}
-	m.pollNext()
+	m.checkNext()
 }
 
-// next goes on after the plan of a job's run was dropped.
-func (c *closing) next() { c.m.checkNext() }
+// closeDone closes the jobs of this run that came to their end in it, now that the ledger has
+// their results.
+func (m *Machine) closeDone() {
+	if len(m.done) == 0 {
+		m.do(mark{run: m.order.Run})
+		return
+	}
+	c := m.done[0]
+	m.done = m.done[1:]
+	m.do(closeJob{run: c.job.Run, id: c.job.ID, final: c.final})
+}
 
 // recount moves the rows of a job of this run from accepted to what became of them.
 func (m *Machine) recount(final []Exception) {

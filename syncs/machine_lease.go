@@ -35,8 +35,12 @@ func (m *Machine) acquired(in acquired) {
 		m.quiesce()
 	}
 	m.note(Event{Kind: "run.started"})
-	m.phase = surveying
-	m.do(survey{})
+	if m.order.Hash != "" {
+		m.phase = finding
+		m.do(find{run: m.order.Run})
+		return
+	}
+	m.begin()
 }
 
 // quiesce makes the run wait before it sends: requests of an earlier run that nobody waits for

@@ -2,6 +2,7 @@ package syncs
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ func (m *Machine) surveyed(in surveyed) {
 		m.jobOf[j.Run]++
 	}
 	known := map[string]RunRecord{}
+	in.runs = slices.DeleteFunc(in.runs, func(r RunRecord) bool { return r.Run == m.order.Run })
 	for _, r := range in.runs {
 		known[r.Run] = r
 	}
@@ -116,46 +118,64 @@ func (m *Machine) recovered() {
 	m.do(open{})
 }
 
-// locate finds the saved plan, or begins a run of its own.
+// locate goes on to the plan, once nothing of earlier runs is open.
 func (m *Machine) locate() {
 	m.tries = 0
-	if m.halted() {
+	switch {
+	case m.halted():
 		m.conclude()
-		return
-	}
-	if m.order.Hash != "" {
+	case m.order.Hash != "": // what was settled since may have changed the ledger
 		m.phase = finding
 		m.do(find{run: m.order.Run})
-		return
+	default:
+		m.freeze()
 	}
-	m.begin()
 }
 
+func (m *Machine) freeze() {
+	m.phase = freezing
+	m.do(freeze{grant: m.lease.grant, run: m.order.Run})
+}
+
+// found looks at the saved plan: before the run begins, whether it is still there; after earlier
+// runs were settled, whether it still fits.
 func (m *Machine) found(in found) {
+	if in.err != nil {
+		m.refuseRun(fmt.Errorf("looking for the saved plan %s: %w", m.order.Run, in.err))
+		return
+	}
 	why := ""
 	switch {
-	case in.err != nil:
-		m.refuse = in.err
 	case !in.ok:
 		why = "it is gone: it was sent, or kept for too long"
+	case in.ref.Epoch != 0:
+		why = "sending it was begun before; a new run sends what is still due"
 	case in.ref.Hash != m.order.Hash:
 		why = "it is not the plan that was saved"
 	case in.ref.Version != in.version:
 		why = "the destination was told other things since it was made"
 	}
-	if why != "" {
-		m.refuse = &StaleError{Run: m.order.Run, Why: why}
+	switch {
+	case why != "":
+		m.refuseRun(&StaleError{Run: m.order.Run, Why: why})
+	case !m.began:
+		m.begin()
+	default:
+		m.freeze()
 	}
-	if m.refuse != nil {
-		m.phase = ending
-		m.release()
-		return
-	}
-	m.begin()
 }
 
-// begin records the run before its plan exists, so that a plan that the journal does not know
-// can only mean that the journal was lost.
+// refuseRun ends the run before it planned anything. What was begun is recorded as failed.
+func (m *Machine) refuseRun(err error) {
+	m.refuse = err
+	m.fail("syncs.refused_plan", "make a new plan: weir plan", "%v", err)
+	m.conclude()
+}
+
+// begin records the run. That raises the fence of the journal: whoever ran this sync before can
+// record nothing more, so that what is read of earlier runs from now on is final. And since it
+// comes before the plan, a plan that the journal does not know can only mean that the journal
+// was lost.
 func (m *Machine) begin() {
 	m.phase = beginning
 	m.do(begin{record: m.record()})
@@ -166,12 +186,20 @@ func (m *Machine) record() RunRecord {
 }
 
 func (m *Machine) begun(in begun) {
-	if in.err != nil {
+	switch {
+	case in.err == nil:
+	case m.planned:
 		if !m.fenced(in.err) {
 			m.broken = true
-			m.fail("syncs.journal", "look at the store, then run again", "recording the run: %v", in.err)
+			m.fail("syncs.journal", "look at the store, then run again", "recording the plan: %v", in.err)
 		}
 		m.conclude()
+		return
+	case errors.Is(in.err, ErrFenced):
+		m.refuseRun(fmt.Errorf("the store has seen newer runs than the warehouse: the warehouse was restored to an earlier time: %w", in.err))
+		return
+	default:
+		m.refuseRun(fmt.Errorf("recording the run: %w", in.err))
 		return
 	}
 	m.began = true
@@ -181,8 +209,8 @@ func (m *Machine) begun(in begun) {
 	case m.planned:
 		m.guard()
 	default:
-		m.phase = freezing
-		m.do(freeze{grant: m.lease.grant, run: m.order.Run})
+		m.phase = surveying
+		m.do(survey{})
 	}
 }
 
@@ -202,7 +230,7 @@ func (m *Machine) frozen(in frozen) {
 	}
 	c := m.counts
 	m.note(Event{Kind: "run.planned", Total: in.ref.Rows, Counts: &c})
-	m.do(begin{record: m.record()})
+	m.begin()
 }
 
 // guard decides how much of the plan may be sent, before anything of the destination is touched.

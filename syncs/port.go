@@ -81,7 +81,7 @@ type Journal interface {
 	Verdicts(ctx context.Context, run string) (Verdicts, error)
 	// Jobs lists the open asynchronous jobs of a sync, oldest first.
 	Jobs(ctx context.Context, sync string) ([]OpenJob, error)
-	// CloseJob ends a job with the final verdicts on its rows.
+	// CloseJob ends a job with the final verdicts on its rows, for people: the ledger has them.
 	CloseJob(ctx context.Context, run string, id int64, final []Exception) error
 	// Settled records that the ledger holds the run's verdicts.
 	Settled(ctx context.Context, run string) error
@@ -166,7 +166,7 @@ type Change struct {
 	Op       destinations.Op
 	Move     Move
 	Key      string // profile id, or profile id and entry number for append
-	Group    string // rows that name the same person at the destination; adjacent, never in two calls at once
+	Group    string // rows that name the same person at the destination; adjacent, never in two calls at once; "" stands alone
 	IDs      []any  // normalised match values in the order of Columns.IDs: string or destinations.Absent
 	Fields   []any  // in the order of Columns.Fields
 	RemoteID string

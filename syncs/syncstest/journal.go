@@ -24,7 +24,6 @@ type journalRun struct {
 	record  syncs.RunRecord
 	marks   []journalMark
 	settled bool
-	final   map[int64]syncs.Exception // of jobs, by row
 	ended   *syncs.Report
 }
 
@@ -70,7 +69,7 @@ func (j *journal) Begin(_ context.Context, r syncs.RunRecord) error {
 			have.record = r
 			return nil
 		}
-		j.runs[r.Run] = &journalRun{record: r, final: map[int64]syncs.Exception{}}
+		j.runs[r.Run] = &journalRun{record: r}
 		j.order = append(j.order, r.Run)
 		return nil
 	})
@@ -139,9 +138,6 @@ func (j *journal) verdict(r *journalRun, seq int64) (e syncs.Exception, ok bool)
 			}
 		}
 	}
-	if f, closed := r.final[seq]; closed && e.Verdict == syncs.Taken {
-		e = f
-	}
 	return e, ok
 }
 
@@ -176,14 +172,9 @@ func (j *journal) Jobs(context.Context, string) ([]syncs.OpenJob, error) {
 	return slices.Clone(j.jobs), nil
 }
 
-func (j *journal) CloseJob(_ context.Context, run string, id int64, final []syncs.Exception) error {
+func (j *journal) CloseJob(_ context.Context, _ string, id int64, _ []syncs.Exception) error {
 	return j.flaky(func() error {
 		j.jobs = slices.DeleteFunc(j.jobs, func(o syncs.OpenJob) bool { return o.ID == id })
-		if r := j.runs[run]; r != nil {
-			for _, e := range final {
-				r.final[e.Seq] = e
-			}
-		}
 		return nil
 	})
 }

@@ -67,6 +67,14 @@ func (p *proc) crash() {
 	}
 }
 
+// freeze stops the process for a while, as a suspended virtual machine would.
+func (p *proc) freeze() {
+	w := p.w
+	w.stats.Freezes++
+	p.frozen = w.now.Add(w.upTo(3 * w.config.TTL))
+	w.log("%d freezes until %s", p.id, p.frozen.Format("15:04:05"))
+}
+
 // step tells the machine something and takes what it asks for.
 func (p *proc) step(in syncs.Input) {
 	w := p.w

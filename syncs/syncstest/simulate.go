@@ -3,6 +3,8 @@ package syncstest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/weir-data/weir/syncs"
@@ -59,9 +61,7 @@ func (w *world) chaosStep() {
 		}
 	case k < 10:
 		if p := w.procs[r.IntN(2)]; p.alive() {
-			w.stats.Freezes++
-			p.frozen = w.now.Add(w.upTo(3 * w.config.TTL))
-			w.log("%d freezes until %s", p.id, p.frozen.Format("15:04:05"))
+			p.freeze()
 			return
 		}
 	case k < 11:
@@ -85,6 +85,10 @@ func (w *world) chaosStep() {
 		return
 	}
 	if p.alive() && len(p.asked) > 0 {
+		if _, write := p.asked[len(p.asked)-1].e.(syncs.Write); write && w.chance(0.03) {
+			p.freeze() // where it matters most: between deciding to send and sending
+			return
+		}
 		p.act()
 		return
 	}
@@ -141,7 +145,7 @@ func (w *world) advance() {
 // person is somebody who looks at the destination and says what became of the messages in doubt
 // there, once nothing can arrive any more.
 func (w *world) person() *syncs.Decision {
-	if !w.emit || len(w.packets) > 0 || !w.chance(0.5) {
+	if !w.emit || len(w.packets) > 0 || w.chaos && w.chance(0.5) {
 		return nil
 	}
 	for i := range 2 * people {
@@ -284,7 +288,7 @@ func (w *world) compare() {
 	s := w.warehouse
 	want := s.desired()
 	if w.emit {
-		for key := range want {
+		for _, key := range slices.Sorted(maps.Keys(want)) {
 			if w.dest.arrived[key] != 1 {
 				w.violated("loss: message %s arrived %d times", key, w.dest.arrived[key])
 			}
@@ -306,6 +310,9 @@ func (w *world) compare() {
 		r := "no report"
 		if w.procs[0].last != nil {
 			r = fmt.Sprintf("%+v", *w.procs[0].last)
+		}
+		for _, key := range slices.Sorted(maps.Keys(s.ledger)) {
+			w.log("ledger %s %+v", key, *s.ledger[key])
 		}
 		w.violated("liveness: there is still something to do after 12 runs without faults: %s %v", r, w.procs[0].err)
 	}

@@ -285,6 +285,7 @@ func (s *warehouse) diff() *plan {
 		switch {
 		case c.Forced:
 			t.Forced++
+			c.Key, c.Group = "forced "+key, ""
 			forced = append(forced, c)
 		case c.Move == syncs.Removing:
 			first = append(first, c)
