@@ -1,0 +1,162 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weir-data/weir/internal/dialect"
+	"github.com/weir-data/weir/internal/warehouse"
+)
+
+// session is one connection.
+type session struct {
+	*store
+	conn   *pgconn.PgConn
+	inTx   bool
+	closed bool
+}
+
+var errClosed = errors.New("the session is closed")
+
+func (s *session) check(ctx context.Context, sql string) error {
+	if s.closed {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the statement was stopped: %w", context.Cause(ctx))
+	}
+	if _, err := dialect.Raw(sql); err != nil {
+		return fmt.Errorf("the statement cannot be run: %w", err)
+	}
+	return nil
+}
+
+// Exec runs one statement; the extended protocol takes no more than one. An empty one does
+// nothing.
+func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
+	if strings.TrimSpace(sql) == "" {
+		return 0, nil
+	}
+	if err := s.check(ctx, sql); err != nil {
+		return -1, err
+	}
+	res := s.conn.ExecParams(ctx, sql, nil, nil, nil, nil).Read()
+	if res.Err != nil {
+		return -1, s.explain(ctx, res.Err)
+	}
+	return res.CommandTag.RowsAffected(), nil
+}
+
+var reads = regexp.MustCompile(`(?i)^(?:\s|--[^\n]*(?:\n|$)|/\*(?s:.*?)\*/|\()*(?:SELECT|WITH|VALUES|TABLE|EXPLAIN)\b`)
+
+// Query runs one SELECT and streams its rows.
+func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		if err := s.check(ctx, sql); err != nil {
+			yield(nil, err)
+			return
+		}
+		if !reads.MatchString(sql) {
+			yield(nil, errors.New("the statement cannot be run: only one SELECT is allowed here"))
+			return
+		}
+		r := s.conn.ExecParams(ctx, sql, nil, nil, nil, nil)
+		stopped := false
+		var row []any
+		var bad error
+		for bad == nil && !stopped && r.NextRow() {
+			fields := r.FieldDescriptions()
+			if row == nil {
+				row = make([]any, len(fields))
+			}
+			for i, b := range r.Values() {
+				if row[i], bad = value(fields[i].DataTypeOID, b); bad != nil {
+					bad = fmt.Errorf("reading column %s: %w", fields[i].Name, bad)
+					break
+				}
+			}
+			if bad == nil {
+				stopped = !yield(row, nil)
+			}
+		}
+		_, err := r.Close()
+		switch {
+		case stopped:
+		case bad != nil:
+			yield(nil, bad)
+		case err != nil:
+			yield(nil, s.explain(ctx, err))
+		}
+	}
+}
+
+// Tx runs f in one transaction.
+func (s *session) Tx(ctx context.Context, f func(ctx context.Context) error) (err error) {
+	if s.inTx {
+		return errors.New("a transaction is open already")
+	}
+	if _, err := s.Exec(ctx, "BEGIN"); err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	s.inTx = true
+	after := context.WithoutCancel(ctx)
+	done := false
+	defer func() {
+		s.inTx = false
+		if done || s.conn.IsClosed() {
+			return
+		}
+		if _, back := s.Exec(after, "ROLLBACK"); back != nil && err != nil {
+			err = errors.Join(err, fmt.Errorf("rolling back: %w", back))
+		}
+	}()
+	if err := f(ctx); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	res := s.conn.ExecParams(after, "COMMIT", nil, nil, nil, nil).Read()
+	if res.Err != nil {
+		return fmt.Errorf("committing: %w", s.explain(after, res.Err))
+	}
+	// A transaction in which a statement failed is rolled back by COMMIT without an error.
+	done = true
+	if res.CommandTag.String() != "COMMIT" {
+		return errors.New("committing: the transaction had failed and was rolled back")
+	}
+	return nil
+}
+
+// Now is the server's clock.
+func (s *session) Now(ctx context.Context) (time.Time, error) {
+	for row, err := range s.Query(ctx, "SELECT clock_timestamp()") {
+		if err != nil {
+			return time.Time{}, err
+		}
+		if t, ok := row[0].(time.Time); ok {
+			return t, nil
+		}
+	}
+	return time.Time{}, errors.New("the clock gave no time")
+}
+
+// Close disconnects.
+func (s *session) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return s.conn.Close(ctx)
+}
+
+var _ warehouse.Session = (*session)(nil)
