@@ -357,13 +357,34 @@ func TestFaultsLoseNothing(t *testing.T) {
 	compare(t, dir, box)
 }
 
+// touch changes what many people are worth, so that there is something to send again.
+func touch(t *testing.T, dir string, i int) {
+	t.Helper()
+	db, err := sql.Open("duckdb", filepath.Join(dir, "shop.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(fmt.Sprintf("update shop.orders set amount = amount + %d where order_id %% 7 = %d", i, i/10%7)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestKilledRunsLoseNothing(t *testing.T) {
 	dir := shop(t, 2000)
 	box := startSandbox(t, dir, "--speed", "5")
 	defer box.stop(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	kills := 0
-	for range 6 {
+	want := 5
+	if n, err := strconv.Atoi(os.Getenv("WEIR_KILLS")); err == nil {
+		want = n
+	}
+	for i := range want {
+		if i > 0 && i%10 == 0 { // let it get somewhere, then give it something new to do
+			weir(t, "run", "--project", dir)
+			touch(t, dir, i)
+		}
 		c := command(context.Background(), "run", "--project", dir)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
@@ -374,7 +395,7 @@ func TestKilledRunsLoseNothing(t *testing.T) {
 		}
 		_ = c.Wait()
 	}
-	t.Log(fmt.Sprint(kills, " kills"))
+	t.Logf("%d kills", kills)
 	runUntilDone(t, dir)
 	compare(t, dir, box)
 	if out, code := weir(t, "plan", "--project", dir, "--json", "--detailed-exitcode"); code != 0 {
