@@ -113,6 +113,7 @@ func (s *scans) aggregate(source *models.Source, path string, agg models.Aggrega
 		if typ != models.Integer && typ != models.Number && typ != models.Unknown {
 			return measure{}, []diag.Problem{unfit(path, source.Name+"."+column, fmt.Errorf("%s needs numbers, not %s", kind, typ), "name a column of numbers, or use max")}
 		}
+		arg := when(filter, rel.Cast{Expr: e, Type: models.Number, Try: true, From: typ})
 		if kind == "sum" {
 			m, problems := s.answer(source, path, rel.Agg{Fn: rel.Sum, Arg: arg}, models.Number, rel.N("0"))
 			if typ == models.Integer { // a sum of whole numbers is one

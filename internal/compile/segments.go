@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -41,7 +42,7 @@ func segmentSteps(in Input) ([]Step, []diag.Problem) {
 		steps = append(c.scans.steps(), Step{
 			Name: "segments: who is in",
 			Do: []rel.Statement{
-				rel.CreateTable{Name: table, Temp: true, As: f.query(c), Comment: "who is in which segment"},
+				rel.CreateTable{Name: table, Temp: true, As: f.query(c), Comment: f.comment(segments)},
 				rel.Analyze{Name: table},
 			},
 		})
@@ -91,9 +92,19 @@ func (f *flags) compile(c *conditions, segments []*models.Segment) {
 		for len(f.layers) <= at {
 			f.layers = append(f.layers, nil)
 		}
+		c.scans.asker = s.Name
 		in := c.predicate(models.Path("segments", s.Name, "where"), &s.Where)
 		f.layers[at] = append(f.layers[at], rel.As(f.column[s.Name], rel.F(rel.IsTrue, in)))
 	}
+}
+
+// comment says which column is which segment.
+func (f *flags) comment(segments []*models.Segment) string {
+	lines := []string{"who is in which segment"}
+	for _, s := range segments {
+		lines = append(lines, f.column[s.Name]+": "+s.Name)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // query gathers what the segments look at into one row per profile and puts the layers over it.

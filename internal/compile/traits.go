@@ -65,6 +65,7 @@ func (t *traits) path(tr *models.Trait, key string) string {
 
 // value is a trait that is read from sources, in the scans that it joins.
 func (t *traits) value(tr *models.Trait) rel.Expr {
+	t.scans.asker = tr.Name
 	if kind, _ := aggregateOf(tr.Aggregate); kind != "" {
 		return t.aggregate(tr)
 	}

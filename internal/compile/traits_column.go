@@ -69,7 +69,9 @@ func (t *traits) pieces(tr *models.Trait) ([]piece, models.Type, bool) {
 		}
 		p := piece{source: source, value: e, typ: typ}
 		if typ == models.Text || typ == models.Unknown {
-			p.normal = normalOf(t.entity, source, c.Column, tr.PII)
+			if p.normal = normalOf(t.entity, source, c.Column, tr.PII); p.normal != nil {
+				typ, p.typ = models.Text, models.Text
+			}
 		}
 		out = append(out, p)
 		types = append(types, typ)

@@ -2,7 +2,9 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -17,6 +19,7 @@ type scans struct {
 	parts  []*scan
 	byName map[string]*scan
 	column func(alias, name string) rel.Expr // how an answer is named where it is used
+	asker  string                            // the model that asks now, for comments
 }
 
 // scan is one reading of rows: a query with one row per profile.
@@ -26,7 +29,8 @@ type scan struct {
 	rows    *rows
 	columns []rel.Column
 	seen    map[string]string
-	ready   rel.Query // in place of rows and columns
+	askers  map[string][]string // the models that ask for a column
+	ready   rel.Query           // in place of rows and columns
 }
 
 func newScans(in Input, what string) *scans {
@@ -81,6 +85,7 @@ func (s *scans) ask(source *models.Source, agg rel.Agg) (rel.Expr, *diag.Problem
 		sc.seen[canon] = name
 		sc.columns = append(sc.columns, rel.As(name, agg))
 	}
+	sc.asked(name, s.asker)
 	return s.column(sc.alias, name), nil
 }
 
@@ -92,13 +97,32 @@ func (s *scans) askQuery(title string, q rel.Query) rel.Expr {
 		sc = s.add(&scan{title: title, ready: q})
 		s.byName[canon] = sc
 	}
+	sc.asked("v", s.asker)
 	return s.column(sc.alias, "v")
 }
 
 func (s *scans) add(sc *scan) *scan {
 	s.parts = append(s.parts, sc)
 	sc.alias = s.what[:1] + strconv.Itoa(len(s.parts))
+	sc.askers = map[string][]string{}
 	return sc
+}
+
+func (sc *scan) asked(column, by string) {
+	if by != "" && !slices.Contains(sc.askers[column], by) {
+		sc.askers[column] = append(sc.askers[column], by)
+	}
+}
+
+// comment says what each column of a scan is for.
+func (s *scans) comment(sc *scan) string {
+	lines := []string{s.what + " over " + sc.title}
+	for _, name := range sc.names() {
+		if by := sc.askers[name]; len(by) > 0 {
+			lines = append(lines, name+": "+strings.Join(by, ", "))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // names lists the columns with the answers.
@@ -146,7 +170,7 @@ func (s *scans) steps() []Step {
 		steps = append(steps, Step{
 			Name: s.what + ": " + sc.title,
 			Do: []rel.Statement{
-				rel.CreateTable{Name: s.table(sc), Temp: true, As: sc.query(), Comment: s.what + " over " + sc.title},
+				rel.CreateTable{Name: s.table(sc), Temp: true, As: sc.query(), Comment: s.comment(sc)},
 				rel.Analyze{Name: s.table(sc)},
 			},
 		})

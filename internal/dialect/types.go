@@ -111,6 +111,8 @@ func isWide(e rel.Expr) bool {
 		return e.Value == nil
 	case rel.Cast:
 		return true
+	case rel.Case:
+		return !slices.ContainsFunc(e.Whens, func(a rel.When) bool { return !isWide(a.Then) }) && (e.Else == nil || isWide(e.Else))
 	case rel.Over:
 		return e.Agg == nil || isWide(*e.Agg)
 	case rel.Agg:

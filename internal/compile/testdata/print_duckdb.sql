@@ -1,0 +1,232 @@
+-- ==== traits: crm ====
+
+-- traits over crm
+-- v1: email
+CREATE TEMP TABLE "weir_b17_customer_traits_t1" AS
+SELECT
+  "s"."weir_profile" AS "profile_id",
+  any_value("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, CAST("s"."id" AS VARCHAR) NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1"
+FROM (
+  SELECT
+    "s"."weir_profile",
+    "s"."changed",
+    "s"."id",
+    CASE WHEN regexp_matches("s"."weir_n1", '^[^@[:space:]]+@[^@[:space:].]+(\.[^@[:space:].]+)+$', 's') AND strpos("s"."weir_n1", '@') <= 65 AND strlen("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+  FROM (
+    SELECT
+      "s"."weir_profile",
+      "s"."changed",
+      "s"."id",
+      CASE WHEN ends_with("s"."weir_n1", '.') THEN substr("s"."weir_n1", 1, length("s"."weir_n1") - 1) ELSE "s"."weir_n1" END AS "weir_n1"
+    FROM (
+      SELECT
+        "r"."profile_id" AS "weir_profile",
+        "s"."changed",
+        "s"."id",
+        lower(trim("s"."email", E' \t\n\r\f\x0B ')) AS "weir_n1"
+      FROM "crm"."contacts" AS "s"
+      JOIN "weir"."customer_records_b17" AS "r" ON "r"."source" = 'crm' AND "r"."key" = CAST("s"."id" AS VARCHAR) AND "r"."profile_id" IS NOT NULL
+    ) AS "s"
+  ) AS "s"
+) AS "s"
+GROUP BY "s"."weir_profile";
+
+-- ==== traits: orders ====
+
+-- traits over orders
+-- v1: email
+-- v2: spent
+CREATE TEMP TABLE "weir_b17_customer_traits_t2" AS
+SELECT
+  "s"."weir_profile" AS "profile_id",
+  any_value("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, CAST("s"."id" AS VARCHAR) NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1",
+  CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CASE WHEN typeof("s"."amount") = 'DOUBLE' AND "s"."amount" BETWEEN -1e6 AND 1e6 THEN TRY_CAST("s"."amount" AS DECIMAL(38,9)) WHEN typeof("s"."amount") IN ('DOUBLE', 'FLOAT') THEN TRY_CAST(CAST("s"."amount" AS VARCHAR) AS DECIMAL(38,9)) ELSE TRY_CAST("s"."amount" AS DECIMAL(38,9)) END END) AS DECIMAL(38,9)) AS "v2"
+FROM (
+  SELECT
+    "s"."weir_profile",
+    "s"."amount",
+    "s"."id",
+    "s"."ordered_at",
+    "s"."status",
+    CASE WHEN regexp_matches("s"."weir_n1", '^[^@[:space:]]+@[^@[:space:].]+(\.[^@[:space:].]+)+$', 's') AND strpos("s"."weir_n1", '@') <= 65 AND strlen("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+  FROM (
+    SELECT
+      "s"."weir_profile",
+      "s"."amount",
+      "s"."id",
+      "s"."ordered_at",
+      "s"."status",
+      CASE WHEN ends_with("s"."weir_n1", '.') THEN substr("s"."weir_n1", 1, length("s"."weir_n1") - 1) ELSE "s"."weir_n1" END AS "weir_n1"
+    FROM (
+      SELECT
+        "r"."profile_id" AS "weir_profile",
+        "s"."amount",
+        "s"."id",
+        "s"."ordered_at",
+        "s"."status",
+        lower(trim("s"."email", E' \t\n\r\f\x0B ')) AS "weir_n1"
+      FROM "shop"."orders" AS "s"
+      JOIN "weir"."customer_owners_orders_b17" AS "r" ON "r"."profile_id" IS NOT NULL AND COALESCE("s"."email", '') = "r"."email"
+    ) AS "s"
+  ) AS "s"
+) AS "s"
+GROUP BY "s"."weir_profile";
+
+-- ==== traits: profiles ====
+
+-- customer profiles with their traits
+CREATE TABLE "weir"."customer_profiles_b17" AS
+SELECT
+  "p"."profile_id",
+  "p"."anonymous",
+  "p"."email",
+  "p"."spent",
+  "p"."decile"
+FROM (
+  SELECT
+    "p"."profile_id",
+    "p"."anonymous",
+    "p"."email",
+    "p"."spent",
+    CAST((ntile(10) over (order by spent)) AS BIGINT) AS "decile"
+  FROM (
+    SELECT
+      "c"."profile_id",
+      "c"."anonymous",
+      COALESCE("t1"."v1", "t2"."v1") AS "email",
+      COALESCE("t2"."v2", 0) AS "spent"
+    FROM "weir"."customer_clusters_b17" AS "c"
+    LEFT JOIN "weir_b17_customer_traits_t1" AS "t1" ON "t1"."profile_id" = "c"."profile_id"
+    LEFT JOIN "weir_b17_customer_traits_t2" AS "t2" ON "t2"."profile_id" = "c"."profile_id"
+  ) AS "p"
+) AS "p";
+
+DROP TABLE IF EXISTS "weir_b17_customer_traits_t1";
+
+DROP TABLE IF EXISTS "weir_b17_customer_traits_t2";
+
+-- ==== events: orders ====
+
+-- events over orders
+-- v1: lapsed
+CREATE TEMP TABLE "weir_b17_customer_events_e1" AS
+SELECT
+  "r"."profile_id",
+  COUNT(CASE WHEN "s"."ordered_at" >= TIMESTAMPTZ '2026-05-02 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN 1 END) AS "v1"
+FROM "shop"."orders" AS "s"
+JOIN "weir"."customer_owners_orders_b17" AS "r" ON "r"."profile_id" IS NOT NULL AND COALESCE("s"."email", '') = "r"."email"
+GROUP BY "r"."profile_id";
+
+-- ==== segments: who is in ====
+
+-- who is in which segment
+-- s1: employees
+-- s2: vip
+-- s3: lapsed
+CREATE TEMP TABLE "weir_b17_customer_flags" AS
+SELECT
+  "p"."profile_id",
+  "p"."s1",
+  "p"."s2",
+  "p"."s3"
+FROM (
+  SELECT
+    "p"."profile_id",
+    "p"."t1",
+    "p"."t2",
+    "p"."e1_v1",
+    "p"."s1",
+    "p"."s2",
+    COALESCE("p"."s2" AND COALESCE("p"."e1_v1", 0) = 0, FALSE) AS "s3"
+  FROM (
+    SELECT
+      "p"."profile_id",
+      "p"."t1",
+      "p"."t2",
+      "p"."e1_v1",
+      "p"."s1",
+      COALESCE("p"."t2" >= 500 AND NOT COALESCE("p"."s1", FALSE), FALSE) AS "s2"
+    FROM (
+      SELECT
+        "p"."profile_id",
+        "p"."t1",
+        "p"."t2",
+        "p"."e1_v1",
+        COALESCE(ends_with(lower("p"."t1"), lower('@shop.example.com')), FALSE) AS "s1"
+      FROM (
+        SELECT
+          "p"."profile_id",
+          "p"."email" AS "t1",
+          "p"."spent" AS "t2",
+          "e1"."v1" AS "e1_v1"
+        FROM "weir"."customer_profiles_b17" AS "p"
+        LEFT JOIN "weir_b17_customer_events_e1" AS "e1" ON "e1"."profile_id" = "p"."profile_id"
+      ) AS "p"
+    ) AS "p"
+  ) AS "p"
+) AS "p";
+
+-- ==== segments: memberships ====
+
+-- who is in which segment, since when
+CREATE TABLE "weir"."customer_memberships_b17" AS
+SELECT
+  "m"."profile_id",
+  "m"."segment",
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since"
+FROM (
+  SELECT
+    "f"."profile_id",
+    'employees' AS "segment"
+  FROM "weir_b17_customer_flags" AS "f"
+  WHERE "f"."s1"
+  UNION ALL
+  SELECT
+    "f"."profile_id",
+    'vip' AS "segment"
+  FROM "weir_b17_customer_flags" AS "f"
+  WHERE "f"."s2"
+  UNION ALL
+  SELECT
+    "f"."profile_id",
+    'lapsed' AS "segment"
+  FROM "weir_b17_customer_flags" AS "f"
+  WHERE "f"."s3"
+) AS "m";
+
+-- ==== segments: history ====
+
+-- when people entered and left segments
+CREATE TABLE "weir"."customer_membership_history_b17" AS
+SELECT
+  "m"."profile_id",
+  "m"."segment",
+  "m"."since" AS "entered_at",
+  CAST(NULL AS TIMESTAMPTZ) AS "left_at"
+FROM "weir"."customer_memberships_b17" AS "m";
+
+-- ==== segments: arms ====
+
+-- who is in which arm of a holdout
+CREATE TABLE "weir"."customer_assignments_b17" AS
+SELECT
+  "m"."profile_id",
+  "m"."segment",
+  CASE WHEN (CAST('0x' || substr(sha256(("v"."salt" || "m"."profile_id")), 1, 13) AS BIGINT) % 10000) < "v"."below" THEN 'holdout' ELSE 'treatment' END AS "arm",
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
+  FALSE AS "contaminated"
+FROM "weir"."customer_memberships_b17" AS "m"
+JOIN (
+  SELECT
+    CAST("v"."segment" AS VARCHAR) AS "segment",
+    CAST("v"."salt" AS VARCHAR) AS "salt",
+    CAST("v"."below" AS BIGINT) AS "below"
+  FROM (VALUES
+    ('vip', 'vip:', 1000)
+  ) AS "v" ("segment", "salt", "below")
+) AS "v" ON "v"."segment" = "m"."segment";
+
+DROP TABLE IF EXISTS "weir_b17_customer_events_e1";
+
+DROP TABLE IF EXISTS "weir_b17_customer_flags";
+

@@ -1,0 +1,246 @@
+-- ==== traits: crm ====
+
+-- traits over crm
+-- v1: email
+CREATE TEMP TABLE "weir_b17_customer_traits_t1" AS
+SELECT
+  "s"."weir_profile" AS "profile_id",
+  (array_agg("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, (CAST("s"."id" AS text) COLLATE "C") NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1"
+FROM (
+  SELECT
+    "s"."weir_profile",
+    "s"."changed",
+    "s"."id",
+    CASE WHEN ("s"."weir_n1" COLLATE "C" ~ E'^[^@[:space:]]+@[^@[:space:].]+(\\.[^@[:space:].]+)+$') AND strpos("s"."weir_n1", '@') <= 65 AND octet_length("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+  FROM (
+    SELECT
+      "s"."weir_profile",
+      "s"."changed",
+      "s"."id",
+      (CASE WHEN (right("s"."weir_n1", length('.')) = '.') THEN substr("s"."weir_n1", 1, length("s"."weir_n1") - 1) ELSE "s"."weir_n1" END COLLATE "C") AS "weir_n1"
+    FROM (
+      SELECT
+        "r"."profile_id" AS "weir_profile",
+        "s"."changed",
+        "s"."id",
+        (lower(btrim("s"."email", E' \t\n\r\f\x0B ') COLLATE "und-x-icu") COLLATE "C") AS "weir_n1"
+      FROM "crm"."contacts" AS "s"
+      JOIN "weir"."customer_records_b17" AS "r" ON "r"."source" = 'crm' AND "r"."key" = (CAST("s"."id" AS text) COLLATE "C") AND "r"."profile_id" IS NOT NULL
+    ) AS "s"
+  ) AS "s"
+) AS "s"
+GROUP BY "s"."weir_profile";
+
+ANALYZE "weir_b17_customer_traits_t1";
+
+-- ==== traits: orders ====
+
+-- traits over orders
+-- v1: email
+-- v2: spent
+CREATE TEMP TABLE "weir_b17_customer_traits_t2" AS
+SELECT
+  "s"."weir_profile" AS "profile_id",
+  (array_agg("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, (CAST("s"."id" AS text) COLLATE "C") NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1",
+  CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CAST(substring(CAST("s"."amount" AS text) FROM '^[[:space:]]*([+-]?(?:[0-9]{1,28}(?:[.][0-9]*)?|[.][0-9]+|[0-9](?:[.][0-9]*)?[eE](?:[+]?[01]?[0-9]|[+]?2[0-7]|-[0-9]{1,2})))[[:space:]]*$') AS numeric(38,9)) END) AS numeric(38,9)) AS "v2"
+FROM (
+  SELECT
+    "s"."weir_profile",
+    "s"."amount",
+    "s"."id",
+    "s"."ordered_at",
+    "s"."status",
+    CASE WHEN ("s"."weir_n1" COLLATE "C" ~ E'^[^@[:space:]]+@[^@[:space:].]+(\\.[^@[:space:].]+)+$') AND strpos("s"."weir_n1", '@') <= 65 AND octet_length("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+  FROM (
+    SELECT
+      "s"."weir_profile",
+      "s"."amount",
+      "s"."id",
+      "s"."ordered_at",
+      "s"."status",
+      (CASE WHEN (right("s"."weir_n1", length('.')) = '.') THEN substr("s"."weir_n1", 1, length("s"."weir_n1") - 1) ELSE "s"."weir_n1" END COLLATE "C") AS "weir_n1"
+    FROM (
+      SELECT
+        "r"."profile_id" AS "weir_profile",
+        "s"."amount",
+        "s"."id",
+        "s"."ordered_at",
+        "s"."status",
+        (lower(btrim("s"."email", E' \t\n\r\f\x0B ') COLLATE "und-x-icu") COLLATE "C") AS "weir_n1"
+      FROM "shop"."orders" AS "s"
+      JOIN "weir"."customer_owners_orders_b17" AS "r" ON "r"."profile_id" IS NOT NULL AND COALESCE("s"."email", '') = "r"."email"
+    ) AS "s"
+  ) AS "s"
+) AS "s"
+GROUP BY "s"."weir_profile";
+
+ANALYZE "weir_b17_customer_traits_t2";
+
+-- ==== traits: profiles ====
+
+-- customer profiles with their traits
+CREATE TABLE "weir"."customer_profiles_b17" AS
+SELECT
+  "p"."profile_id",
+  "p"."anonymous",
+  "p"."email",
+  "p"."spent",
+  "p"."decile"
+FROM (
+  SELECT
+    "p"."profile_id",
+    "p"."anonymous",
+    "p"."email",
+    "p"."spent",
+    CAST((ntile(10) over (order by spent)) AS bigint) AS "decile"
+  FROM (
+    SELECT
+      "c"."profile_id",
+      "c"."anonymous",
+      COALESCE("t1"."v1", "t2"."v1") AS "email",
+      COALESCE("t2"."v2", 0) AS "spent"
+    FROM "weir"."customer_clusters_b17" AS "c"
+    LEFT JOIN "weir_b17_customer_traits_t1" AS "t1" ON "t1"."profile_id" = "c"."profile_id"
+    LEFT JOIN "weir_b17_customer_traits_t2" AS "t2" ON "t2"."profile_id" = "c"."profile_id"
+  ) AS "p"
+) AS "p";
+
+ANALYZE "weir"."customer_profiles_b17";
+
+DROP TABLE IF EXISTS "weir_b17_customer_traits_t1";
+
+DROP TABLE IF EXISTS "weir_b17_customer_traits_t2";
+
+-- ==== events: orders ====
+
+-- events over orders
+-- v1: lapsed
+CREATE TEMP TABLE "weir_b17_customer_events_e1" AS
+SELECT
+  "r"."profile_id",
+  COUNT(CASE WHEN "s"."ordered_at" >= TIMESTAMPTZ '2026-05-02 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN 1 END) AS "v1"
+FROM "shop"."orders" AS "s"
+JOIN "weir"."customer_owners_orders_b17" AS "r" ON "r"."profile_id" IS NOT NULL AND COALESCE("s"."email", '') = "r"."email"
+GROUP BY "r"."profile_id";
+
+ANALYZE "weir_b17_customer_events_e1";
+
+-- ==== segments: who is in ====
+
+-- who is in which segment
+-- s1: employees
+-- s2: vip
+-- s3: lapsed
+CREATE TEMP TABLE "weir_b17_customer_flags" AS
+SELECT
+  "p"."profile_id",
+  "p"."s1",
+  "p"."s2",
+  "p"."s3"
+FROM (
+  SELECT
+    "p"."profile_id",
+    "p"."t1",
+    "p"."t2",
+    "p"."e1_v1",
+    "p"."s1",
+    "p"."s2",
+    COALESCE("p"."s2" AND COALESCE("p"."e1_v1", 0) = 0, FALSE) AS "s3"
+  FROM (
+    SELECT
+      "p"."profile_id",
+      "p"."t1",
+      "p"."t2",
+      "p"."e1_v1",
+      "p"."s1",
+      COALESCE("p"."t2" >= 500 AND NOT COALESCE("p"."s1", FALSE), FALSE) AS "s2"
+    FROM (
+      SELECT
+        "p"."profile_id",
+        "p"."t1",
+        "p"."t2",
+        "p"."e1_v1",
+        COALESCE((right((lower("p"."t1" COLLATE "und-x-icu") COLLATE "C"), length((lower('@shop.example.com' COLLATE "und-x-icu") COLLATE "C"))) = (lower('@shop.example.com' COLLATE "und-x-icu") COLLATE "C")), FALSE) AS "s1"
+      FROM (
+        SELECT
+          "p"."profile_id",
+          "p"."email" AS "t1",
+          "p"."spent" AS "t2",
+          "e1"."v1" AS "e1_v1"
+        FROM "weir"."customer_profiles_b17" AS "p"
+        LEFT JOIN "weir_b17_customer_events_e1" AS "e1" ON "e1"."profile_id" = "p"."profile_id"
+      ) AS "p"
+    ) AS "p"
+  ) AS "p"
+) AS "p";
+
+ANALYZE "weir_b17_customer_flags";
+
+-- ==== segments: memberships ====
+
+-- who is in which segment, since when
+CREATE TABLE "weir"."customer_memberships_b17" AS
+SELECT
+  "m"."profile_id",
+  "m"."segment",
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since"
+FROM (
+  SELECT
+    "f"."profile_id",
+    ('employees' COLLATE "C") AS "segment"
+  FROM "weir_b17_customer_flags" AS "f"
+  WHERE "f"."s1"
+  UNION ALL
+  SELECT
+    "f"."profile_id",
+    ('vip' COLLATE "C") AS "segment"
+  FROM "weir_b17_customer_flags" AS "f"
+  WHERE "f"."s2"
+  UNION ALL
+  SELECT
+    "f"."profile_id",
+    ('lapsed' COLLATE "C") AS "segment"
+  FROM "weir_b17_customer_flags" AS "f"
+  WHERE "f"."s3"
+) AS "m";
+
+ANALYZE "weir"."customer_memberships_b17";
+
+-- ==== segments: history ====
+
+-- when people entered and left segments
+CREATE TABLE "weir"."customer_membership_history_b17" AS
+SELECT
+  "m"."profile_id",
+  "m"."segment",
+  "m"."since" AS "entered_at",
+  CAST(NULL AS timestamptz) AS "left_at"
+FROM "weir"."customer_memberships_b17" AS "m";
+
+ANALYZE "weir"."customer_membership_history_b17";
+
+-- ==== segments: arms ====
+
+-- who is in which arm of a holdout
+CREATE TABLE "weir"."customer_assignments_b17" AS
+SELECT
+  "m"."profile_id",
+  "m"."segment",
+  (CASE WHEN (CAST(CAST('x' || substr(encode(sha256(convert_to(("v"."salt" || "m"."profile_id"), 'UTF8')), 'hex'), 1, 13) AS bit(52)) AS bigint) % 10000) < "v"."below" THEN 'holdout' ELSE 'treatment' END COLLATE "C") AS "arm",
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
+  FALSE AS "contaminated"
+FROM "weir"."customer_memberships_b17" AS "m"
+JOIN (
+  SELECT
+    (CAST("v"."segment" AS text) COLLATE "C") AS "segment",
+    (CAST("v"."salt" AS text) COLLATE "C") AS "salt",
+    CAST("v"."below" AS bigint) AS "below"
+  FROM (VALUES
+    ('vip', 'vip:', 1000)
+  ) AS "v" ("segment", "salt", "below")
+) AS "v" ON "v"."segment" = "m"."segment";
+
+DROP TABLE IF EXISTS "weir_b17_customer_events_e1";
+
+DROP TABLE IF EXISTS "weir_b17_customer_flags";
+
