@@ -17,6 +17,10 @@ import (
 type Rows struct {
 	Query  rel.Query
 	Source rel.Query // one integer: rows before policies and holdout; 0 is an empty source
+	// Barred gives key and barred of every profile that a policy keeps out, whether it is among
+	// the rows or not, so that somebody who left a segment and then said no is taken out. It is
+	// nil where no policy applies or keys are no profiles.
+	Barred rel.Query
 	IDs    []RowColumn
 	Fields []RowColumn
 	// Fingerprint changes when the mapping, constants, texts or normalisers do.

@@ -68,6 +68,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 	return Rows{
 		Query:       q,
 		Source:      rowsIn(d.all, "a"),
+		Barred:      d.kept,
 		IDs:         d.ids,
 		Fields:      d.columns,
 		Fingerprint: fingerprint(&s, obj, countryIn(in)),
@@ -87,7 +88,8 @@ type desired struct {
 	source  *models.Source // of source and sql syncs
 	all     rel.Query      // rows before policies and holdout
 	rows    rel.Select
-	barred  rel.Expr // in rows, unless it is made over it
+	barred  rel.Expr  // in rows, unless it is made over it
+	kept    rel.Query // every profile that a policy keeps out
 	forms   []form
 	ids     []RowColumn
 	columns []RowColumn
@@ -181,6 +183,17 @@ func (d *desired) bar(profile rel.Expr) {
 	d.barred = barred(c, d.policies)
 	d.rows.Joins = append(d.rows.Joins, c.scans.joins(profile, true)...)
 	d.problems = append(d.problems, c.problems...)
+	if d.source == nil && len(d.policies) > 0 {
+		d.kept = rel.Select{
+			Columns: []rel.Column{rel.As("key", rel.C("b", "key")), rel.As("barred", rel.C("b", "barred"))},
+			From: rel.Sub{Alias: "b", Query: rel.Select{
+				Columns: []rel.Column{rel.As("key", rel.C("p", "profile_id")), rel.As("barred", d.barred)},
+				From:    rel.Table{Name: d.in.Build.Table(d.in.Entity, Profiles), Alias: "p"},
+				Joins:   c.scans.joins(rel.C("p", "profile_id"), true),
+			}},
+			Where: rel.F(rel.NotNull, rel.C("b", "barred")),
+		}
+	}
 }
 
 // key names each row. For append it is the profile and the number of the entry, so that each

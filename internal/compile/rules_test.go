@@ -250,7 +250,11 @@ func (c *project) desired(t *testing.T, name string) string {
 		text = fmt.Sprintf("SELECT p.who || substr(q.key, length(p.profile_id) + 1) AS key, q.* EXCLUDE (key) FROM (%s) q JOIN %s p ON p.profile_id = split_part(q.key, ':', 1)",
 			text, c.table(compile.Profiles))
 	}
-	return c.w.table(t, text) + "of " + c.w.rows(t, c.w.render(t, rows.Source))[0][0] + "\n"
+	out := c.w.table(t, text) + "of " + c.w.rows(t, c.w.render(t, rows.Source))[0][0] + "\n"
+	if rows.Barred != nil {
+		out += c.w.table(t, fmt.Sprintf("SELECT p.who, q.barred FROM (%s) q LEFT JOIN %s p ON p.profile_id = q.key", c.w.render(t, rows.Barred), c.table(compile.Profiles)))
+	}
+	return out
 }
 
 // ruleObject is an object with identifiers and fields of each kind.
