@@ -82,13 +82,13 @@ func (x *identity) droppedQuery() rel.Query {
 	if len(refused) > 0 {
 		r := func(name string) rel.Expr { return rel.C("r", name) }
 		all = append(all, rel.Select{
-			Columns: row(r("type"), r("value"), r("rule"), rel.Null(models.Text), rel.F(rel.Concat, text(sum(r("seen"))), rel.T(" rows"))),
+			Columns: row(r("type"), r("value"), r("rule"), rel.Null(models.Text), rel.F(rel.Concat, rel.T("rows: "), text(sum(r("seen"))))),
 			From:    rel.Sub{Query: union(refused), Alias: "r"}, GroupBy: []rel.Expr{r("type"), r("value"), r("rule")},
 		})
 	}
 	all = append(all, rel.Select{
 		Columns: row(x.typeOf(rel.C("n", "rank")), rel.C("n", "value"), rel.T("max_links"), rel.Null(models.Text),
-			rel.F(rel.Concat, rel.T("seen with "), text(rel.C("s", "links")), rel.T(" values of "), x.typeOf(rel.C("s", "by_rank")), rel.T(", allowed are "), text(rel.C("s", "allowed")))),
+			rel.F(rel.Concat, rel.T("seen with "), text(rel.C("s", "links")), rel.T(" values of "), x.typeOf(rel.C("s", "by_rank")), rel.T(", the most is "), text(rel.C("s", "allowed")))),
 		From: from(x.work("shared"), "s"), Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("s", "node")))},
 	})
 	if x.limited() {
@@ -126,7 +126,7 @@ const (
 	StatProfiles = "profiles"
 	StatRows     = "records"         // rows read, of all sources
 	StatUnowned  = "events.unowned"  // events that belong to nobody
-	StatKeyless  = "records.keyless" // records with neither an identifier nor a key
+	StatKeyless  = "records.keyless" // records without a key
 	StatLargest  = "profile.largest" // identifiers of the largest profile
 	StatNew      = "merges.new"      // profiles that are new in this build
 	StatMerged   = "merges.merge"    // profiles of before that were merged away

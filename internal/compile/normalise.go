@@ -93,7 +93,7 @@ func normalForm(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 		// A mailbox of up to 64 characters, one @, a domain of at least two labels, no blanks;
 		// 254 bytes is the longest path of RFC 5321.
 		return rel.Case{Whens: []rel.When{{If: rel.F(rel.And,
-			rel.F(rel.RegexTest, c, rel.T(`^[^@[:space:]]+@[^@[:space:].]+(\.[^@[:space:].]+)+$`)),
+			rel.F(rel.RegexTest, c, rel.T(`^[^@[:space:],;<>()"]+@[^@[:space:],;<>()".]+(\.[^@[:space:],;<>()".]+)+$`)),
 			rel.F(rel.Le, rel.F(rel.Position, c, rel.T("@")), rel.I(65)),
 			rel.F(rel.Le, rel.F(rel.Bytes, c), rel.I(254))), Then: c}}}
 	}
@@ -101,7 +101,7 @@ func normalForm(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 }
 
 func usable(_ *models.Identifier, col func(string) rel.Expr) rel.Expr {
-	return rel.Case{Whens: []rel.When{{If: rel.F(rel.And, rel.F(rel.IsNull, col("x")), rel.F(rel.Ne, col("t"), rel.T(""))), Then: col("n")}}}
+	return rel.Case{Whens: []rel.When{{If: rel.F(rel.And, rel.F(rel.IsNull, col("x")), rel.F(rel.Ne, rel.F(rel.Trim, col("t")), rel.T(""))), Then: col("n")}}}
 }
 
 // whyNot is the rule that keeps a value from joining anything.
@@ -142,8 +142,8 @@ func whyNot(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	return rel.Case{Whens: append(whens, rel.When{If: rel.F(rel.IsNull, form), Then: rel.T("invalid")})}
 }
 
-// oneDigit matches a phone number made of one digit over and over.
-const oneDigit = `^(0*|1+|2+|3+|4+|5+|6+|7+|8+|9+)$`
+// oneDigit matches the digits of a phone number made of one digit over and over, or ending so.
+const oneDigit = `^(0+|1{5,}|2{5,}|3{5,}|4{5,}|5{5,}|6{5,}|7{5,}|8{5,}|9{5,})$|0{7}$`
 
 // glob tests a text against a pattern in which * is any text and ? any character.
 func glob(text rel.Expr, pattern string) rel.Expr {

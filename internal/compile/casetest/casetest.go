@@ -95,7 +95,7 @@ func read(t *testing.T, file string) *golden {
 		for len(c.steps) < n {
 			c.steps = append(c.steps, step{prefix: strconv.Itoa(len(c.steps)+1) + "/", files: map[string]*txtar.File{}})
 		}
-		known := []string{"model.yml", "as_of", "sql/duckdb.sql", "sql/postgres.sql", "error"}
+		known := []string{"model.yml", "as_of", "data.sql", "sql/duckdb.sql", "sql/postgres.sql", "error"}
 		if !slices.Contains(known, name) && !strings.HasPrefix(name, "data/") && !strings.HasPrefix(name, "want/") {
 			t.Fatalf("%s: unknown file %s", file, f.Name)
 		}
@@ -129,6 +129,16 @@ func (c *golden) run(t *testing.T, w warehouse.Warehouse, shuffled bool) {
 			if table, ok := strings.CutPrefix(name, "data/"); ok {
 				if err := Fill(ctx, s, strings.TrimSuffix(table, ".csv"), f.Data, shuffled); err != nil {
 					t.Fatalf("%s%s: %v", st.prefix, name, err)
+				}
+			}
+		}
+		if f := st.files["data.sql"]; f != nil {
+			for _, q := range strings.Split(string(f.Data), ";\n") {
+				if strings.TrimSpace(q) == "" {
+					continue
+				}
+				if _, err := s.Exec(ctx, strings.TrimSuffix(strings.TrimSpace(q), ";")); err != nil {
+					t.Fatalf("%sdata.sql: %v", st.prefix, err)
 				}
 			}
 		}
