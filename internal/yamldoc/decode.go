@@ -249,12 +249,15 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, p *path, f *field) {
 		}
 		v.SetString(n.Value)
 	case reflect.Int, reflect.Int64, reflect.Int32:
-		i, err := strconv.ParseInt(n.Value, 10, v.Type().Bits())
-		if tag != "!!int" || err != nil {
+		i, ok := whole(n.Value)
+		switch {
+		case tag != "!!int":
 			d.wrong(n, p, "a whole number")
-			return
+		case !ok || v.OverflowInt(i):
+			d.notWhole(n, p)
+		default:
+			v.SetInt(i)
 		}
-		v.SetInt(i)
 	case reflect.Float64:
 		x, err := strconv.ParseFloat(n.Value, 64)
 		if tag != "!!int" && tag != "!!float" || err != nil || x-x != 0 {
@@ -411,9 +414,9 @@ func (d *decoder) any(n *yaml.Node, p *path) any {
 	case "!!bool":
 		return strings.EqualFold(n.Value, "true")
 	case "!!int":
-		i, err := strconv.ParseInt(n.Value, 10, 64)
-		if err != nil {
-			d.node(n, p, "yaml.bad_value", fmt.Sprintf("%s is not a whole number of up to 64 bits in base 10", orDocument(p)), "write it in quotes")
+		i, ok := whole(n.Value)
+		if !ok {
+			d.notWhole(n, p)
 		}
 		return i
 	case "!!float":
@@ -427,6 +430,18 @@ func (d *decoder) any(n *yaml.Node, p *path) any {
 	}
 	d.node(n, p, "yaml.wrong_type", fmt.Sprintf("the tag %s means nothing here", n.ShortTag()), "take the tag out")
 	return nil
+}
+
+// whole reads a whole number in base 10. Other bases, and zeros in front, mean one thing to YAML
+// and another to people.
+func whole(s string) (int64, bool) {
+	i, err := strconv.ParseInt(s, 10, 64)
+	digits := strings.TrimLeft(s, "+-")
+	return i, err == nil && (len(digits) == 1 || digits[0] != '0')
+}
+
+func (d *decoder) notWhole(n *yaml.Node, p *path) {
+	d.node(n, p, "yaml.bad_value", fmt.Sprintf("%s is not a whole number of up to 64 bits in base 10 without zeros in front", orDocument(p)), "write it in quotes if it is text")
 }
 
 // entry is one key of a mapping with its value.

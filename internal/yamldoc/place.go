@@ -2,6 +2,7 @@ package yamldoc
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -72,7 +73,7 @@ func (doc *Doc) Finding(p diag.Problem) diag.Finding {
 		sev = diag.Error
 	}
 	k, v, _ := doc.find(p.Path)
-	f := diag.Finding{File: doc.File, Severity: sev, Code: p.Code, What: p.What, Fix: p.Fix}
+	f := diag.Finding{File: doc.File, Severity: sev, Code: p.Code, What: printable(p.What), Fix: printable(p.Fix)}
 	if v == nil {
 		return f
 	}
@@ -193,7 +194,7 @@ func bracketed(s []rune) int {
 func (doc *Doc) at(line, col, width int, code, what, fix string) diag.Finding {
 	src := doc.source(line)
 	return diag.Finding{File: doc.File, Line: line, Col: col, Width: max(1, min(width, utf8.RuneCountInString(src)-col+1)),
-		Severity: diag.Error, Code: code, What: what, Fix: fix, Source: src}
+		Severity: diag.Error, Code: code, What: printable(what), Fix: printable(fix), Source: src}
 }
 
 // source returns a line as it may be shown: values that look like secrets are masked.
@@ -217,7 +218,18 @@ func (doc *Doc) source(line int) string {
 	if cut {
 		s += "…"
 	}
-	return s
+	return printable(s)
+}
+
+// printable replaces what would steer a terminal rather than be seen: keys and texts of a file
+// may hold any character.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, s)
 }
 
 // maxSource bounds the characters of a source line that are shown.
