@@ -68,6 +68,29 @@ func (b *Buckets) Take(now time.Time, account string, rates []destinations.Rate)
 	return at
 }
 
+// Sent records that a call that was taken at some time leaves only now: what stands between the
+// two, such as a slow disk, must not let calls gather.
+func (b *Buckets) Sent(now time.Time, account string, rates []destinations.Rate, taken time.Time) {
+	if taken.Equal(now) {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range rates {
+		w := b.of(account, r.Bucket).window(r)
+		for i := range w.slots {
+			at := (w.next + len(w.slots) - 1 - i) % len(w.slots) // newest first
+			if w.slots[at].Equal(taken) {
+				w.slots[at] = now
+				break
+			}
+			if w.slots[at].Before(taken) {
+				break
+			}
+		}
+	}
+}
+
 // Throttled records that the destination asked to wait until then: all syncs of the account
 // wait, and go on at half the rate. No name means every bucket of the account.
 func (b *Buckets) Throttled(now time.Time, account, name string, until time.Time) {

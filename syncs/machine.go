@@ -106,6 +106,7 @@ type Machine struct {
 	closing    closing
 	done       []closing       // jobs of this run that came to their end
 	jobAttempt map[int64]int64 // of this run: the first row of a job to its attempt
+	unsure     bool            // whether this run has a plan is not known
 	concluded  bool
 	refuse     error // why nothing was run
 	decided    int64
@@ -259,6 +260,7 @@ func (m *Machine) fenced(err error) bool {
 		return false
 	}
 	m.lost = true
+	m.failure = nil // whatever went wrong before, this is why the counts are not final
 	m.fail("syncs.fenced", "nothing is lost: the newer run settles what this one sent", "%v", ErrFenced)
 	return true
 }

@@ -62,7 +62,10 @@ func (m *Machine) settleNow() {
 	case !m.began:
 		m.makeReport()
 		m.release()
-	case m.lost || m.broken:
+	case m.lost: // the newer run settles this one and records its end
+		m.makeReport()
+		m.release()
+	case m.broken || m.unsure:
 		m.endNow()
 	case !m.planned:
 		m.do(mark{run: m.order.Run})
@@ -102,8 +105,11 @@ func (m *Machine) endingFailed(err error, doing string, again func()) {
 		}
 		m.broken = true
 		m.fail("syncs.settle", "look at the warehouse and the store, then run again: the next run settles this one", "%s: %v", doing, err)
+		m.endNow()
+		return
 	}
-	m.endNow()
+	m.makeReport()
+	m.release()
 }
 
 func (m *Machine) discarded(in discarded) {

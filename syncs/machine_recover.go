@@ -140,6 +140,12 @@ func (m *Machine) freeze() {
 // found looks at the saved plan: before the run begins, whether it is still there; after earlier
 // runs were settled, whether it still fits.
 func (m *Machine) found(in found) {
+	if m.phase == freezing {
+		m.ref, m.planned = in.ref, in.ok
+		m.unsure = in.err != nil
+		m.conclude()
+		return
+	}
 	if in.err != nil {
 		m.refuseRun(fmt.Errorf("looking for the saved plan %s: %w", m.order.Run, in.err))
 		return
@@ -219,7 +225,11 @@ func (m *Machine) frozen(in frozen) {
 		if !m.fenced(in.err) && !m.stopping {
 			m.fail("syncs.plan", "run weir plan to see what the warehouse says", "planning: %v", in.err)
 		}
-		m.conclude()
+		if m.lost {
+			m.conclude()
+			return
+		}
+		m.do(find{run: m.order.Run}) // it may be there though nobody said so
 		return
 	}
 	m.ref, m.planned = in.ref, true

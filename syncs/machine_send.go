@@ -22,11 +22,12 @@ type call struct {
 	bytes     int
 	record    bool // nothing is sent: the verdicts are known
 	notBefore time.Time
-	tries     int   // ambiguous answers
-	refreshed bool  // it was sent with a fresh credential
-	epoch     int   // number of refreshes when it was sent
-	tree      *tree // of the refused batch that it is a part of
-	then      *call // what may only go when this call has ended
+	taken     time.Time // from the buckets
+	tries     int       // ambiguous answers
+	refreshed bool      // it was sent with a fresh credential
+	epoch     int       // number of refreshes when it was sent
+	tree      *tree     // of the refused batch that it is a part of
+	then      *call     // what may only go when this call has ended
 }
 
 // tree is the search for the bad rows of one refused batch.
@@ -221,6 +222,7 @@ func (m *Machine) dispatch() {
 			m.wakeAt(at)
 			return
 		}
+		c.taken = now
 		m.launch(c)
 	}
 }
@@ -464,6 +466,7 @@ func (m *Machine) intended(in intended) {
 				b.Replay = b.Replay || it.doubt || it.ambiguous
 			}
 			c.epoch = s.refreshes
+			m.buckets.Sent(m.at.Now, m.task.Account, m.limits.Rates, c.taken)
 			m.do(Write{Call: c.id, Batch: b, Before: m.lease.until, Timeout: m.timeout})
 		}
 	}

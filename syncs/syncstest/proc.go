@@ -22,10 +22,9 @@ type proc struct {
 	sleep  time.Time
 	frozen time.Time // until
 	cancel bool
-	epoch  int64
 	run    string
-	decide bool
 	flight map[int64][]string // people in a call that was not answered
+	left   []time.Time        // when calls of this life left
 	last   *syncs.Report
 	err    error
 }
@@ -44,13 +43,12 @@ func (p *proc) start(d *syncs.Decision) {
 	w.stats.Runs++
 	p.life++
 	p.run = fmt.Sprintf("run%d.%d", p.id, p.life)
-	p.decide = d != nil
 	m, err := syncs.NewMachine(w.task, syncs.Order{Run: p.run, Decision: d}, w.config, syncs.NewBuckets())
 	if err != nil {
 		w.violated("starting: %v", err)
 		return
 	}
-	p.m, p.asked, p.sleep, p.cancel, p.epoch, p.last, p.err = m, nil, time.Time{}, false, 0, nil, nil
+	p.m, p.asked, p.sleep, p.cancel, p.left, p.last, p.err = m, nil, time.Time{}, false, nil, nil, nil
 	p.flight = map[int64][]string{}
 	p.perf = syncs.NewPerformer(w.task, w.journal, syncs.Holder{PID: p.id})
 	p.step(syncs.Start{})
@@ -71,7 +69,10 @@ func (p *proc) crash() {
 func (p *proc) freeze() {
 	w := p.w
 	w.stats.Freezes++
-	p.frozen = w.now.Add(w.upTo(3 * w.config.TTL))
+	p.frozen = w.now.Add(w.upTo(w.config.TTL))
+	if w.chance(0.5) { // long enough for somebody else to run
+		p.frozen = p.frozen.Add(w.config.TTL + w.config.Hold)
+	}
 	w.log("%d freezes until %s", p.id, p.frozen.Format("15:04:05"))
 }
 
@@ -94,6 +95,9 @@ func (p *proc) step(in syncs.Input) {
 			return
 		default:
 			w.log("%d -> %T%+v", p.id, e, e)
+			if _, ok := e.(syncs.Write); ok {
+				p.checkRate()
+			}
 			p.asked = append(p.asked, &effect{e: e})
 		}
 	}
@@ -119,6 +123,10 @@ func (p *proc) finish(f syncs.Finish) {
 	c := r.Counts
 	if c.Added+c.Updated+c.Removed != c.Delivered+c.Accepted+c.Rejected+c.Due+c.InDoubt {
 		w.violated("counts of %s do not add up: %+v", r.Run, c)
+	}
+	if n, ok := w.warehouse.settled[p.run]; ok && (c.Delivered != n.Delivered || c.Accepted != n.Accepted || c.Rejected != n.Rejected || c.InDoubt != n.InDoubt) &&
+		!slices.Contains([]string{"syncs.fenced", "syncs.journal", "syncs.settle", "syncs.lease_lost"}, r.Code) {
+		w.violated("counts of %s are not what the ledger was told: %+v, %+v", r.Run, c, n)
 	}
 	for _, n := range []int64{c.Added, c.Updated, c.Removed, c.Due, c.Accepted, c.Delivered} {
 		if n < 0 {
@@ -202,15 +210,11 @@ func (p *proc) checkCall(b destinations.Batch) {
 	if len(p.flight) >= l.Concurrency {
 		w.violated("%d calls at once", len(p.flight)+1)
 	}
-	if w.rate.N > 0 {
-		n := 0
-		for _, t := range w.lastLeft {
-			if w.now.Sub(t) < w.rate.Per {
-				n++
-			}
-		}
-		w.lastLeft = append(w.lastLeft, w.now)
+	said := fmt.Sprint(b.Rows)
+	if before, ok := w.keys[b.ID]; ok && before != said {
+		w.violated("key %s was used for %s and for %s", b.ID, before, said)
 	}
+	w.keys[b.ID] = said
 	if pl := w.warehouse.plans[p.run]; pl != nil && pl.held {
 		for _, r := range b.Rows {
 			i := slices.IndexFunc(pl.rows, func(c syncs.Change) bool { return c.IDs[0] == r.IDs[0] && c.Op == r.Op })
@@ -218,6 +222,24 @@ func (p *proc) checkCall(b destinations.Batch) {
 				w.violated("guard: a row of a held plan was sent")
 			}
 		}
+	}
+}
+
+// checkRate checks that the machine lets no more calls go than the rate allows.
+func (p *proc) checkRate() {
+	w := p.w
+	if w.rate.N == 0 {
+		return
+	}
+	p.left = append(p.left, w.now)
+	n := 0
+	for _, t := range p.left {
+		if w.now.Sub(t) < w.rate.Per {
+			n++
+		}
+	}
+	if n > w.rate.N {
+		w.violated("rate: %d calls in %s", n, w.rate.Per)
 	}
 }
 

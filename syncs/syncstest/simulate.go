@@ -30,7 +30,7 @@ func Trace(seed uint64, v Variant) ([]string, error) {
 }
 
 // chaosSteps is how many things happen before faults stop.
-const chaosSteps = 160
+const chaosSteps = 250
 
 func (w *world) live() {
 	for i := 0; i < chaosSteps && w.broken == nil; i++ {
@@ -77,7 +77,7 @@ func (w *world) chaosStep() {
 		return
 	}
 	p := w.procs[r.IntN(2)]
-	if other := w.procs[1-p.id]; p.m == nil && (other.m == nil && r.IntN(3) == 0 || r.IntN(20) == 0) {
+	if other := w.procs[1-p.id]; p.m == nil && (!other.alive() && r.IntN(3) == 0 || r.IntN(20) == 0) {
 		p.start(w.person())
 		return
 	}
@@ -85,7 +85,7 @@ func (w *world) chaosStep() {
 		return
 	}
 	if p.alive() && len(p.asked) > 0 {
-		if _, write := p.asked[len(p.asked)-1].e.(syncs.Write); write && w.chance(0.03) {
+		if _, write := p.asked[len(p.asked)-1].e.(syncs.Write); write && w.chance(0.06) {
 			p.freeze() // where it matters most: between deciding to send and sending
 			return
 		}

@@ -46,30 +46,30 @@ type entry struct {
 
 // warehouse is a syncs.Source in memory, with the fences of the real one.
 type warehouse struct {
-	w      *world
-	source map[string]person // by profile; for messages, by entry
-	barred map[string]bool   // identifiers
-	ledger map[string]*entry // by identifier; for messages, by entry
-	plans  map[string]*plan
-	order  []string // of plans
-	marker map[string]bool
-	epoch  int64
-	holder int // process that holds the lease; -1 is nobody
-	expiry time.Time
-	clean  bool
-	writes int64
+	w       *world
+	source  map[string]person // by profile; for messages, by entry
+	barred  map[string]bool   // identifiers
+	ledger  map[string]*entry // by identifier; for messages, by entry
+	plans   map[string]*plan
+	order   []string // of plans
+	marker  map[string]bool
+	settled map[string]syncs.Counts
+	epoch   int64
+	holder  int // process that holds the lease; -1 is nobody
+	expiry  time.Time
+	clean   bool
+	writes  int64
 }
 
 type plan struct {
 	ref  syncs.PlanRef
 	rows []syncs.Change
-	kept bool
 	held bool
 }
 
 func newWarehouse(w *world) *warehouse {
 	s := &warehouse{w: w, source: map[string]person{}, barred: map[string]bool{}, ledger: map[string]*entry{},
-		plans: map[string]*plan{}, marker: map[string]bool{}, holder: -1, clean: true}
+		plans: map[string]*plan{}, marker: map[string]bool{}, settled: map[string]syncs.Counts{}, holder: -1, clean: true}
 	for i := range people {
 		if w.emit || w.chance(0.7) {
 			s.source[s.profile(i)] = person{s.ident(i), int64(w.rng.IntN(values))}
@@ -402,7 +402,8 @@ func (s *warehouse) Settle(_ context.Context, g syncs.Grant, ref syncs.PlanRef, 
 			s.settleRow(c, x, ref.Run)
 		}
 	}
-	if p.kept = v.Keep; !p.kept {
+	s.settled[ref.Run] = n
+	if !v.Keep {
 		delete(s.plans, ref.Run)
 	}
 	if s.w.variant == NoHold {

@@ -57,7 +57,7 @@ type world struct {
 	config    syncs.Config
 	timeout   time.Duration
 	rate      destinations.Rate
-	lastLeft  []time.Time
+	keys      map[string]string // what batches said, by idempotency key
 	warehouse *warehouse
 	journal   *journal
 	dest      *receiver
@@ -77,7 +77,7 @@ type Stats struct {
 
 func newWorld(seed uint64, v Variant) *world {
 	r := rand.New(rand.NewPCG(seed, 0x77656972))
-	w := &world{rng: r, now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), variant: v, timeout: 10 * time.Second, chaos: true}
+	w := &world{rng: r, now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), variant: v, timeout: 10 * time.Second, chaos: true, keys: map[string]string{}}
 	w.emit = r.IntN(4) == 0
 	w.jobs = !w.emit && r.IntN(5) == 0
 	w.wholeBad = r.IntN(3) == 0
