@@ -1,0 +1,45 @@
+// Package ledger remembers in the warehouse what each destination was last told, plans the
+// difference to what it should be told, and folds the answers in. It implements syncs.Source.
+//
+// # What lies in the warehouse
+//
+//	ledger_<sync>     one row per person that the destination was told of, or that it refused
+//	ledgers           one row per sync: what its ledger is bound to, fingerprint, version
+//	epochs            one row per sync: the newest epoch, and who holds its lease until when
+//	stores            the journals that this warehouse knows
+//	plans             one row per plan: being made, saved as a preview, open, or kept for its jobs
+//	plan_<sync>_<run> what one run is to send, in order
+//	runs              the marker of each settled run, with its counts
+//	deliveries        every planned row of every run with its outcome
+//	erasures, suppressions   keyed hashes of identifiers that must not be sent
+//
+// # The life of a plan
+//
+//	Freeze:  plans row "making" ─► CREATE TABLE plan_… ─► plans row "open"   (under the fence)
+//	Read:    by ranges of seq, in pages
+//	Settle:  staging ─► one transaction: fence, marker, ledger, deliveries ─► DROP plan, copy
+//
+// A table is made before the one statement that publishes it, so that no transaction ever holds
+// a change of definitions; a plan that stayed "making" is garbage, found by its row.
+//
+// # The fence
+//
+// Every transaction that publishes or folds starts with an update of the sync's epochs row that
+// matches only its own epoch. It changes one row or the transaction ends with syncs.ErrFenced;
+// and since it holds that row, a newer run cannot take over in the middle of it.
+//
+// # Who a row is
+//
+// A row of the ledger is one match value: the first of the object's identifiers that the person
+// has. Of several profiles with one value the lowest id has it. Where the sync maps further
+// identifiers, a removal names only those that nobody else at the destination still has.
+//
+// An append ledger has a row per profile and entry instead, and of identifiers only a keyed hash.
+//
+// # Keyed hashes
+//
+// Erasures and suppressions are kept as H(b ‖ H(a ‖ value)), with H = SHA-256 in lower-case hex
+// and a, b two hex keys derived from the project's secret. That is the nesting of HMAC with a
+// prefix for a pad, which every warehouse can compute from functions of text: HMAC itself needs
+// bytes. The keys are loaded as rows, so that no statement's text shows them.
+package ledger

@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/syncs"
+)
+
+// lease is a sync's row of the epochs table.
+type lease struct {
+	epoch   int64
+	holder  syncs.Holder
+	born    string
+	clean   bool
+	expires time.Time
+	writes  int64
+	there   bool
+}
+
+func (l *Ledger) lease(ctx context.Context, s *session, sync string) (out lease, err error) {
+	// There is one row. Where a race ever left two, the newest counts.
+	err = s.each(ctx, rel.Select{
+		Columns: all(tables[tEpochs], "t"), From: rel.Table{Name: l.table(tEpochs), Alias: "t"},
+		Where: eq(rel.C("t", "sync"), rel.T(sync)), OrderBy: []rel.Order{{Expr: rel.C("t", "epoch"), Desc: true}}, Limit: 1,
+	}, func(r []any) error {
+		out = lease{epoch: asInt(r[1]), holder: syncs.Holder{Store: asText(r[2]), Host: asText(r[3]), PID: int(asInt(r[4]))},
+			born: asText(r[5]), clean: asBool(r[6]), expires: asTime(r[7]), writes: asInt(r[8]), there: true}
+		return nil
+	})
+	return out, err
+}
+
+// Acquire allots the next epoch of the sync. The row is read, judged here by the warehouse's
+// clock, and changed by an update that matches only what was read: of two that try at once, one
+// changes a row.
+func (s *source) Acquire(ctx context.Context, h syncs.Holder, ttl time.Duration) (g syncs.Grant, err error) {
+	err = s.run(ctx, "taking the lease of", func(se *session) error {
+		if err := s.admit(ctx, se, h); err != nil {
+			return err
+		}
+		was, err := s.lease(ctx, se, s.name)
+		if err != nil {
+			return err
+		}
+		if !was.there {
+			if err := s.firstLease(ctx, se); err != nil {
+				return err
+			}
+			if was, err = s.lease(ctx, se, s.name); err != nil {
+				return err
+			}
+		}
+		now, err := se.Now(ctx)
+		if err != nil {
+			return err
+		}
+		if was.holder.PID != 0 && now.Before(was.expires) && !gone(was.holder, was.born, h) {
+			return &syncs.HeldError{Sync: s.name, Holder: was.holder, Until: was.expires}
+		}
+		if was.epoch < s.b.Epoch {
+			return &RestoredError{Sync: s.name, Have: was.epoch, Seen: s.b.Epoch}
+		}
+		g = syncs.Grant{Sync: s.name, Epoch: was.epoch + 1, Clean: was.holder.PID == 0 && was.clean, Expiry: now.Add(ttl)}
+		n, err := se.change(ctx, rel.Update{Table: s.table(tEpochs), Set: []rel.Assign{
+			{Column: "epoch", Value: rel.I(g.Epoch)}, {Column: "store", Value: rel.T(h.Store)}, {Column: "host", Value: rel.T(h.Host)}, {Column: "pid", Value: rel.I(int64(h.PID))},
+			{Column: "born", Value: rel.T(born(h.PID))}, {Column: "clean", Value: rel.B(false)}, {Column: "expires", Value: rel.At(g.Expiry)}, {Column: "writes", Value: rel.I(was.writes + 1)},
+		}, Where: and(s.mine(was.epoch), eq(rel.C("t", "writes"), rel.I(was.writes)))})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			now, err := s.lease(ctx, se, s.name)
+			if err != nil {
+				return err
+			}
+			return &syncs.HeldError{Sync: s.name, Holder: now.holder, Until: now.expires}
+		}
+		return nil
+	})
+	return g, err
+}
+
+// mine matches the sync's row under an epoch.
+func (s *source) mine(epoch int64) rel.Expr {
+	return and(eq(rel.C("t", "sync"), rel.T(s.name)), eq(rel.C("t", "epoch"), rel.I(epoch)))
+}
+
+// firstLease makes the sync's row. The lock table's one row is updated first, so that of two
+// that make it at once the second waits and then finds it.
+func (s *source) firstLease(ctx context.Context, se *session) error {
+	return se.Tx(ctx, func(ctx context.Context) error {
+		if err := se.do(ctx, rel.Update{Table: s.table(tLock), Set: []rel.Assign{{Column: "taken", Value: rel.F(rel.Add, rel.C("t", "taken"), rel.I(1))}}}); err != nil {
+			return err
+		}
+		return se.insertNew(ctx, s.table(tEpochs), []rel.Column{
+			rel.As("sync", rel.T(s.name)), rel.As("epoch", rel.I(0)), rel.As("store", rel.T("")), rel.As("host", rel.T("")), rel.As("pid", rel.I(0)),
+			rel.As("born", rel.T("")), rel.As("clean", rel.B(true)), rel.As("expires", rel.Null(models.Timestamp)), rel.As("writes", rel.I(0)),
+		}, eq(rel.C("t", "sync"), rel.T(s.name)))
+	})
+}
+
+// admit refuses a store that the warehouse does not know, unless it knows none.
+func (s *source) admit(ctx context.Context, se *session, h syncs.Holder) error {
+	known, err := se.some(ctx, s.table(tStores), eq(rel.C("t", "store"), rel.T(h.Store)))
+	if err != nil || known {
+		return err
+	}
+	others, err := se.some(ctx, s.table(tStores), nil)
+	if err != nil {
+		return err
+	}
+	if !others {
+		return s.adopt(ctx, se, h)
+	}
+	open, err := se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})},
+		From: rel.Table{Name: s.table(tPlans), Alias: "t"}, Where: eq(rel.C("t", "state"), rel.T(planOpen))})
+	if err != nil {
+		return err
+	}
+	return &UnknownStoreError{Store: h.Store, Open: open}
+}
+
+func (l *Ledger) adopt(ctx context.Context, s *session, h syncs.Holder) error {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return s.insertNew(ctx, l.table(tStores), []rel.Column{rel.As("store", rel.T(h.Store)), rel.As("host", rel.T(h.Host)), rel.As("since", rel.At(now))},
+		eq(rel.C("t", "store"), rel.T(h.Store)))
+}
+
+// AdoptStore makes a store known to the warehouse. Plans that another store left open are in
+// doubt from then on: this one's journal knows none of their answers.
+func (l *Ledger) AdoptStore(ctx context.Context, h syncs.Holder) error {
+	return l.with(ctx, "adopting the store", func(s *session) error { return l.adopt(ctx, s, h) })
+}
+
+// Renew extends the lease.
+func (s *source) Renew(ctx context.Context, g syncs.Grant, ttl time.Duration) (syncs.Grant, error) {
+	err := s.run(ctx, "renewing the lease of", func(se *session) error {
+		now, err := se.Now(ctx)
+		if err != nil {
+			return err
+		}
+		g.Expiry = now.Add(ttl)
+		return s.fence(ctx, se, g, rel.Assign{Column: "expires", Value: rel.At(g.Expiry)})
+	})
+	return g, err
+}
+
+// Release gives the lease up.
+func (s *source) Release(ctx context.Context, g syncs.Grant, clean bool) error {
+	return s.run(ctx, "giving up the lease of", func(se *session) error {
+		return s.fence(ctx, se, g, rel.Assign{Column: "pid", Value: rel.I(0)}, rel.Assign{Column: "clean", Value: rel.B(clean)},
+			rel.Assign{Column: "expires", Value: rel.Null(models.Timestamp)})
+	})
+}
+
+// fence changes the sync's row of epochs under the grant's epoch, or returns syncs.ErrFenced. In
+// a transaction it comes first: it holds the row until the end.
+func (s *source) fence(ctx context.Context, se *session, g syncs.Grant, set ...rel.Assign) error {
+	set = append(set, rel.Assign{Column: "writes", Value: rel.F(rel.Add, rel.C("t", "writes"), rel.I(1))})
+	n, err := se.change(ctx, rel.Update{Table: s.table(tEpochs), Set: set, Where: s.mine(g.Epoch)})
+	if err == nil && n != 1 {
+		err = syncs.ErrFenced
+	}
+	return err
+}
+
+// gone reports whether a holder is a dead process on the host and store of the one who asks.
+func gone(holder syncs.Holder, bornAt string, asks syncs.Holder) bool {
+	if holder.Host != asks.Host || holder.Store != asks.Store {
+		return false
+	}
+	return !alive(holder.PID) || bornAt != "" && born(holder.PID) != bornAt
+}

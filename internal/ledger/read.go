@@ -1,0 +1,212 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/weir-data/weir/destinations"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/syncs"
+)
+
+// page holds a range of a plan, so that a batch of one row does not cost a query.
+type page struct {
+	table   string
+	lo      int64
+	changes []syncs.Change
+	bars    int64     // how many erasures and suppressions there were
+	checked time.Time // when that was last compared with the warehouse
+}
+
+const (
+	pageRows  = 20_000
+	pageFresh = 2 * time.Second // how old what a page says of erasures and suppressions may be
+)
+
+// Read yields the changes with lo <= Seq < hi. Barred is at most two seconds old.
+func (s *source) Read(ctx context.Context, ref syncs.PlanRef, lo, hi int64) iter.Seq2[syncs.Change, error] {
+	return func(yield func(syncs.Change, error) bool) {
+		for lo < hi {
+			cs, err := s.from(ctx, ref, lo, hi)
+			if err != nil {
+				yield(syncs.Change{}, fmt.Errorf("reading plan %s: %w", ref.Run, err))
+				return
+			}
+			if len(cs) == 0 {
+				return
+			}
+			for _, c := range cs {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			lo += int64(len(cs))
+		}
+	}
+}
+
+// from returns changes from lo on, hi at most, as far as the page goes.
+func (s *source) from(ctx context.Context, ref syncs.PlanRef, lo, hi int64) ([]syncs.Change, error) {
+	s.mu.Lock()
+	p := s.page
+	s.mu.Unlock()
+	has := func() bool { return p.table == ref.Table && p.lo <= lo && lo < p.lo+int64(len(p.changes)) }
+	if !has() || time.Since(p.checked) > pageFresh {
+		err := s.run(ctx, "reading", func(se *session) error {
+			n, err := s.countBars(ctx, se)
+			if err != nil {
+				return err
+			}
+			if has() && n == p.bars {
+				p.checked = time.Now()
+				return nil
+			}
+			p = page{table: ref.Table, lo: lo, bars: n, checked: time.Now()}
+			p.changes, err = s.fetch(ctx, se, ref, lo, min(lo+pageRows, ref.Rows), n > 0)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		s.page = p
+		s.mu.Unlock()
+	}
+	if !has() {
+		return nil, nil
+	}
+	cs := p.changes[lo-p.lo:]
+	return cs[:min(int64(len(cs)), hi-lo)], nil
+}
+
+// countBars changes when an erasure or a suppression comes, or one goes and another comes.
+func (s *source) countBars(ctx context.Context, se *session) (int64, error) {
+	var total int64
+	for _, t := range []string{tErasures, tSuppressions} {
+		n, err := se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: s.table(t), Alias: "t"}})
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func (s *source) fetch(ctx context.Context, se *session, ref syncs.PlanRef, lo, hi int64, listed bool) ([]syncs.Change, error) {
+	cols := append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, s.planColumns("p")...)
+	barred, joins, err := s.rebar(ctx, se, ref, listed)
+	if err != nil {
+		return nil, err
+	}
+	cols = append(cols, rel.As("barred", barred))
+	out := make([]syncs.Change, 0, hi-lo)
+	d := newDecoder(s)
+	err = se.each(ctx, rel.Select{
+		Columns: cols, From: rel.Table{Name: s.table(ref.Table), Alias: "p"}, Joins: joins,
+		Where:   and(rel.F(rel.Ge, rel.C("p", "seq"), rel.I(lo)), rel.F(rel.Lt, rel.C("p", "seq"), rel.I(hi))),
+		OrderBy: []rel.Order{{Expr: rel.C("p", "seq")}},
+	}, func(r []any) error { out = append(out, d.change(r)); return nil })
+	return out, err
+}
+
+// rebar is what keeps a row of a plan back now. Policies are asked again only if the plan was
+// made as of another time than this source: at the same time they say the same.
+func (s *source) rebar(ctx context.Context, se *session, ref syncs.PlanRef, listed bool) (rel.Expr, []rel.Join, error) {
+	var codes []rel.Expr
+	var joins []rel.Join
+	if listed {
+		if err := s.checkKey(ctx, se, false); err != nil {
+			return nil, nil, err
+		}
+		if err := s.loadSecret(ctx, se); err != nil {
+			return nil, nil, err
+		}
+		joins = append(joins, withSecret())
+		var each []rel.Expr
+		for i := range s.b.Rows.IDs {
+			b := fmt.Sprintf("b%d", i+1)
+			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.bars(), Alias: b}, On: eq(rel.C(b, "hash"), keyedHash(rel.C("p", id(i))))})
+			each = append(each, rel.C(b, "code"))
+		}
+		if len(each) > 0 {
+			codes = append(codes, fold(rel.Least, each))
+		}
+	}
+	if !ref.AsOf.Equal(s.b.AsOf) {
+		joins = append(joins, rel.Join{Kind: rel.Left, On: eq(rel.C("o", "key"), rel.C("p", "key")), Rel: rel.Sub{Alias: "o", Query: rel.Select{
+			Columns: []rel.Column{rel.As("key", rel.C("r", "key")), rel.As("code", rel.Agg{Fn: rel.Min, Arg: rel.C("r", "barred")})},
+			From:    rel.Sub{Query: s.b.Rows.Query, Alias: "r"}, Where: notNull(rel.C("r", "barred")), GroupBy: []rel.Expr{rel.C("r", "key")},
+		}}})
+		codes = append(codes, rel.C("o", "code"))
+		if s.b.Rows.Barred != nil {
+			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.b.Rows.Barred, Alias: "bp"}, On: eq(rel.C("bp", "key"), rel.C("p", "profile"))})
+			codes = append(codes, rel.C("bp", "barred"))
+		}
+	}
+	if len(codes) == 0 {
+		return rel.Null("text"), nil, nil
+	}
+	return coalesce(codes...), joins, nil
+}
+
+// decoder turns rows of a plan into changes.
+type decoder struct {
+	s      *source
+	ops    ops
+	ids    int
+	fields int
+}
+
+func newDecoder(s *source) *decoder {
+	return &decoder{s: s, ops: s.operations(), ids: len(s.b.Rows.IDs), fields: len(s.b.Rows.Fields)}
+}
+
+// change reads seq, planNames, barred.
+func (d *decoder) change(r []any) syncs.Change {
+	tail := r[5+d.ids+d.fields:]
+	c := syncs.Change{
+		Seq: asInt(r[0]), Key: asText(r[2]), IDs: make([]any, d.ids), Fields: make([]any, d.fields),
+		RemoteID: asText(tail[0]), Hash: asInt(tail[1]), Version: asInt(tail[2]), Doubt: asBool(tail[3]), Barred: asText(tail[7]),
+	}
+	c.Group = c.Key
+	absent := tail[4] == nil || asText(tail[4]) == stAbsent
+	switch asText(r[1]) {
+	case doErase:
+		c.Op, c.Move, c.Forced = d.ops.erase, syncs.Removing, true
+	case doForced:
+		c.Op, c.Move, c.Forced = d.ops.remove, syncs.Removing, true
+	case doRemove:
+		c.Op, c.Move = d.ops.leave, syncs.Removing
+	default:
+		c.Op, c.Move = d.ops.add, syncs.Updating
+		if absent {
+			c.Move = syncs.Adding
+		}
+	}
+	if c.Move == syncs.Removing {
+		c.Barred = ""
+	}
+	for i := range c.IDs {
+		c.IDs[i] = destinations.Absent
+		if v := r[5+i]; v != nil {
+			c.IDs[i] = asText(v)
+		}
+	}
+	for i, col := range d.s.b.Rows.Fields {
+		switch v := r[5+d.ids+i]; {
+		case c.Op == destinations.Clear:
+			c.Fields[i] = nil
+		case c.Move == syncs.Removing:
+			c.Fields[i] = destinations.Absent
+		case v != nil:
+			c.Fields[i] = wire(v, col.Type)
+		case col.Clear:
+			c.Fields[i] = nil
+		default:
+			c.Fields[i] = destinations.Absent
+		}
+	}
+	return c
+}

@@ -1,0 +1,59 @@
+package ledger
+
+import (
+	"context"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/syncs"
+)
+
+// Reset forgets all that the ledger knows of a sync: its next run is its first. Nothing is
+// removed at the destination. It is for a sync that no run holds; grant is of an Acquire.
+func (l *Ledger) Reset(ctx context.Context, sync string, g syncs.Grant) error {
+	s := &source{Ledger: l, name: sync}
+	return l.with(ctx, "resetting "+sync, func(se *session) error {
+		err := s.fenced(ctx, se, g, func(ctx context.Context) error {
+			return se.do(ctx, rel.Delete{From: l.table(tLedgers), Where: eq(rel.C("t", "sync"), rel.T(sync))})
+		})
+		if err != nil {
+			return err
+		}
+		return se.do(ctx, rel.DropTable{Name: s.own()})
+	})
+}
+
+// Full makes the next run send every row again: what the ledger says of payloads is forgotten,
+// and so is what was refused. It also takes the epoch past one that this machine's store has
+// seen, after a warehouse was restored to an earlier time.
+func (l *Ledger) Full(ctx context.Context, sync string, g syncs.Grant, seen int64) error {
+	s := &source{Ledger: l, name: sync}
+	return l.with(ctx, "sending everything of "+sync+" again", func(se *session) error {
+		return s.fenced(ctx, se, g, func(ctx context.Context) error {
+			sts := []rel.Statement{
+				rel.Update{Table: s.own(), Set: []rel.Assign{{Column: "hash", Value: rel.Null(models.Integer)}, {Column: "tried_hash", Value: rel.Null(models.Integer)},
+					{Column: "attempts", Value: rel.I(0)}, {Column: "next_try", Value: rel.Null(models.Timestamp)}}},
+				s.bump(),
+			}
+			if seen > g.Epoch {
+				sts = append(sts, rel.Update{Table: l.table(tEpochs), Set: []rel.Assign{{Column: "epoch", Value: rel.I(seen)}}, Where: s.mine(g.Epoch)})
+			}
+			return se.do(ctx, sts...)
+		})
+	})
+}
+
+// Retry makes the rows of a sync that were refused, quarantined ones included, due at once.
+func (l *Ledger) Retry(ctx context.Context, sync string, g syncs.Grant) (n int64, err error) {
+	s := &source{Ledger: l, name: sync}
+	err = l.with(ctx, "retrying "+sync, func(se *session) error {
+		return s.fenced(ctx, se, g, func(ctx context.Context) (err error) {
+			if n, err = se.change(ctx, rel.Update{Table: s.own(), Set: []rel.Assign{{Column: "attempts", Value: rel.I(0)}, {Column: "next_try", Value: rel.Null(models.Timestamp)}},
+				Where: notNull(rel.C("t", "next_try"))}); err != nil {
+				return err
+			}
+			return se.do(ctx, s.bump())
+		})
+	})
+	return n, err
+}

@@ -1,0 +1,198 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+)
+
+// Temporary tables of one freeze.
+var (
+	wantTable   = rel.Name{"weir_want"}   // every desired row, as of one snapshot
+	sharedTable = rel.Name{"weir_shared"} // match values that several profiles have
+	twiceTable  = rel.Name{"weir_twice"}  // keys that several rows have
+	todoTable   = rel.Name{"weir_todo"}   // what differs, with what is to be done about it
+)
+
+// The places of a row of wantTable. Only those in place are held against the ledger.
+const (
+	inPlace   = "ok"
+	noKey     = "null_key"
+	doubled   = "doubled_key"
+	keptOut   = "barred"
+	unmatched = "unmatched"
+	shared    = "shared_match"
+)
+
+// The codes of invalid rows that planning finds.
+const (
+	codeNullKey     = "syncs.null_key"
+	codeDoubledKey  = "syncs.doubled_key"
+	codeSharedMatch = "syncs.shared_match"
+	codeNoMatch     = compile.CodeMissingMatch
+)
+
+// want is the query of wantTable: the desired rows in one snapshot, each with
+//
+//	g      the match value: name and value of the first of the object's identifiers that is there
+//	h      the hash of what is rendered
+//	barred code of what keeps the person out: an erasure, a suppression, or a policy
+func (f *freeze) want() rel.Query {
+	r := f.b.Rows
+	cs := []rel.Column{rel.As("key", rel.C("r", "key"))}
+	for i := range r.IDs {
+		cs = append(cs, rel.As(id(i), rel.C("r", id(i))))
+	}
+	for i, c := range r.Fields {
+		v := rel.Expr(rel.C("r", field(i)))
+		if c.Type == models.Number {
+			v = rel.Cast{Expr: v, Type: models.Number, Try: true} // NaN and infinity are no values
+		}
+		cs = append(cs, rel.As(field(i), v))
+	}
+	barred := []rel.Expr{rel.C("r", "barred")}
+	var joins []rel.Join
+	if f.listed {
+		joins = append(joins, withSecret())
+		for i := len(r.IDs) - 1; i >= 0; i-- {
+			b := fmt.Sprintf("b%d", i+1)
+			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: f.bars(), Alias: b}, On: eq(rel.C(b, "hash"), keyedHash(rel.C("r", id(i))))})
+			barred = slices.Insert(barred, 0, rel.Expr(rel.C(b, "code")))
+		}
+		// Of several codes the erasure wins, since it is what has to be undone at the destination.
+		if len(r.IDs) > 1 {
+			barred = []rel.Expr{rel.F(rel.Least, barred[:len(r.IDs)]...), rel.C("r", "barred")}
+		}
+	}
+	cs = append(cs, rel.As("g", f.group("r")), rel.As("h", f.payload("r")), rel.As("barred", coalesce(barred...)), rel.As("invalid", rel.C("r", "invalid")))
+	return rel.Select{Columns: cs, From: rel.Sub{Query: r.Query, Alias: "r"}, Joins: joins}
+}
+
+// group is the match value of a row. Identifiers count in the order of the object, so that the
+// order in which a sync maps them does not matter.
+func (s *source) group(alias string) rel.Expr {
+	order := make([]int, len(s.b.Rows.IDs))
+	for i := range order {
+		order[i] = i
+	}
+	rank := func(i int) int {
+		for n, x := range s.b.Object.Identifiers {
+			if x.Name == s.b.Rows.IDs[i].Name {
+				return n
+			}
+		}
+		return len(s.b.Object.Identifiers)
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(s.b.Rows.IDs[a].Name, s.b.Rows.IDs[b].Name))
+	})
+	var es []rel.Expr
+	for _, i := range order {
+		es = append(es, concat(rel.T(s.b.Rows.IDs[i].Name+":"), rel.C(alias, id(i))))
+	}
+	if len(es) == 0 {
+		return rel.C(alias, "key")
+	}
+	return coalesce(es...)
+}
+
+// payload is the 64-bit hash of what the destination would be sent: every mapped column by its
+// name, type and value, each with its length, in the order of names. Two rows have the same
+// hash if and, but for one chance in 2^64, only if the same is sent for them.
+func (s *source) payload(alias string) rel.Expr {
+	type part struct {
+		name string
+		e    rel.Expr
+	}
+	var parts []part
+	add := func(kind string, c compile.RowColumn, column string) {
+		head := fmt.Sprintf("%s%d:%s", kind, len(c.Name), c.Name)
+		t := text(rel.C(alias, column), c.Type)
+		if c.Type == models.Number {
+			t = text(rel.Cast{Expr: rel.C(alias, column), Type: models.Number, Try: true}, models.Number)
+		}
+		absent := "-"
+		if c.Clear {
+			absent = "0" // sent as null, not left out
+		}
+		letter := string(c.Type)
+		if letter == "" {
+			letter = "?"
+		}
+		e := coalesce(concat(rel.T(head+"="+letter[:1]), text(rel.F(rel.Bytes, t), models.Integer), rel.T(":"), t), rel.T(head+"="+absent))
+		parts = append(parts, part{head, e})
+	}
+	for i, c := range s.b.Rows.IDs {
+		add("i", compile.RowColumn{Name: c.Name, Type: models.Text}, id(i))
+	}
+	for i, c := range s.b.Rows.Fields {
+		add("f", c, field(i))
+	}
+	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.name, b.name) })
+	es := make([]rel.Expr, len(parts))
+	for i, p := range parts {
+		es[i] = p.e
+	}
+	return rel.F(rel.Hash64, concat(es...))
+}
+
+// place says where a row of wantTable, under the alias w, stands. It needs placeJoins.
+func (f *freeze) place() rel.Expr {
+	w := func(c string) rel.Expr { return rel.C("w", c) }
+	pairs := []rel.Expr{isNull(w("key")), rel.T(noKey)}
+	if f.keyed() {
+		pairs = append(pairs, notNull(rel.C("tw", "key")), rel.T(doubled))
+	}
+	pairs = append(pairs, notNull(w("barred")), rel.T(keptOut), isNull(w("g")), rel.T(unmatched),
+		rel.F(rel.Ne, rel.C("sh", "owner"), w("key")), rel.T(shared))
+	return when(append(pairs, rel.T(inPlace))...)
+}
+
+func (f *freeze) placeJoins() []rel.Join {
+	js := []rel.Join{{Kind: rel.Left, Rel: rel.Table{Name: sharedTable, Alias: "sh"}, On: eq(rel.C("sh", "g"), rel.C("w", "g"))}}
+	if f.keyed() {
+		js = append(js, rel.Join{Kind: rel.Left, Rel: rel.Table{Name: twiceTable, Alias: "tw"}, On: eq(rel.C("tw", "key"), rel.C("w", "key"))})
+	}
+	return js
+}
+
+// desire makes wantTable and what is needed to place its rows.
+func (f *freeze) desire(ctx context.Context) error {
+	w := func(c string) rel.Expr { return rel.C("w", c) }
+	from := rel.Table{Name: wantTable, Alias: "w"}
+	sts := []rel.Statement{
+		rel.DropTable{Name: wantTable}, rel.CreateTable{Name: wantTable, Temp: true, As: f.want(), Comment: "what " + f.name + " wants at its destination"},
+		// Of several profiles with one match value the lowest has it, of those that can be sent.
+		rel.DropTable{Name: sharedTable}, rel.CreateTable{Name: sharedTable, Temp: true, As: rel.Select{
+			Columns: []rel.Column{rel.As("g", w("g")), rel.As("owner", coalesce(
+				rel.Agg{Fn: rel.Min, Arg: when(isNull(w("invalid")), w("key"))}, rel.Agg{Fn: rel.Min, Arg: w("key")}))},
+			From: from, Where: and(notNull(w("key")), notNull(w("g")), isNull(w("barred"))), GroupBy: []rel.Expr{w("g")},
+			Having: rel.F(rel.Gt, rel.Agg{Fn: rel.CountRows}, rel.I(1)),
+		}},
+	}
+	if f.keyed() {
+		sts = append(sts, rel.DropTable{Name: twiceTable}, rel.CreateTable{Name: twiceTable, Temp: true, As: rel.Select{
+			Columns: []rel.Column{rel.As("key", w("key"))}, From: from, Where: notNull(w("key")), GroupBy: []rel.Expr{w("key")},
+			Having: rel.F(rel.Gt, rel.Agg{Fn: rel.CountRows}, rel.I(1)),
+		}})
+	}
+	return f.se.do(ctx, sts...)
+}
+
+// placed is the rows of wantTable that are in place.
+func (f *freeze) placed() rel.Query {
+	cs := []rel.Column{rel.As("key", rel.C("w", "key")), rel.As("g", rel.C("w", "g")), rel.As("h", rel.C("w", "h")), rel.As("invalid", rel.C("w", "invalid"))}
+	for i := range f.b.Rows.IDs {
+		cs = append(cs, rel.As(id(i), rel.C("w", id(i))))
+	}
+	for i := range f.b.Rows.Fields {
+		cs = append(cs, rel.As(field(i), rel.C("w", field(i))))
+	}
+	return rel.Select{Columns: cs, From: rel.Table{Name: wantTable, Alias: "w"}, Joins: f.placeJoins(), Where: eq(f.place(), rel.T(inPlace))}
+}
