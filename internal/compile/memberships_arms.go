@@ -27,7 +27,7 @@ func assignmentTable(in Input, memberships rel.Name) rel.Statement {
 			return []rel.Column{
 				rel.As("arm", first),
 				rel.As("since", rel.Agg{Fn: rel.Min, Arg: since}),
-				rel.As("contaminated", rel.F(rel.Or, met, rel.Agg{Fn: rel.Max, Arg: rel.C("b", "contaminated")})),
+				rel.As("contaminated", rel.F(rel.Or, met, rel.Agg{Fn: rel.Max, Arg: rel.F(rel.IsTrue, rel.C("b", "contaminated"))})),
 			}
 		}))
 	}

@@ -1,0 +1,14 @@
+//go:build unix
+
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/weir-data/weir/internal/compile/casetest"
+)
+
+// TestCasesPostgres runs the same cases on PostgreSQL.
+func TestCasesPostgres(t *testing.T) {
+	casetest.Run(t, "testdata/cases/identity_*.txtar", casetest.Postgres(t))
+}
