@@ -38,6 +38,19 @@ type file struct {
 	copying  sync.Mutex
 	broken   bool // the engine has given up on it: it must be opened anew
 	idle     *time.Timer
+
+	changing chan struct{} // holds one token: whose turn it is to change rows
+}
+
+// turn waits for this process's turn to change rows that others may change too. The engine does
+// not let one transaction wait for another: the second one to touch a row fails.
+func (f *file) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case f.changing <- struct{}{}:
+		return func() { <-f.changing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 var files = struct {
@@ -51,7 +64,7 @@ func fileAt(path string) *file {
 	defer files.Unlock()
 	f := files.m[path]
 	if f == nil {
-		f = &file{path: path}
+		f = &file{path: path, changing: make(chan struct{}, 1)}
 		files.m[path] = f
 	}
 	return f

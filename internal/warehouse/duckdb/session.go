@@ -57,6 +57,13 @@ func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 		return -1, s.explain(ctx, err)
 	}
 	defer st.Close()
+	if t, err := st.StatementType(); err == nil && !s.inTx && (t == duckdb.STATEMENT_TYPE_UPDATE || t == duckdb.STATEMENT_TYPE_DELETE) {
+		turn, err := s.file.turn(ctx)
+		if err != nil {
+			return -1, err
+		}
+		defer turn()
+	}
 	res, err := st.ExecContext(ctx, nil)
 	if err != nil {
 		return -1, s.explain(ctx, err)
@@ -125,6 +132,11 @@ func (s *session) Tx(ctx context.Context, f func(ctx context.Context) error) (er
 	if s.inTx {
 		return errors.New("a transaction is open already")
 	}
+	turn, err := s.file.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer turn()
 	if _, err := s.Exec(ctx, "BEGIN TRANSACTION"); err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}

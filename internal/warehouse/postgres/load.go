@@ -29,15 +29,13 @@ func (s *session) Load(ctx context.Context, table []string, columns []string, ro
 	}
 	next, stop := iter.Pull2(rows)
 	defer stop()
-	r := &copyReader{next: next, columns: columns, types: types}
+	r := &copyReader{next: next, over: ctx.Err, columns: columns, types: types}
 	tag, err := s.conn.CopyFrom(ctx, r, "COPY "+name+" ("+strings.Join(names, ", ")+") FROM STDIN")
 	switch {
 	case r.err != nil:
 		return 0, fmt.Errorf("loading %s: %w", shown, r.err)
 	case err != nil:
 		return 0, fmt.Errorf("loading %s: %w", shown, s.explain(ctx, err))
-	case ctx.Err() != nil && tag.RowsAffected() != r.rows:
-		return 0, fmt.Errorf("loading %s: %w", shown, ctx.Err())
 	}
 	return tag.RowsAffected(), nil
 }
@@ -71,6 +69,7 @@ func (s *session) loadTypes(ctx context.Context, table, columns []string) ([]mod
 // copyReader writes rows in the text format of COPY.
 type copyReader struct {
 	next    func() ([]any, error, bool)
+	over    func() error // why nothing more is to be sent
 	columns []string
 	types   []models.Type
 	buf     []byte
@@ -127,4 +126,7 @@ func (r *copyReader) fill() {
 		r.rows++
 	}
 	r.rest = r.buf
+	if r.err = r.over(); r.err != nil {
+		r.err = fmt.Errorf("sending rows was stopped: %w", r.err)
+	}
 }

@@ -65,7 +65,7 @@ func (kind) Open(cfg warehouse.Config) (warehouse.Warehouse, error) {
 	// A statement is stopped by asking the server, so that the connection and its temporary
 	// tables live on; if the server does not listen, the connection is given up.
 	c.BuildContextWatcherHandler = func(p *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: p, DeadlineDelay: 1500 * time.Millisecond}
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: p, DeadlineDelay: 4 * time.Second}
 	}
 	return s, nil
 }

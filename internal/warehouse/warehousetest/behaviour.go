@@ -238,7 +238,7 @@ func (k *kit) cancel(t *testing.T, s warehouse.Session) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: error is %v", how, err)
 		}
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > k.o.Stop {
 			t.Errorf("%s: stopping took %v", how, took)
 		}
 	}

@@ -20,10 +20,11 @@ import (
 	"github.com/weir-data/weir/models"
 )
 
-// Options say what a warehouse cannot do.
+// Options fit the tests to a warehouse.
 type Options struct {
-	Rows int // of the large table; 0 means 1,000,000
-	Slow string
+	Rows int           // of the large table; 0 means 1,000,000
+	Slow string        // a SELECT of several seconds; "" means a join that most engines have to count out
+	Stop time.Duration // in which a statement must stop when it is told to; 0 means 2 s
 }
 
 // Run checks a warehouse. open gives a new and empty one, whose schema is not made yet.
@@ -32,8 +33,10 @@ func Run(t *testing.T, o Options, open func(t *testing.T) warehouse.Warehouse) {
 		o.Rows = 1_000_000
 	}
 	if o.Slow == "" {
-		// About five seconds of work that can be stopped.
 		o.Slow = "SELECT count(*) AS n FROM generate_series(1, 200000) AS a (x) JOIN generate_series(1, 200000) AS b (y) ON a.x + b.y = -1 AND a.x * b.y > a.x"
+	}
+	if o.Stop == 0 {
+		o.Stop = 2 * time.Second
 	}
 	k := &kit{o: o, w: open(t)}
 	t.Cleanup(func() {
