@@ -96,6 +96,7 @@ type DemoResult struct {
 	Segments  map[string]int64   `json:"segments"`
 	FirstRun  []syncs.Report     `json:"first_run"`
 	SecondRun []syncs.Report     `json:"second_run"`
+	Plan      []SyncPlan         `json:"plan"`
 	Change    []SegmentChange    `json:"change"` // what the plan of a changed model shows
 	Sandbox   map[string]int64   `json:"sandbox"`
 	Seconds   map[string]float64 `json:"seconds"`

@@ -30,9 +30,20 @@ type Dialect interface {
 	Quote(name string) string
 }
 
+// Names lists the dialects.
+func Names() []string {
+	var out []string
+	for _, d := range all() {
+		out = append(out, d.Name())
+	}
+	return out
+}
+
+func all() []Dialect { return []Dialect{DuckDB(), Postgres()} }
+
 // ByName returns the dialect of a warehouse kind.
 func ByName(name string) (Dialect, bool) {
-	for _, d := range []Dialect{DuckDB(), Postgres()} {
+	for _, d := range all() {
 		if d.Name() == name {
 			return d, true
 		}
