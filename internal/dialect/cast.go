@@ -25,8 +25,8 @@ func (w *writer) cast(c rel.Cast, level int) (string, int) {
 		from, x = models.Text, w.s.anyText(x)
 	}
 	switch {
-	case from == c.Type && c.Type == models.Number, from == models.Unknown && c.Type == models.Number:
-		return w.s.number(x, c.Try), precAtom
+	case c.Type == models.Number && (from == models.Number || from == models.Unknown):
+		return w.number(c.Expr, x, c.Try), precAtom
 	case from == c.Type, from == models.Unknown:
 		return direct, precAtom
 	case from == models.Text:
@@ -36,7 +36,7 @@ func (w *writer) cast(c rel.Cast, level int) (string, int) {
 	case [2]rel.Type{models.Integer, models.Number}, [2]rel.Type{models.Date, models.Timestamp}:
 		return direct, precAtom
 	case [2]rel.Type{models.Number, models.Integer}:
-		return w.s.whole(w.s.number(x, c.Try), c.Try), precAtom
+		return w.s.whole(w.number(c.Expr, x, c.Try), c.Try), precAtom
 	case [2]rel.Type{models.Boolean, models.Integer}, [2]rel.Type{models.Boolean, models.Number}:
 		return "CAST(CASE WHEN " + x + " THEN 1 WHEN NOT " + x + " THEN 0 END AS " + to + ")", precAtom
 	case [2]rel.Type{models.Integer, models.Boolean}, [2]rel.Type{models.Number, models.Boolean}:
@@ -50,6 +50,14 @@ func (w *writer) cast(c rel.Cast, level int) (string, int) {
 	return w.fail("a value of type %s cannot become one of type %s", from, c.Type), precAtom
 }
 
+// number makes the text x of a numeric expression a Number, unless it is one.
+func (w *writer) number(e rel.Expr, x string, try bool) string {
+	if isNumber(e) {
+		return x
+	}
+	return w.s.number(x, try)
+}
+
 func (w *writer) castText(c rel.Cast, from rel.Type, x, direct string) string {
 	switch from {
 	case models.Text:
@@ -60,7 +68,7 @@ func (w *writer) castText(c rel.Cast, from rel.Type, x, direct string) string {
 	case models.Integer, models.Boolean, models.Date:
 		return direct
 	case models.Number:
-		return w.s.numberText(w.s.number(x, true))
+		return w.s.numberText(w.number(c.Expr, x, true))
 	case models.Timestamp:
 		return w.s.fn[rel.UTCText]([]string{x})
 	default:

@@ -241,7 +241,7 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	case rel.Count:
 		return "COUNT(" + distinct + arg + ")"
 	case rel.Sum, rel.Avg:
-		if typ != models.Integer && !(typ == models.Number && isWide(a.Arg)) {
+		if typ != models.Integer && !isNumber(a.Arg) {
 			arg = w.s.number(w.arg(a.Arg, level), true)
 		}
 		return "CAST(" + map[rel.AggFn]string{rel.Sum: "SUM", rel.Avg: "AVG"}[a.Fn] + "(" + distinct + arg + ") AS " + w.typeName(models.Number) + ")"

@@ -26,7 +26,8 @@ var postgres = spelling{
 		models.Text: "text", models.Integer: "bigint", models.Number: pgNumber,
 		models.Boolean: "boolean", models.Date: "date", models.Timestamp: "timestamptz",
 	},
-	maxName: 63,
+	maxName:    63,
+	textColumn: ` COLLATE "C"`,
 	text: func(s string) string {
 		if plainLiteral(s) && !strings.Contains(s, `\`) {
 			return standardText(s)

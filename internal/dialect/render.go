@@ -15,6 +15,8 @@ type spelling struct {
 	name    string
 	types   map[rel.Type]string
 	maxName int // bytes of a name, 0 for no limit
+	// textColumn follows the type of a column of texts that compare by their bytes.
+	textColumn string
 
 	// text is a string literal. The text is valid UTF-8 without NUL.
 	text func(string) string
@@ -166,6 +168,9 @@ func (w *writer) createTable(st rel.CreateTable) string {
 			text += ","
 		}
 		text += nl(1) + w.ident(f.Name) + " " + w.typeName(f.Type)
+		if f.Type == models.Text {
+			text += w.s.textColumn
+		}
 		if f.NotNull {
 			text += " NOT NULL"
 		}

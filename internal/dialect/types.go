@@ -121,11 +121,26 @@ func isWide(e rel.Expr) bool {
 			return true
 		}
 		return isWide(e.Arg)
+	case rel.Case:
+		for _, a := range e.Whens {
+			if !isWide(a.Then) {
+				return false
+			}
+		}
+		return e.Else == nil || isWide(e.Else)
 	case rel.Call:
-		return e.Fn == rel.Divide || e.Fn == rel.Hash64 || e.Fn == rel.Bucket
+		switch e.Fn {
+		case rel.Divide, rel.Hash64, rel.Bucket:
+			return true
+		case rel.Coalesce, rel.Greatest, rel.Least:
+			return !slices.ContainsFunc(e.Args, func(a rel.Expr) bool { return !isWide(a) })
+		}
 	}
 	return false
 }
+
+// isNumber tells that the text of an expression is a Number for the warehouse too.
+func isNumber(e rel.Expr) bool { return typeOf(e) == models.Number && isWide(e) }
 
 // neverNull tells that an expression has a value whatever the columns hold, as far as its form
 // shows it.
