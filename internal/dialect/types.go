@@ -121,13 +121,6 @@ func isWide(e rel.Expr) bool {
 			return true
 		}
 		return isWide(e.Arg)
-	case rel.Case:
-		for _, a := range e.Whens {
-			if !isWide(a.Then) {
-				return false
-			}
-		}
-		return e.Else == nil || isWide(e.Else)
 	case rel.Call:
 		switch e.Fn {
 		case rel.Divide, rel.Hash64, rel.Bucket:
