@@ -67,23 +67,31 @@ type Reentry struct {
 	After     models.Duration // each time they enter, but not sooner than this after the last
 }
 
-// Reentry reads Again: never, on_reentry, or after: 30d. An empty text means never.
+// Reentry reads Again: never, on_reentry, or "after: 30d", for which 30d is enough. An empty text
+// means never.
 func (s *Sync) Reentry() (Reentry, error) {
 	switch a := strings.TrimSpace(s.Again); {
 	case a == "" || a == "never":
 		return Reentry{Never: true}, nil
 	case a == "on_reentry":
 		return Reentry{OnReentry: true}, nil
-	case strings.HasPrefix(a, "after"):
+	default:
 		var d models.Duration
 		rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(a, "after"), ":"))
-		if err := d.UnmarshalText([]byte(rest)); err != nil {
-			return Reentry{}, err
-		}
-		if d == 0 {
-			return Reentry{}, fmt.Errorf("after needs a time, such as 30d")
+		if err := d.UnmarshalText([]byte(rest)); err != nil || d == 0 {
+			return Reentry{}, fmt.Errorf(`%q is none of never, on_reentry and "after: 30d"`, s.Again)
 		}
 		return Reentry{After: d}, nil
 	}
-	return Reentry{}, fmt.Errorf(`%q is none of never, on_reentry and "after: 30d"`, s.Again)
+}
+
+// String writes what Sync.Reentry reads, in its shortest form: never, on_reentry or 30d.
+func (r Reentry) String() string {
+	switch {
+	case r.OnReentry:
+		return "on_reentry"
+	case r.After != 0:
+		return r.After.String()
+	}
+	return "never"
 }

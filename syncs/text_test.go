@@ -50,10 +50,14 @@ func TestReentry(t *testing.T) {
 	day := models.Duration(24 * time.Hour)
 	for in, want := range map[string]Reentry{
 		"": {Never: true}, "never": {Never: true}, "on_reentry": {OnReentry: true},
-		"after: 30d": {After: 30 * day}, "after 2w": {After: 14 * day},
+		"after: 30d": {After: 30 * day}, "after 2w": {After: 14 * day}, "30d": {After: 30 * day},
 	} {
-		if got, err := (&Sync{Again: in}).Reentry(); err != nil || got != want {
+		got, err := (&Sync{Again: in}).Reentry()
+		if err != nil || got != want {
 			t.Errorf("%q: %+v, %v", in, got, err)
+		}
+		if again, err := (&Sync{Again: got.String()}).Reentry(); err != nil || again != want {
+			t.Errorf("%q: written as %s reads back as %+v, %v", in, got, again, err)
 		}
 	}
 	for _, in := range []string{"always", "after", "after: soon", "after: 0d"} {

@@ -166,7 +166,7 @@ func (c *syncCheck) defaults() {
 		switch {
 		case o.Supports(destinations.Emit):
 			s.Mode = syncs.Append
-		case o.Supports(destinations.Add):
+		case o.Target, !o.Supports(destinations.Upsert):
 			s.Mode = syncs.Mirror
 		default:
 			s.Mode = syncs.Upsert
@@ -231,8 +231,10 @@ func (c *syncCheck) modes() {
 	}
 	if s.Again != "" && s.Mode != syncs.Append {
 		c.failKey(c.at+".again", "syncs.not_beside", "take it out", "again goes with mode append only")
-	} else if _, err := s.Reentry(); err != nil {
+	} else if again, err := s.Reentry(); err != nil {
 		c.fail(c.at+".again", "syncs.again", `write never, on_reentry, or "after: 30d"`, "%v", err)
+	} else if s.Mode == syncs.Append {
+		s.Again = again.String()
 	}
 }
 
@@ -249,7 +251,7 @@ func (c *syncCheck) orKey(key string) string {
 func enters(m syncs.Mode, o destinations.Object) bool {
 	switch m {
 	case syncs.Mirror:
-		return o.Supports(destinations.Add) && o.Supports(destinations.Remove) || o.Supports(destinations.Upsert) && o.Supports(destinations.Delete)
+		return (o.Supports(destinations.Add) || o.Supports(destinations.Upsert)) && (o.Supports(destinations.Remove) || o.Supports(destinations.Delete))
 	case syncs.Add:
 		return o.Supports(destinations.Add) || o.Supports(destinations.Upsert)
 	case syncs.Upsert:
