@@ -1,5 +1,3 @@
-//go:build cgo && !noduckdb
-
 package compile_test
 
 import (
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/models"
 )
 
@@ -67,11 +66,10 @@ func TestProperty(t *testing.T) {
 				in.Model.Segments = append(in.Model.Segments, models.Segment{Name: fmt.Sprint("g", i), Entity: "x", Where: w})
 				g.segments = append(g.segments, fmt.Sprint("g", i))
 			}
-			w := openDuck(t)
+			w := newWorld(t, casetest.DuckDB(t))
 			load(t, w, people)
-			in.Columns, in.Naive = map[string][]models.Column{}, map[string]map[string]bool{}
 			for _, s := range []string{"people", "acts"} {
-				in.Columns[s], in.Naive[s] = w.columns(t, "SELECT * FROM "+s)
+				w.columns(t, &in, s, "SELECT * FROM "+s)
 			}
 			program, problems := compile.Entity(in)
 			if program == nil {
@@ -130,7 +128,7 @@ func randomPeople(r *rand.Rand, asOf time.Time, n int) []person {
 	return out
 }
 
-func load(t *testing.T, w *duck, people []person) {
+func load(t *testing.T, w *world, people []person) {
 	text := func(s *string) string {
 		if s == nil {
 			return "NULL"
@@ -168,9 +166,9 @@ func load(t *testing.T, w *duck, people []person) {
 			as = append(as, fmt.Sprintf("(%d, '%s', %s, %s, %s)", len(as), p.who, text(a.kind), cents(a.amount), at(a.at)))
 		}
 	}
-	w.script(t, "CREATE TABLE people (id integer, who varchar, word varchar, n bigint, num decimal(12,2), yes boolean, seen timestamptz, changed timestamptz);"+
-		"CREATE TABLE acts (id integer, who varchar, kind varchar, amount decimal(12,2), happened timestamptz);"+
-		"INSERT INTO people VALUES "+strings.Join(ps, ", ")+"; INSERT INTO acts VALUES "+strings.Join(as, ", "))
+	w.script(t, "CREATE TABLE people (id integer, who varchar, word varchar, n bigint, num decimal(12,2), yes boolean, seen timestamptz, changed timestamptz);\n"+
+		"CREATE TABLE acts (id integer, who varchar, kind varchar, amount decimal(12,2), happened timestamptz);\n"+
+		"INSERT INTO people VALUES "+strings.Join(ps, ", ")+";\nINSERT INTO acts VALUES "+strings.Join(as, ", "))
 }
 
 // generator makes random conditions that pass the checks.
