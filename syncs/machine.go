@@ -202,6 +202,7 @@ func (m *Machine) input(in Input) {
 		m.endedRun(in)
 	case decided:
 		m.decided = in.n
+		m.addNotes([]string{fmt.Sprintf("a person settled %d rows of run %s", in.n, m.order.Decision.Run)})
 		if in.err != nil && !m.fenced(in.err) {
 			m.refuseRun(in.err)
 			return

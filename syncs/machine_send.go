@@ -85,7 +85,7 @@ func (s *sender) init(m *Machine) {
 	}
 	rows := int64(s.maxRows)
 	s.page = max(rows, 1000)
-	s.window = s.page + rows*int64(m.concurrency()+1)
+	s.window = 2*s.page + rows*int64(m.concurrency()+1)
 	s.flight, s.live = map[int64]*call{}, map[string]int{}
 	s.budget = float64(m.cfg.Retries)
 }
@@ -148,6 +148,9 @@ func (m *Machine) readOn() {
 func (m *Machine) page(in page) {
 	s := &m.send
 	s.reading = false
+	if in.err != nil && m.stopping {
+		return // it was broken off
+	}
 	if in.err != nil {
 		m.fail("syncs.read", "look at the warehouse, then run again", "reading the plan: %v", in.err)
 		return

@@ -83,8 +83,8 @@ func (r *Runner) Run(ctx context.Context, t *Task, o RunOptions) (*Report, error
 // they were not. No keys means all of them. It returns how many rows that decided.
 func (r *Runner) Decide(ctx context.Context, t *Task, run string, sent bool, keys []string) (int64, error) {
 	f, err := r.drive(ctx, t, Order{Asked: "settle", Decision: &Decision{Run: run, Sent: sent, Keys: keys}})
-	if err == nil && f.Report != nil {
-		err = fmt.Errorf("settling run %s: %s", run, f.Report.Error)
+	if err == nil && f.Report.Status != OK {
+		err = fmt.Errorf("settling run %s: %s %s", run, f.Report.Status, f.Report.Error)
 	}
 	return f.Decided, err
 }
