@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -33,54 +34,73 @@ func (l *Ledger) lease(ctx context.Context, s *session, sync string) (out lease,
 	return out, err
 }
 
-// Acquire allots the next epoch of the sync. The row is read, judged here by the warehouse's
-// clock, and changed by an update that matches only what was read: of two that try at once, one
-// changes a row.
+// Acquire allots the next epoch of the sync.
 func (s *source) Acquire(ctx context.Context, h syncs.Holder, ttl time.Duration) (g syncs.Grant, err error) {
 	err = s.run(ctx, "taking the lease of", func(se *session) error {
-		if err := s.admit(ctx, se, h); err != nil {
-			return err
-		}
-		was, err := s.lease(ctx, se, s.name)
-		if err != nil {
-			return err
-		}
-		if !was.there {
-			if err := s.firstLease(ctx, se); err != nil {
-				return err
-			}
-			if was, err = s.lease(ctx, se, s.name); err != nil {
-				return err
-			}
-		}
-		now, err := se.Now(ctx)
-		if err != nil {
-			return err
-		}
-		if was.holder.PID != 0 && now.Before(was.expires) && !gone(was.holder, was.born, h) {
-			return &syncs.HeldError{Sync: s.name, Holder: was.holder, Until: was.expires}
-		}
-		if was.epoch < s.b.Epoch {
-			return &RestoredError{Sync: s.name, Have: was.epoch, Seen: s.b.Epoch}
-		}
-		g = syncs.Grant{Sync: s.name, Epoch: was.epoch + 1, Clean: was.holder.PID == 0 && was.clean, Expiry: now.Add(ttl)}
-		n, err := se.change(ctx, rel.Update{Table: s.table(tEpochs), Set: []rel.Assign{
-			{Column: "epoch", Value: rel.I(g.Epoch)}, {Column: "store", Value: rel.T(h.Store)}, {Column: "host", Value: rel.T(h.Host)}, {Column: "pid", Value: rel.I(int64(h.PID))},
-			{Column: "born", Value: rel.T(born(h.PID))}, {Column: "clean", Value: rel.B(false)}, {Column: "expires", Value: rel.At(g.Expiry)}, {Column: "writes", Value: rel.I(was.writes + 1)},
-		}, Where: and(s.mine(was.epoch), eq(rel.C("t", "writes"), rel.I(was.writes)))})
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			now, err := s.lease(ctx, se, s.name)
-			if err != nil {
-				return err
-			}
-			return &syncs.HeldError{Sync: s.name, Holder: now.holder, Until: now.expires}
-		}
-		return nil
+		g, err = s.allot(ctx, se, h, ttl)
+		return err
 	})
 	return g, err
+}
+
+// Acquire allots the next epoch of a sync to somebody who does not run it: to reset it, or to
+// send everything again. It does not matter where the sync points or what the store has seen.
+func (l *Ledger) Acquire(ctx context.Context, sync string, h syncs.Holder, ttl time.Duration) (g syncs.Grant, err error) {
+	s := &source{Ledger: l, name: sync}
+	err = l.with(ctx, "taking the lease of "+sync, func(se *session) error {
+		g, err = s.allot(ctx, se, h, ttl)
+		return err
+	})
+	return g, err
+}
+
+// Release gives up a lease that Acquire gave.
+func (l *Ledger) Release(ctx context.Context, g syncs.Grant) error {
+	s := &source{Ledger: l, name: g.Sync}
+	return l.with(ctx, "giving up the lease of "+g.Sync, func(se *session) error { return s.release(ctx, se, g, true) })
+}
+
+// allot reads the sync's row, judges it by the warehouse's clock, and changes it by an update
+// that matches only what was read: of two that try at once, one changes a row.
+func (s *source) allot(ctx context.Context, se *session, h syncs.Holder, ttl time.Duration) (none syncs.Grant, err error) {
+	if err := s.admit(ctx, se, h); err != nil {
+		return none, err
+	}
+	was, err := s.lease(ctx, se, s.name)
+	if err == nil && !was.there {
+		if err = s.firstLease(ctx, se); err == nil {
+			was, err = s.lease(ctx, se, s.name)
+		}
+	}
+	if err != nil {
+		return none, err
+	}
+	now, err := se.Now(ctx)
+	if err != nil {
+		return none, err
+	}
+	if was.holder.PID != 0 && now.Before(was.expires) && !gone(was.holder, was.born, h) {
+		return none, &syncs.HeldError{Sync: s.name, Holder: was.holder, Until: was.expires}
+	}
+	if was.epoch < s.b.Epoch {
+		return none, &RestoredError{Sync: s.name, Have: was.epoch, Seen: s.b.Epoch}
+	}
+	g := syncs.Grant{Sync: s.name, Epoch: was.epoch + 1, Clean: was.holder.PID == 0 && was.clean, Expiry: now.Add(ttl)}
+	n, err := se.change(ctx, rel.Update{Table: s.table(tEpochs), Set: []rel.Assign{
+		{Column: "epoch", Value: rel.I(g.Epoch)}, {Column: "store", Value: rel.T(h.Store)}, {Column: "host", Value: rel.T(h.Host)}, {Column: "pid", Value: rel.I(int64(h.PID))},
+		{Column: "born", Value: rel.T(born(h.PID))}, {Column: "clean", Value: rel.B(false)}, {Column: "expires", Value: rel.At(g.Expiry)}, {Column: "writes", Value: rel.I(was.writes + 1)},
+	}, Where: and(s.mine(was.epoch), eq(rel.C("t", "writes"), rel.I(was.writes)))})
+	if err == nil && n == 1 {
+		return g, nil
+	}
+	// Somebody was faster: the update matched nothing, or the engine refused two at once.
+	if is, lerr := s.lease(ctx, se, s.name); lerr == nil && is.writes != was.writes && is.holder.PID != 0 {
+		return none, &syncs.HeldError{Sync: s.name, Holder: is.holder, Until: is.expires}
+	}
+	if err == nil {
+		err = fmt.Errorf("the lease of %s changed while it was being taken", s.name)
+	}
+	return none, err
 }
 
 // mine matches the sync's row under an epoch.
@@ -108,7 +128,7 @@ func (s *source) admit(ctx context.Context, se *session, h syncs.Holder) error {
 	if err != nil || known {
 		return err
 	}
-	others, err := se.some(ctx, s.table(tStores), nil)
+	others, err := se.some(ctx, s.table(tStores), rel.F(rel.Ne, rel.C("t", "store"), rel.T(h.Store)))
 	if err != nil {
 		return err
 	}
@@ -154,9 +174,13 @@ func (s *source) Renew(ctx context.Context, g syncs.Grant, ttl time.Duration) (s
 // Release gives the lease up.
 func (s *source) Release(ctx context.Context, g syncs.Grant, clean bool) error {
 	return s.run(ctx, "giving up the lease of", func(se *session) error {
-		return s.fence(ctx, se, g, rel.Assign{Column: "pid", Value: rel.I(0)}, rel.Assign{Column: "clean", Value: rel.B(clean)},
-			rel.Assign{Column: "expires", Value: rel.Null(models.Timestamp)})
+		return s.release(ctx, se, g, clean)
 	})
+}
+
+func (s *source) release(ctx context.Context, se *session, g syncs.Grant, clean bool) error {
+	return s.fence(ctx, se, g, rel.Assign{Column: "pid", Value: rel.I(0)}, rel.Assign{Column: "clean", Value: rel.B(clean)},
+		rel.Assign{Column: "expires", Value: rel.Null(models.Timestamp)})
 }
 
 // fence changes the sync's row of epochs under the grant's epoch, or returns syncs.ErrFenced. In

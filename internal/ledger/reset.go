@@ -25,22 +25,23 @@ func (l *Ledger) Reset(ctx context.Context, sync string, g syncs.Grant) error {
 
 // Full makes the next run send every row again: what the ledger says of payloads is forgotten,
 // and so is what was refused. It also takes the epoch past one that this machine's store has
-// seen, after a warehouse was restored to an earlier time.
-func (l *Ledger) Full(ctx context.Context, sync string, g syncs.Grant, seen int64) error {
+// seen, after a warehouse was restored to an earlier time; the grant that it returns is the one
+// to give up.
+func (l *Ledger) Full(ctx context.Context, sync string, g syncs.Grant, seen int64) (syncs.Grant, error) {
 	s := &source{Ledger: l, name: sync}
-	return l.with(ctx, "sending everything of "+sync+" again", func(se *session) error {
+	err := l.with(ctx, "sending everything of "+sync+" again", func(se *session) error {
 		return s.fenced(ctx, se, g, func(ctx context.Context) error {
-			sts := []rel.Statement{
+			return se.do(ctx,
 				rel.Update{Table: s.own(), Set: []rel.Assign{{Column: "hash", Value: rel.Null(models.Integer)}, {Column: "tried_hash", Value: rel.Null(models.Integer)},
 					{Column: "attempts", Value: rel.I(0)}, {Column: "next_try", Value: rel.Null(models.Timestamp)}}},
-				s.bump(),
-			}
-			if seen > g.Epoch {
-				sts = append(sts, rel.Update{Table: l.table(tEpochs), Set: []rel.Assign{{Column: "epoch", Value: rel.I(seen)}}, Where: s.mine(g.Epoch)})
-			}
-			return se.do(ctx, sts...)
+				rel.Update{Table: l.table(tEpochs), Set: []rel.Assign{{Column: "epoch", Value: rel.I(max(seen, g.Epoch))}}, Where: s.mine(g.Epoch)},
+				s.bump())
 		})
 	})
+	if err == nil {
+		g.Epoch = max(seen, g.Epoch)
+	}
+	return g, err
 }
 
 // Retry makes the rows of a sync that were refused, quarantined ones included, due at once.
