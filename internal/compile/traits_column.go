@@ -148,9 +148,9 @@ func (t *traits) keep(tr *models.Trait, p piece) (value, rank rel.Expr, ok bool)
 	var by *rel.Agg
 	switch tr.Keep {
 	case models.AnyTrue:
-		agg = rel.Agg{Fn: rel.Max, Arg: v}
+		agg = rel.Agg{Fn: rel.Max, Arg: rel.F(rel.Eq, v, rel.B(true))}
 	case models.AllTrue:
-		agg = rel.Agg{Fn: rel.Min, Arg: v}
+		agg = rel.Agg{Fn: rel.Min, Arg: rel.F(rel.Eq, v, rel.B(true))}
 	case models.Longest:
 		length := rel.F(rel.Length, rel.Cast{Expr: v, Type: models.Text, From: p.typ})
 		agg.OrderBy = append([]rel.Order{{Expr: length, Desc: true}}, order...)
