@@ -18,7 +18,7 @@ import (
 const (
 	buildsTable    = "builds"        // entity text, build integer, as_of, published_at timestamp, holder text: the newest of an entity is in force
 	leasesTable    = "build_leases"  // entity text, epoch integer, holder text ('' for nobody), expires timestamp
-	scratchesTable = "build_scratch" // id text, entity text, holder text, at timestamp: scratch builds that are not dropped yet
+	scratchesTable = "build_scratch" // id text, entity text, holder text, began timestamp: scratch builds that are not dropped yet
 )
 
 // leaseTime is how long a lease holds without being renewed. It is renewed between steps, so it is
@@ -49,7 +49,7 @@ func (r *run) prepare(ctx context.Context) error {
 		rel.CreateSchema{Name: rel.Name{r.schema}},
 		rel.CreateTable{Name: r.name(buildsTable), IfNotExists: true, Columns: []rel.Field{text("entity"), num("build"), at("as_of"), at("published_at"), text("holder")}},
 		rel.CreateTable{Name: r.name(leasesTable), IfNotExists: true, Columns: []rel.Field{text("entity"), num("epoch"), text("holder"), at("expires")}},
-		rel.CreateTable{Name: r.name(scratchesTable), IfNotExists: true, Columns: []rel.Field{text("id"), text("entity"), text("holder"), at("at")}},
+		rel.CreateTable{Name: r.name(scratchesTable), IfNotExists: true, Columns: []rel.Field{text("id"), text("entity"), text("holder"), at("began")}},
 	} {
 		if _, err := r.exec(ctx, st); err != nil {
 			return fmt.Errorf("preparing schema %s: %w", r.schema, err)

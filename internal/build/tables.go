@@ -91,8 +91,8 @@ func bare(table string) string { return table[strings.LastIndex(table, ".")+1:] 
 // register notes a scratch build, so that it is dropped even if this process dies.
 func (r *run) register(ctx context.Context, id string, now time.Time) error {
 	_, err := r.exec(ctx, rel.Insert{
-		Into: r.name(scratchesTable), Columns: []string{"id", "entity", "holder", "at"},
-		From: rel.Select{Columns: []rel.Column{rel.As("id", rel.T(id)), rel.As("entity", rel.T(r.entity)), rel.As("holder", rel.T(r.token)), rel.As("at", rel.At(now))}},
+		Into: r.name(scratchesTable), Columns: []string{"id", "entity", "holder", "began"},
+		From: rel.Select{Columns: []rel.Column{rel.As("id", rel.T(id)), rel.As("entity", rel.T(r.entity)), rel.As("holder", rel.T(r.token)), rel.As("began", rel.At(now))}},
 	})
 	if err != nil {
 		return fmt.Errorf("registering the scratch build: %w", err)
@@ -131,7 +131,7 @@ func (r *run) collectScratch(ctx context.Context) error {
 		return fmt.Errorf("asking for the time: %w", err)
 	}
 	text, err := r.d.Query(rel.Select{
-		Columns: []rel.Column{rel.As("id", rel.C("t", "id")), rel.As("holder", rel.C("t", "holder")), rel.As("at", rel.C("t", "at"))},
+		Columns: []rel.Column{rel.As("id", rel.C("t", "id")), rel.As("holder", rel.C("t", "holder")), rel.As("began", rel.C("t", "began"))},
 		From:    rel.Table{Name: r.name(scratchesTable), Alias: "t"},
 	})
 	if err != nil {

@@ -221,6 +221,14 @@ func either(es ...rel.Expr) rel.Expr {
 	return rel.F(rel.Coalesce, es...)
 }
 
+// text says that a column is text, so that it is ordered by its bytes on every warehouse.
+func text(e rel.Expr) rel.Expr { return rel.Cast{Expr: e, Type: models.Text, From: models.Text} }
+
+// digits is an integer as text.
+func digits(e rel.Expr) rel.Expr {
+	return rel.Cast{Expr: e, Type: models.Text, From: models.Integer}
+}
+
 // oneIf is 1 where a condition is true, else 0.
 func oneIf(e rel.Expr) rel.Expr {
 	return rel.Case{Whens: []rel.When{{If: e, Then: rel.I(1)}}, Else: rel.I(0)}

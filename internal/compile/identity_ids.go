@@ -78,9 +78,8 @@ func (x *identity) strong() rel.Expr {
 func (x *identity) profileID(number rel.Expr) rel.Expr {
 	prefix := x.entity.Name[:min(3, len(x.entity.Name))] + "_"
 	const wide = 100_000_000
-	text := func(e rel.Expr) rel.Expr { return rel.Cast{Expr: e, Type: models.Text} }
-	padded := rel.F(rel.Substr, text(rel.F(rel.Add, number, rel.I(wide))), rel.I(2), rel.I(8))
-	return rel.F(rel.Concat, rel.T(prefix), rel.Case{Whens: []rel.When{{If: rel.F(rel.Lt, number, rel.I(wide)), Then: padded}}, Else: text(number)})
+	padded := rel.F(rel.Substr, digits(rel.F(rel.Add, number, rel.I(wide))), rel.I(2), rel.I(8))
+	return rel.F(rel.Concat, rel.T(prefix), rel.Case{Whens: []rel.When{{If: rel.F(rel.Lt, number, rel.I(wide)), Then: padded}}, Else: digits(number)})
 }
 
 // overlap finds where the profiles of the build in force went:

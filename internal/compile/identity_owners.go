@@ -43,7 +43,7 @@ func (x *identity) owners() {
 	top := rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("n", "node")), rel.I(0)))}, From: from(x.work("nodes"), "n")}
 	single := rel.Select{
 		Columns: []rel.Column{same("k", "src"), same("k", "key"), rel.As("cluster", rel.F(rel.Add, rel.C("t", "top"),
-			rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("k", "src")}, {Expr: rel.C("k", "key")}}}))},
+			rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("k", "src")}, {Expr: text(rel.C("k", "key"))}}}))},
 		From: from(x.work("keys"), "k"), Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: top, Alias: "t"}}},
 		Where: isNull(rel.C("k", "cluster")),
 	}

@@ -69,7 +69,6 @@ func (x *identity) droppedQuery() rel.Query {
 	row := func(typ, value, rule, profile, detail rel.Expr) []rel.Column {
 		return []rel.Column{rel.As("type", typ), rel.As("value", value), rel.As("rule", rule), rel.As("profile_id", profile), rel.As("detail", detail)}
 	}
-	text := func(e rel.Expr) rel.Expr { return rel.Cast{Expr: e, Type: models.Text} }
 	var refused []rel.Query
 	for _, s := range x.sources {
 		for _, id := range s.ids {
@@ -82,13 +81,13 @@ func (x *identity) droppedQuery() rel.Query {
 	if len(refused) > 0 {
 		r := func(name string) rel.Expr { return rel.C("r", name) }
 		all = append(all, rel.Select{
-			Columns: row(r("type"), r("value"), r("rule"), rel.Null(models.Text), rel.F(rel.Concat, rel.T("rows: "), text(sum(r("seen"))))),
+			Columns: row(r("type"), r("value"), r("rule"), rel.Null(models.Text), rel.F(rel.Concat, rel.T("rows: "), digits(sum(r("seen"))))),
 			From:    rel.Sub{Query: union(refused), Alias: "r"}, GroupBy: []rel.Expr{r("type"), r("value"), r("rule")},
 		})
 	}
 	all = append(all, rel.Select{
 		Columns: row(x.typeOf(rel.C("n", "rank")), rel.C("n", "value"), rel.T("max_links"), rel.Null(models.Text),
-			rel.F(rel.Concat, rel.T("seen with "), text(rel.C("s", "links")), rel.T(" values of "), x.typeOf(rel.C("s", "by_rank")), rel.T(", the most is "), text(rel.C("s", "allowed")))),
+			rel.F(rel.Concat, rel.T("seen with "), digits(rel.C("s", "links")), rel.T(" values of "), x.typeOf(rel.C("s", "by_rank")), rel.T(", the most is "), digits(rel.C("s", "allowed")))),
 		From: from(x.work("shared"), "s"), Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("s", "node")))},
 	})
 	if x.limited() {

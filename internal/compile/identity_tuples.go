@@ -38,7 +38,7 @@ func (x *identity) tuples() {
 	}
 	x.step("identifiers", temp(x.work("nodes"), rel.Select{
 		Columns: []rel.Column{
-			rel.As("node", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("e", "first_seen")}, {Expr: rel.C("e", "rank")}, {Expr: rel.C("e", "value")}}}),
+			rel.As("node", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("e", "first_seen")}, {Expr: rel.C("e", "rank")}, {Expr: text(rel.C("e", "value"))}}}),
 			same("e", "rank"), same("e", "value"), same("e", "src"), same("e", "first_seen"), same("e", "last_seen"), same("e", "seen")},
 		From: rel.Sub{Query: each, Alias: "e"},
 	})...)
