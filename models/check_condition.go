@@ -263,6 +263,9 @@ func (c *checker) deny(p *Policy, at string) {
 	}
 	c.doubles(at+".kinds", p.Deny.Kinds)
 	c.doubles(at+".pii", p.Deny.PII)
+	if _, ok := c.entities[p.Entity]; p.Entity != "" && !ok {
+		c.unknown(Path("policies", p.Name, "entity"), "entity", p.Entity, c.m.EntityNames())
+	}
 	tags := c.m.PIITags()
 	for i, tag := range p.Deny.PII {
 		if !contains(tags, tag) {

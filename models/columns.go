@@ -175,8 +175,8 @@ func (c *columnChecker) trait(e *Entity, t *Trait) {
 		if !ok || ct == Unknown {
 			continue
 		}
-		if (t.Keep == AnyTrue || t.Keep == AllTrue) && ct != Boolean {
-			c.fail(p, "models.column_type", "use another keep", "keep %s takes true and false, and %s.%s is %s", t.Keep, sc.Source, sc.Column, named(ct))
+		if (t.Keep == AnyTrue || t.Keep == AllTrue) && ct != Boolean && t.Type != Boolean {
+			c.fail(p, "models.column_type", "add type: boolean, or use another keep", "keep %s takes true and false, and %s.%s is %s", t.Keep, sc.Source, sc.Column, named(ct))
 		}
 		if typ != Unknown && join(typ, ct) == Unknown && t.Type == Unknown {
 			c.fail(p, "models.column_type", "add type: to the trait", "trait %s is made of %s and of %s", t.Name, named(typ), named(ct))

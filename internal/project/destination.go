@@ -106,8 +106,8 @@ func (p *Project) Purpose(s *syncT) string {
 	return ""
 }
 
-// Policies lists the policies that a sync must obey: all that guard its purpose, of the entity
-// whose profiles it sends. Every one of them is required.
+// Policies lists the policies that a sync of profiles must obey: all that guard its purpose, of the
+// entity whose profiles it sends. Every one of them is required.
 func (p *Project) Policies(s *syncT) []*models.Policy {
 	purpose, entity := p.Purpose(s), p.EntityOf(s)
 	if purpose == "" || purpose == "none" || entity == "" {

@@ -314,7 +314,7 @@ func (c *syncCheck) ledger(bound map[string]string) {
 	bound[key] = c.at
 }
 
-// purposes checks that people are reached for a purpose, and that its policies can be obeyed.
+// purposes checks that people are reached for a purpose, and that its policies are about them.
 func (c *syncCheck) purposes() {
 	s := c.s
 	if s.Purpose != "" {
@@ -334,11 +334,9 @@ func (c *syncCheck) purposes() {
 	if purpose == "none" || !slices.Contains(c.p.Purposes(), purpose) {
 		return
 	}
-	switch {
-	case s.Source != "" || s.SQL != "":
-		c.failKey(c.at, "syncs.unguarded_rows", "sync a segment or an entity, so that policies can be obeyed",
-			"the policies of the purpose %q are about profiles; the rows of sync %s have none", purpose, s.Name)
-	case c.entity != nil && len(c.p.Policies(s)) == 0:
+	// Rows of a source or of sql are guarded by the profiles that their identifiers lead to, which
+	// is for the compiler to find.
+	if c.entity != nil && len(c.p.Policies(s)) == 0 {
 		c.failKey(c.at, "syncs.unguarded_entity", fmt.Sprintf("add a policy with purpose: %s for the entity %s", purpose, c.entity.Name),
 			"no policy guards the purpose %q for the entity %s", purpose, c.entity.Name)
 	}
@@ -348,8 +346,8 @@ func (c *syncCheck) purposes() {
 func (c *syncCheck) denied() {
 	m := &c.p.Model
 	for i := range m.Policies {
-		deny := m.Policies[i].Deny
-		if deny == nil || !slices.Contains(deny.Kinds, string(c.spec.Kind)) {
+		deny, of := m.Policies[i].Deny, m.Policies[i].Entity
+		if deny == nil || of != "" && (c.entity == nil || of != c.entity.Name) || !slices.Contains(deny.Kinds, string(c.spec.Kind)) {
 			continue
 		}
 		forbidden := func(tags []string) string {
