@@ -90,7 +90,8 @@ type DemoResult struct {
 	Dir       string             `json:"dir"`
 	People    int                `json:"people"`
 	Records   int64              `json:"records"`
-	Rows      map[string]int64   `json:"rows"` // by source
+	Rows      map[string]int64   `json:"rows"`  // by source
+	Known     int64              `json:"known"` // profiles with more than a cookie
 	Profiles  int64              `json:"profiles"`
 	Identity  Quality            `json:"identity"`
 	Segments  map[string]int64   `json:"segments"`

@@ -107,15 +107,15 @@ func (a *App) inForce(ctx context.Context, s *syncs.Sync) (map[string]built, err
 	return made, err
 }
 
-// quality compares the customer's build in force with the truth of the demonstration.
-func (a *App) quality(ctx context.Context) (Quality, error) {
-	var q demo.Quality
+// judge compares the customer's build in force with the truth of the demonstration, and counts the
+// profiles that are more than a cookie.
+func (a *App) judge(ctx context.Context, r *DemoResult) error {
 	in, err := a.input(ctx)
 	if err != nil {
-		return Quality{}, err
+		return err
 	}
 	in.Entity = "customer"
-	err = a.session(ctx, func(s warehouse.Session) error {
+	return a.session(ctx, func(s warehouse.Session) error {
 		if in.Build, _, err = build.Live(ctx, s, a.w, in.Entity); err != nil {
 			return err
 		}
@@ -123,8 +123,15 @@ func (a *App) quality(ctx context.Context) (Quality, error) {
 		if err := a.mismatch(problems); err != nil {
 			return err
 		}
-		q, err = demo.Measure(ctx, s, a.w.Kind().Dialect(), owners)
-		return err
+		q, err := demo.Measure(ctx, s, a.w.Kind().Dialect(), owners)
+		if err != nil {
+			return err
+		}
+		r.Identity = Quality(q)
+		return a.row(ctx, s, rel.Select{
+			Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})},
+			From:    rel.Table{Name: in.Build.Table(in.Entity, compile.Profiles), Alias: "p"},
+			Where:   rel.F(rel.Not, rel.F(rel.IsTrue, rel.C("p", "anonymous"))),
+		}, &r.Known)
 	})
-	return Quality(q), err
 }

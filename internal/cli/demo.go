@@ -3,12 +3,15 @@ package cli
 import (
 	"fmt"
 	"maps"
+	"math"
+	"os/exec"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weir-data/weir/internal/app"
+	"github.com/weir-data/weir/syncs"
 )
 
 func (s *session) demoCmd() *cobra.Command {
@@ -22,6 +25,7 @@ func (s *session) demoCmd() *cobra.Command {
   weir demo --people 1000000 --dir /tmp/big --once`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			s.ui.brief = true
 			o.Progress = s.ui.event
 			o.Say = func(d app.DemoStage, r *app.DemoResult) { s.printStage(d, r, o) }
 			r, err := app.Demo(c.Context(), o)
@@ -52,7 +56,9 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 		}
 		return s.ui.dim(seconds(x))
 	}
-	head := func(n int, text, took string) { s.out("\n%s %s  %s", s.ui.bold(fmt.Sprintf("%d.", n)), s.ui.bold(text), took) }
+	head := func(n int, text, took string) {
+		s.out("\n%s %s  %s", s.ui.bold(fmt.Sprintf("%d.", n)), s.ui.bold(text), took)
+	}
 	switch stage {
 	case app.DemoHello:
 		s.out("%s · everything stays on this machine (%s, 127.0.0.1 only)", s.ui.bold("weir demo"), r.Dir)
@@ -66,12 +72,12 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 		s.out("%s   The project that reads them is in %s: seven short YAML files.", table(rows, 1), r.Dir)
 	case app.DemoBuilt:
 		head(2, "One profile per person", took("build"))
-		s.out("   %s rows → %s profiles, found inside the warehouse.", number(r.Records), number(r.Profiles))
-		s.out("   Checked against the truth: of the pairs put together %.3f %% are one person; of the", r.Identity.Precision*100)
-		s.out("   pairs that the data can join, %.2f %% were joined.", r.Identity.Recall*100)
+		s.out("   %s rows → %s people, and %s visitors who never said who they are.", number(r.Records), number(r.Known), number(r.Profiles-r.Known))
 		if n := dropped(r.Stats); n > 0 {
 			s.out("   %s shared or junk identifiers were kept from joining strangers.", number(n))
 		}
+		s.out("   The truth is known here, so it can be checked: of the rows put together, %s belong together;", percent(r.Identity.Precision))
+		s.out("   of those that the data can join, %s were joined.", percent(r.Identity.Recall))
 		head(3, "Segments", "")
 		var rows [][]string
 		for _, k := range slices.Sorted(maps.Keys(r.Segments)) {
@@ -81,10 +87,7 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 	case app.DemoPlanned:
 		head(4, "The plan: what a run would send, before anything is sent", took("plan"))
 		for _, p := range r.Plan {
-			s.out("     %-18s %s %s  → %s", p.Sync, s.ui.good("+"+number(p.Counts.Added)), s.ui.bad("−"+number(p.Counts.Removed)), p.Destination)
-			if p.Counts.Suppressed > 0 {
-				s.out("     %-18s %s left out: they did not say yes", "", number(p.Counts.Suppressed))
-			}
+			s.out("     %-18s %s to add to %s%s", p.Sync, s.ui.good("+"+number(p.Counts.Added)), p.Destination, s.ui.dim(leftOut(p.Counts)))
 		}
 	case app.DemoFirst:
 		head(5, "The run", took("first_run"))
@@ -98,16 +101,24 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 		s.printReports(r.SecondRun)
 	case app.DemoChanged:
 		head(7, "A changed model", took("change"))
-		s.out("   In a copy of segments.yml, vip now begins at 600 instead of 500. The plan says who that moves,")
-		s.out("   and nothing is sent:")
+		s.out("   In a copy of segments.yml, vip begins at 600 instead of 500. The plan says who that moves, before")
+		s.out("   anything is sent:")
 		s.printSegments(r.Change)
 	case app.DemoDone:
 		s.out("%s in %s. Yours to play with:", s.ui.good("Done"), seconds(r.Seconds["total"]))
 		dir := r.Dir
-		s.out("     %-48s %s", "cd "+dir, "")
-		s.out("     %-48s %s", "edit segments/segments.yml, then: weir plan", s.ui.dim("who joins, who leaves"))
-		s.out("     %-48s %s", "weir run", s.ui.dim("send exactly that"))
-		s.out("     %-48s %s", "weir status", s.ui.dim("how every sync stands"))
+		weir := "weir"
+		if _, err := exec.LookPath("weir"); err != nil {
+			weir = "go run ./cmd/weir"
+		}
+		for _, x := range [][2]string{
+			{"edit " + dir + "/segments/segments.yml", "change who belongs"},
+			{weir + " plan -p " + dir, "who joins, who leaves, what would be sent"},
+			{weir + " run -p " + dir, "send exactly that"},
+			{weir + " status -p " + dir, "how every sync stands"},
+		} {
+			s.out("     %-44s %s", x[0], s.ui.dim(x[1]))
+		}
 		if o.Once {
 			return
 		}
@@ -116,6 +127,27 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 			s.out("     %s/%s/_members", r.Address, k)
 		}
 	}
+}
+
+// leftOut says who a plan leaves out.
+func leftOut(c syncs.Counts) string {
+	out := ""
+	if c.Suppressed > 0 {
+		out = fmt.Sprintf("   (%s left out: they did not say yes", number(c.Suppressed))
+		if c.Invalid > 0 {
+			out += fmt.Sprintf("; %s cannot be reached", number(c.Invalid))
+		}
+		out += ")"
+	}
+	return out
+}
+
+// percent never rounds up to 100 %.
+func percent(x float64) string {
+	if x == 1 {
+		return "100 %"
+	}
+	return fmt.Sprintf("%.2f %%", math.Floor(x*10000)/100)
 }
 
 // dropped sums what limits, junk and sharing kept apart.

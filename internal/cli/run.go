@@ -65,7 +65,11 @@ func (s *session) printReports(reports []syncs.Report) {
 			}
 		}
 		for _, code := range slices.Sorted(maps.Keys(r.Rejects)) {
-			s.out("    %s × %s  %s", number(r.Rejects[code]), code, s.ui.dim(r.Reasons[code]))
+			reason := r.Reasons[code]
+			if reason == "" {
+				reason = meaning[code]
+			}
+			s.out("    %s × %s  %s", number(r.Rejects[code]), code, s.ui.dim(reason))
 		}
 		for _, n := range r.Notes {
 			s.out("    %s", s.ui.dim(n))
@@ -77,4 +81,14 @@ func (s *session) printReports(reports []syncs.Report) {
 			s.out("    %s may or may not have arrived; see: weir runs show %s", number(r.Counts.InDoubt), r.Run)
 		}
 	}
+}
+
+// meaning says in words why rows of a code were not sent, where no vendor has said it.
+var meaning = map[string]string{
+	"syncs.missing_match":    "the person has no value to be found by there",
+	"syncs.missing_field":    "a required field is empty",
+	"syncs.shared_match":     "another profile has the same address or number, and was sent",
+	"syncs.cannot_normalise": "the value is not one that the destination can take",
+	"syncs.null_key":         "the row has no key",
+	"syncs.doubled_key":      "another row has the same key",
 }

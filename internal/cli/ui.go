@@ -24,6 +24,7 @@ type ui struct {
 	live   bool // cursor movement is possible
 	colour bool
 	quiet  bool
+	brief  bool // steps that are done leave no line: somebody else tells the story
 	ndjson bool
 	every  time.Duration
 
@@ -107,6 +108,9 @@ func (u *ui) event(e app.Event) {
 	line += text
 	if over {
 		u.clear()
+		if u.brief {
+			return
+		}
 		fmt.Fprintln(u.w, u.good("✔")+line[1:])
 		delete(u.last, name)
 		return
