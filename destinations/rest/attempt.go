@@ -61,16 +61,25 @@ type attempts struct {
 func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	st, _ := req.Context().Value(stateKey{}).(*state)
 	st.begin()
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(req.Context(), a.timeout)
 	defer cancel()
 	var tr trace
 	r := req.Clone(httptrace.WithClientTrace(ctx, tr.hooks(st)))
 	if !st.read {
-		// net/http itself repeats a request whose body it can rewind, if it carries an
-		// Idempotency-Key or its connection turns out stale. Without GetBody it can not.
+		// net/http itself repeats a request whose body it can rewind, or that has none, if it
+		// carries an Idempotency-Key. Without GetBody it can not rewind, and the header goes by a
+		// spelling that it does not look for.
 		r.GetBody = nil
 		if r.Body == nil || r.Body == http.NoBody {
-			r.Body, r.ContentLength = io.NopCloser(eof{}), 0
+			for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+				if v, ok := r.Header[name]; ok {
+					delete(r.Header, name)
+					r.Header[strings.ToLower(name)] = v
+				}
+			}
 		}
 	}
 	if a.auth != nil {
@@ -112,11 +121,6 @@ func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	res.Body = io.NopCloser(bytes.NewReader(b))
 	return res, nil
 }
-
-// eof is an empty body that net/http can not tell from one it must not send twice.
-type eof struct{}
-
-func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
 // trace notes whether an attempt got as far as writing to a connection.
 type trace struct {
