@@ -274,6 +274,9 @@ func (m *Machine) nextCall() (c *call, later time.Time) {
 	return nil, later
 }
 
+// lookAhead is how many rows are looked at for those that may share a batch.
+const lookAhead = 2000
+
 // form makes a batch of rows that were read, in order. Rows that may not share the call, or
 // whose group is in another call, stay where they are, and so do later rows of their group.
 func (m *Machine) form() *call {
@@ -284,7 +287,7 @@ func (m *Machine) form() *call {
 	var seen map[any]bool
 	own := map[string]bool{}
 	i := 0
-	for ; i < len(s.fresh) && len(c.items) < s.maxRows && i < 4*s.maxRows; i++ {
+	for ; i < len(s.fresh) && len(c.items) < s.maxRows && i < max(4*s.maxRows, lookAhead); i++ {
 		it := s.fresh[i]
 		fits := true
 		if it.linked {
