@@ -203,6 +203,8 @@ func times() []Case {
 		{"add_seconds", val(rel.F(rel.AddSecs, c("at"), rel.I(-90*86400))), at.Add(-90 * 24 * time.Hour)},
 		{"add_seconds of a column", val(rel.F(rel.AddSecs, c("at"), c("int"))), at.Add(42 * time.Second)},
 		{"instant in summer", val(rel.F(rel.Instant, rel.RawExpr{SQL: "TIMESTAMP '2024-07-01 12:00:00'"}, rel.T("Europe/Paris"))), "2024-07-01T10:00:00Z"},
+		{"instant that happens twice is the later", val(rel.F(rel.Instant, rel.RawExpr{SQL: "TIMESTAMP '2024-10-27 02:30:00'"}, rel.T("Europe/Paris"))), "2024-10-27T01:30:00Z"},
+		{"instant that never happens moves on", val(rel.F(rel.Instant, rel.RawExpr{SQL: "TIMESTAMP '2024-03-31 02:30:00'"}, rel.T("Europe/Paris"))), "2024-03-31T01:30:00Z"},
 		{"instant of a date", val(rel.F(rel.Instant, c("day"), rel.T("Europe/Paris"))), "2024-02-28T23:00:00Z"},
 		{"instant in UTC", val(rel.F(rel.Instant, c("naive"), rel.T("UTC"))), "2024-03-01T12:30:45.5Z"},
 		{"utc_text", val(rel.F(rel.UTCText, c("at"))), "2024-03-01T12:30:45.123456Z"},

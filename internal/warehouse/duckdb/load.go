@@ -205,10 +205,12 @@ func decimal(width, scale int) setter {
 	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(width)), nil)
 	ten := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
 	return func(v any) (driver.Value, bool) {
+		if n, ok := v.(int64); ok {
+			x := new(big.Int).Mul(big.NewInt(n), ten)
+			return duckdb.Decimal{Width: uint8(width), Scale: uint8(scale), Value: x}, x.CmpAbs(limit) < 0
+		}
 		var r big.Rat
 		switch v := v.(type) {
-		case int64:
-			r.SetInt64(v)
 		case float64:
 			if _, ok := r.SetString(strconv.FormatFloat(v, 'g', -1, 64)); !ok {
 				return nil, false
