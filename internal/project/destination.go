@@ -66,9 +66,9 @@ func (l *loader) setting(at string, q destinations.SettingProblem) {
 
 // purpose checks a purpose as written; whether there is one at all is a matter of the sync.
 func (l *loader) purpose(path, purpose string, spec destinations.Spec) {
-	switch {
-	case purpose == "":
-	case purpose == "none":
+	switch purpose {
+	case "":
+	case "none":
 		if !spec.Kind.MayLackPurpose() {
 			l.fail(path, "syncs.purpose", "name the purpose for which people agreed to be reached", "%s reaches people (%s), so that its purpose can not be none", spec.Title, spec.Kind)
 		}
