@@ -72,6 +72,7 @@ func (m *Machine) recoverFirst() {
 func (m *Machine) settledEarlier(in settled) {
 	o := &m.open[0]
 	if in.err != nil {
+		m.quiesce() // its counts will not be heard
 		m.retryOrBreak(in.err, "syncs.settle", "settling run "+o.ref.Run, m.recoverFirst)
 		return
 	}

@@ -18,6 +18,7 @@ type receiver struct {
 	arrived map[string]int // messages by entry
 	seen    map[string]bool
 	jobs    map[string]*work
+	sent    int  // rows that were put on the network
 	expired bool // the credential is
 }
 
@@ -51,6 +52,7 @@ type packet struct {
 func (r *receiver) send(p *packet) {
 	w := r.w
 	p.part = len(p.batch.Rows)
+	r.sent += p.part
 	p.arrives = w.now.Add(w.upTo(3 * time.Second))
 	p.answer = p.arrives.Add(w.upTo(time.Second))
 	if !w.chaos || !w.chance(w.faults) {

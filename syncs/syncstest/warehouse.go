@@ -59,6 +59,7 @@ type warehouse struct {
 	expiry  time.Time
 	clean   bool
 	writes  int64
+	deaf    int // settles whose answer gets lost
 }
 
 type plan struct {
@@ -408,6 +409,10 @@ func (s *warehouse) Settle(_ context.Context, g syncs.Grant, ref syncs.PlanRef, 
 	}
 	if s.w.variant == NoHold {
 		n.InDoubt = 0
+	}
+	if s.deaf > 0 {
+		s.deaf--
+		return syncs.Counts{}, errWarehouse
 	}
 	if s.fault() != nil {
 		return syncs.Counts{}, errWarehouse // settled, but nobody heard
