@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
@@ -115,10 +116,10 @@ func ambiguous(m Mishap) func(*world) {
 	return func(w *world) { w.fault(m, destinations.Ambiguous) }
 }
 
-// hugeAnswer also holds how much of it is read.
-func hugeAnswer(m Mishap) func(*world) {
+// hugeAnswer answers with more than any vendor says, and holds how much of it is read.
+func hugeAnswer(zip bool) func(*world) {
 	return func(w *world) {
-		w.fault(m, destinations.Ambiguous)
+		w.fault(Mishap{Status: 200, Gzip: zip, Body: `{"x":"` + strings.Repeat("x", 16<<20) + `"}`}, destinations.Ambiguous)
 		if w.wire.read > 8<<20 {
 			w.t.Errorf("%d bytes of a huge answer were read", w.wire.read)
 		}
