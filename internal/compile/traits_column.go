@@ -189,7 +189,7 @@ func rowOrder(in Input, s *models.Source, v rel.Expr, typ models.Type) (order []
 		order = append(order, rel.Order{Expr: at, Desc: true})
 	}
 	if s.Key != "" {
-		key, p := rowKey(in, s)
+		key, p := keyOrder(in, s)
 		if p != nil {
 			return nil, nil, p
 		}
@@ -263,7 +263,11 @@ func mostFrequent(in Input, pieces []piece) (rel.Query, *diag.Problem) {
 		}
 		key := rel.Expr(rel.Null(models.Text))
 		if p.source.Key != "" {
-			if key, problem = rowKey(in, p.source); problem != nil {
+			named := rowKey
+			if len(pieces) == 1 {
+				named = keyOrder
+			}
+			if key, problem = named(in, p.source); problem != nil {
 				return nil, problem
 			}
 		}

@@ -121,6 +121,20 @@ func rowKey(in Input, s *models.Source) (rel.Expr, *diag.Problem) {
 	return rel.Cast{Expr: rel.C(rowAlias, c.Name), Type: models.Text, From: c.Type}, nil
 }
 
+// keyOrder is what the rows of a source are put in order by where nothing else tells: numbers and
+// times by their size, anything else by the bytes of its text.
+func keyOrder(in Input, s *models.Source) (rel.Expr, *diag.Problem) {
+	c, problem := sourceColumn(in, s, s.Key)
+	if problem != nil {
+		return nil, problem
+	}
+	switch c.Type {
+	case models.Integer, models.Date, models.Timestamp:
+		return rel.C(rowAlias, c.Name), nil
+	}
+	return rowKey(in, s)
+}
+
 // rows are a source's rows, under rowAlias, each with the profile that it belongs to. Rows that
 // belong to nobody are left out. Records are found by their key, events by their identifiers.
 type rows struct {

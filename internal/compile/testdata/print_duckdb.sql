@@ -5,13 +5,13 @@
 CREATE TEMP TABLE "weir_b17_customer_traits_t1" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
-  any_value("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, CAST("s"."id" AS VARCHAR) NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1"
+  any_value("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1"
 FROM (
   SELECT
     "s"."weir_profile",
     "s"."changed",
     "s"."id",
-    CASE WHEN regexp_matches("s"."weir_n1", '^[^@[:space:]]+@[^@[:space:].]+(\.[^@[:space:].]+)+$', 's') AND strpos("s"."weir_n1", '@') <= 65 AND strlen("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+    CASE WHEN regexp_matches("s"."weir_n1", '^[^@[:space:],;<>()"]+@[^@[:space:],;<>()".]+(\.[^@[:space:],;<>()".]+)+$', 's') AND strpos("s"."weir_n1", '@') <= 65 AND strlen("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
   FROM (
     SELECT
       "s"."weir_profile",
@@ -39,7 +39,7 @@ GROUP BY "s"."weir_profile";
 CREATE TEMP TABLE "weir_b17_customer_traits_t2" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
-  any_value("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, CAST("s"."id" AS VARCHAR) NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1",
+  any_value("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, "s"."id" NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1",
   CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CASE WHEN typeof("s"."amount") = 'DOUBLE' AND "s"."amount" BETWEEN -1e6 AND 1e6 THEN TRY_CAST("s"."amount" AS DECIMAL(38,9)) WHEN typeof("s"."amount") IN ('DOUBLE', 'FLOAT') THEN TRY_CAST(CAST("s"."amount" AS VARCHAR) AS DECIMAL(38,9)) ELSE TRY_CAST("s"."amount" AS DECIMAL(38,9)) END END) AS DECIMAL(38,9)) AS "v2"
 FROM (
   SELECT
@@ -48,7 +48,7 @@ FROM (
     "s"."id",
     "s"."ordered_at",
     "s"."status",
-    CASE WHEN regexp_matches("s"."weir_n1", '^[^@[:space:]]+@[^@[:space:].]+(\.[^@[:space:].]+)+$', 's') AND strpos("s"."weir_n1", '@') <= 65 AND strlen("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+    CASE WHEN regexp_matches("s"."weir_n1", '^[^@[:space:],;<>()"]+@[^@[:space:],;<>()".]+(\.[^@[:space:],;<>()".]+)+$', 's') AND strpos("s"."weir_n1", '@') <= 65 AND strlen("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
   FROM (
     SELECT
       "s"."weir_profile",

@@ -5,13 +5,13 @@
 CREATE TEMP TABLE "weir_b17_customer_traits_t1" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
-  (array_agg("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, (CAST("s"."id" AS text) COLLATE "C") NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1"
+  (array_agg("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1"
 FROM (
   SELECT
     "s"."weir_profile",
     "s"."changed",
     "s"."id",
-    CASE WHEN ("s"."weir_n1" COLLATE "C" ~ E'^[^@[:space:]]+@[^@[:space:].]+(\\.[^@[:space:].]+)+$') AND strpos("s"."weir_n1", '@') <= 65 AND octet_length("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+    CASE WHEN ("s"."weir_n1" COLLATE "C" ~ E'^[^@[:space:],;<>()"]+@[^@[:space:],;<>()".]+(\\.[^@[:space:],;<>()".]+)+$') AND strpos("s"."weir_n1", '@') <= 65 AND octet_length("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
   FROM (
     SELECT
       "s"."weir_profile",
@@ -41,7 +41,7 @@ ANALYZE "weir_b17_customer_traits_t1";
 CREATE TEMP TABLE "weir_b17_customer_traits_t2" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
-  (array_agg("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, (CAST("s"."id" AS text) COLLATE "C") NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1",
+  (array_agg("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, "s"."id" NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1",
   CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CAST(substring(CAST("s"."amount" AS text) FROM '^[[:space:]]*([+-]?(?:[0-9]{1,28}(?:[.][0-9]*)?|[.][0-9]+|[0-9](?:[.][0-9]*)?[eE](?:[+]?[01]?[0-9]|[+]?2[0-7]|-[0-9]{1,2})))[[:space:]]*$') AS numeric(38,9)) END) AS numeric(38,9)) AS "v2"
 FROM (
   SELECT
@@ -50,7 +50,7 @@ FROM (
     "s"."id",
     "s"."ordered_at",
     "s"."status",
-    CASE WHEN ("s"."weir_n1" COLLATE "C" ~ E'^[^@[:space:]]+@[^@[:space:].]+(\\.[^@[:space:].]+)+$') AND strpos("s"."weir_n1", '@') <= 65 AND octet_length("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
+    CASE WHEN ("s"."weir_n1" COLLATE "C" ~ E'^[^@[:space:],;<>()"]+@[^@[:space:],;<>()".]+(\\.[^@[:space:],;<>()".]+)+$') AND strpos("s"."weir_n1", '@') <= 65 AND octet_length("s"."weir_n1") <= 254 THEN "s"."weir_n1" END AS "weir_n1"
   FROM (
     SELECT
       "s"."weir_profile",
