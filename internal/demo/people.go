@@ -99,7 +99,7 @@ func (p *person) shop(r *rand.Rand, k *keys) {
 	p.browse(r, k)
 	if yes(r, 48) {
 		k.signup++
-		email := pick(r, p.emails)
+		email := p.mail(r)
 		if p.household != "" && yes(r, 30) {
 			email = p.household
 		}
@@ -176,10 +176,7 @@ func (p *person) buy(r *rand.Rand, k *keys) {
 			o.refs = append(o.refs, "customer "+p.customer)
 		}
 		if o.customer == nil || yes(r, 80) {
-			email := p.emails[0]
-			if yes(r, 15) {
-				email = pick(r, p.emails)
-			}
+			email := p.mail(r)
 			o.email = typed(r, email)
 			o.refs = append(o.refs, "email "+email)
 		}
@@ -192,7 +189,7 @@ func (p *person) browse(r *rand.Rand, k *keys) {
 		return
 	}
 	reader := yes(r, 10)
-	for c, cookie := range p.cookies {
+	for _, cookie := range p.cookies {
 		login := yes(r, 55) // on this device, sooner or later
 		visits := 1 + r.IntN(5)
 		for v := range visits {
@@ -207,7 +204,7 @@ func (p *person) browse(r *rand.Rand, k *keys) {
 				w.refs = append(w.refs, "cookie "+cookie)
 			}
 			if login && v == visits-1 {
-				email := p.emails[c%len(p.emails)]
+				email := p.mail(r)
 				w.email = typed(r, email)
 				w.refs = append(w.refs, "email "+email)
 			}
@@ -224,7 +221,7 @@ func (p *person) complain(r *rand.Rand, k *keys) {
 		t.refs = append(t.refs, "customer "+p.customer)
 	}
 	if yes(r, 80) {
-		email := pick(r, p.emails)
+		email := p.mail(r)
 		t.email = typed(r, email)
 		t.refs = append(t.refs, "email "+email)
 	}
@@ -233,6 +230,14 @@ func (p *person) complain(r *rand.Rand, k *keys) {
 		t.refs = append(t.refs, "phone "+p.phone)
 	}
 	p.tickets = append(p.tickets, t)
+}
+
+// mail is the address that the person uses this time: nearly always the same one.
+func (p *person) mail(r *rand.Rand) string {
+	if yes(r, 7) {
+		return pick(r, p.emails)
+	}
+	return p.emails[0]
 }
 
 // chains joins the person's rows by the identifiers they share and returns, for each row in the
