@@ -120,18 +120,19 @@ func (e *Entity) SQLTraits(t *Trait) []string {
 	if t.SQL == "" {
 		return nil
 	}
-	byFold := make(map[string]string, len(e.Traits))
-	for i := range e.Traits {
-		byFold[strings.ToLower(e.Traits[i].Name)] = e.Traits[i].Name
-	}
 	var out []string
 	for _, m := range sqlTokenRE.FindAllStringSubmatch(t.SQL, -1) {
 		name := or(m[1], m[2], m[3])
 		if name == "" || m[4] != "" {
 			continue
 		}
-		if trait, ok := byFold[strings.ToLower(name)]; ok && !slices.Contains(out, trait) {
-			out = append(out, trait)
+		for i := range e.Traits {
+			if trait := e.Traits[i].Name; len(trait) == len(name) && strings.EqualFold(trait, name) {
+				if !slices.Contains(out, trait) {
+					out = append(out, trait)
+				}
+				break
+			}
 		}
 	}
 	return out

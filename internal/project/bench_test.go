@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -39,20 +40,51 @@ func large(t testing.TB, n int) string {
 	return dir
 }
 
-// TestThousandModels loads 1,000 segments and 100 syncs within a bound that is loose enough
-// for a busy machine; the benchmark tells the time that matters.
+// TestThousandModels loads 1,000 segments and 100 syncs in less than half a second. The best of a
+// few tries counts, since other work may share the machine.
 func TestThousandModels(t *testing.T) {
 	dir := large(t, 1000)
-	start := time.Now()
-	p, fs := Load(dir, "")
-	took := time.Since(start)
-	if len(fs) > 0 || len(p.Model.Segments) != 1001 || len(p.Syncs) != 100 {
-		t.Fatalf("%d segments, %d syncs: %s", len(p.Model.Segments), len(p.Syncs), render(fs))
+	best := time.Duration(math.MaxInt64)
+	for range 8 {
+		start := time.Now()
+		p, fs := Load(dir, "")
+		best = min(best, time.Since(start))
+		if len(fs) > 0 || len(p.Model.Segments) != 1001 || len(p.Syncs) != 100 {
+			t.Fatalf("%d segments, %d syncs: %s", len(p.Model.Segments), len(p.Syncs), render(fs))
+		}
+		if best < 500*time.Millisecond {
+			t.Log(best)
+			return
+		}
 	}
-	t.Log(took)
-	if took > time.Second {
-		t.Errorf("loading 1,000 models took %v", took)
+	t.Errorf("loading 1,000 models took %v", best)
+}
+
+// TestThousandTraits holds that sql traits, which name each other in text, are no slower.
+func TestThousandTraits(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("entities:\n  person:\n    identity: {identifiers: {customer_id: {}, email: {}}, from: [contacts, orders]}\n    traits:\n      t0000: {from: orders, sum: amount}\n")
+	for i := 1; i < 1000; i++ {
+		fmt.Fprintf(&b, "      t%04d: {sql: \"t%04d + t%04d * 2\", type: number, pii: health}\n", i, i-1, i/2)
 	}
+	b.WriteString("segments:\n  deep: {entity: person, where: {trait: t0999, at_least: 5}}\nsyncs:\n  s: {segment: deep, destination: files, into: a, match: {id: t0999}}\n")
+	b.WriteString("policies:\n  no_health: {deny: {pii: health, kinds: [file]}}\n")
+	dir := t.TempDir()
+	writeBase(t, dir, []fileData{{"traits.yml", b.String()}})
+	best := time.Duration(math.MaxInt64)
+	for range 8 {
+		start := time.Now()
+		_, fs := Load(dir, "")
+		best = min(best, time.Since(start))
+		if len(fs) != 2 || fs[0].Code != "syncs.denied" || fs[1].Code != "syncs.denied" {
+			t.Fatal(render(fs))
+		}
+		if best < 500*time.Millisecond {
+			t.Log(best)
+			return
+		}
+	}
+	t.Errorf("loading 1,000 traits took %v", best)
 }
 
 func BenchmarkLoadThousandModels(b *testing.B) {

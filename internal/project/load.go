@@ -202,8 +202,10 @@ func (l *loader) singles() {
 			p.Timezone = loc
 		}
 	}
-	if p.SecretKey != "" && !wholeReference(p.SecretKey) {
+	if p.SecretKey != "" && !(wholeReference(p.SecretKey) && safeReference(p.SecretKey)) {
 		l.failKey("secret_key", "project.secret_in_plain", `write secret_key: "${env:WEIR_SECRET_KEY}" and put the value into that variable`, "secret_key is a secret written in plain")
+	} else {
+		l.references("secret_key", p.SecretKey)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -55,9 +54,7 @@ func TestWhatIsRead(t *testing.T) {
 		file(".hidden/a.yml", bad), file(".b.yml", bad), file(".weir/c.yml", bad), file("node_modules/d.yml", bad),
 		file("other/weir.yml", "project: other\n"), file("other/e.yml", bad),
 		file("notes.txt", bad), file("f.yml.bak", bad), file("deep/er/g.yaml", "segments: {deep: {entity: customer}}\n"))
-	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.yml"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	pipe(t, filepath.Join(dir, "pipe.yml"))
 	if err := os.Mkdir(filepath.Join(dir, "folder.yml"), 0o755); err != nil {
 		t.Fatal(err)
 	}

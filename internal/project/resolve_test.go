@@ -136,6 +136,8 @@ func TestFindingsNeverShowSecrets(t *testing.T) {
 		"default":         "destinations:\n  x: {type: texter, token: \"${env:T:-pk_live_4711}\", purpose: marketng}\n",
 		"doubled":         "destinations:\n  x: {type: mailer, api_key: pk_live_4711, api_key: pk_live_4711, purpose: marketing}\n",
 		"secret_key":      "secret_key: pk_live_4711\n",
+		"key default":     "secret_key: \"${env:K:-pk_live_4711}\"\n",
+		"key number":      "secret_key: 14711\n",
 		"block":           "destinations:\n  x:\n    type: mailer\n    api_key: |\n      pk_live_4711\n    purpose: marketing\n",
 	} {
 		_, fs := Load(folder(t, file("bad.yml", data)), "")

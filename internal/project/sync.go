@@ -280,7 +280,8 @@ func (c *syncCheck) into() {
 	case !o.Target && s.Into != "":
 		c.failKey(c.at+".into", "syncs.not_beside", "take it out", "%s %s has no lists to go into", c.spec.Title, o.Name)
 	}
-	filled, problems := destinations.CheckSettings(o.With, s.With)
+	dest, _ := destinations.Lookup(c.dest.Type) // lookup found it
+	filled, problems := destinations.CheckWith(dest, o.Name, s.With)
 	for _, q := range problems {
 		c.setting(c.at+".with", q)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // TestBounds throws files at the reader that are made to hurt. Each must be a finding, quickly
-// and in little memory.
+// and in little memory: the best of a few tries counts, since other work may share the machine.
 func TestBounds(t *testing.T) {
 	laughs := "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c <= 'i'; c++ {
@@ -37,23 +37,26 @@ func TestBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := []byte(c.in)
-			var before, after runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			start := time.Now()
-			var into struct{}
-			_, fs := Decode("x.yml", data, &into)
-			took := time.Since(start)
-			runtime.ReadMemStats(&after)
-			if len(fs) == 0 || fs[0].Code != c.code {
-				t.Fatalf("got %.2000v, want code %s", fs, c.code)
+			best := time.Hour
+			for try := 0; try < 5 && best > 100*time.Millisecond; try++ {
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				start := time.Now()
+				var into struct{}
+				_, fs := Decode("x.yml", data, &into)
+				best = min(best, time.Since(start))
+				runtime.ReadMemStats(&after)
+				if len(fs) == 0 || fs[0].Code != c.code {
+					t.Fatalf("got %.2000v, want code %s", fs, c.code)
+				}
+				if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 64 {
+					t.Errorf("allocated %d MB", got)
+				}
 			}
-			t.Logf("%v, %d KB allocated", took.Round(time.Microsecond), (after.TotalAlloc-before.TotalAlloc)>>10)
-			if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 64 {
-				t.Errorf("allocated %d MB", got)
-			}
-			if took > 500*time.Millisecond {
-				t.Errorf("took %v", took)
+			t.Log(best.Round(time.Microsecond))
+			if best > 100*time.Millisecond {
+				t.Errorf("took %v", best)
 			}
 		})
 	}

@@ -21,7 +21,11 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, p *path, f *field) {
 	switch v.Kind() {
 	case reflect.String:
 		if tag != "!!str" {
-			d.node(n, p, "yaml.wrong_type", fmt.Sprintf("%s must be text, not %s", orDocument(p), tagName(tag)), "write it in quotes: "+strconv.Quote(n.Value))
+			fix := "write it in quotes: " + strconv.Quote(n.Value)
+			if p != nil && mask(p.key+": x") != p.key+": x" {
+				fix = "write it in quotes" // a secret is not repeated
+			}
+			d.node(n, p, "yaml.wrong_type", fmt.Sprintf("%s must be text, not %s", orDocument(p), tagName(tag)), fix)
 			return
 		}
 		if len(f.enum) > 0 && !contains(f.enum, n.Value) {
