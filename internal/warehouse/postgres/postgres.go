@@ -62,11 +62,7 @@ func (kind) Open(cfg warehouse.Config) (warehouse.Warehouse, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
 	}
-	// A statement is stopped by asking the server, so that the connection and its temporary
-	// tables live on; if the server does not listen, the connection is given up.
-	c.BuildContextWatcherHandler = func(p *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: p, DeadlineDelay: 4 * time.Second}
-	}
+	c.BuildContextWatcherHandler = func(p *pgconn.PgConn) ctxwatch.Handler { return &stopper{conn: p} }
 	return s, nil
 }
 
