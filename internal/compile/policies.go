@@ -1,15 +1,10 @@
 package compile
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
-	"github.com/weir-data/weir/models/diag"
-	"github.com/weir-data/weir/syncs"
 )
 
 // guards are the policies that stand between an entity's profiles and a purpose.
@@ -56,58 +51,6 @@ func profileConditions(in Input) *conditions {
 		}}
 	}
 	return c
-}
-
-// denied reports the data that policies keep from a kind of destination: the tags of every trait
-// that a sync of profiles sends, and of what its segment is made of, since being in it tells.
-func denied(m *models.Model, s *syncs.Sync, entity string, traits []string, kind destinations.Kind) []diag.Problem {
-	var out []diag.Problem
-	refuse := func(path, what string, tags []string) {
-		for i := range m.Policies {
-			p := &m.Policies[i]
-			if p.Deny == nil || p.Entity != "" && p.Entity != entity || !slices.Contains(p.Deny.Kinds, string(kind)) {
-				continue
-			}
-			for _, tag := range tags {
-				if slices.Contains(p.Deny.PII, tag) {
-					out = append(out, diag.Problem{
-						Path: path, Code: "syncs.denied_data",
-						What: fmt.Sprintf("policy %s keeps %s data from %s destinations, and %s tells it", p.Name, tag, kind, what),
-						Fix:  "take it out of the sync, or send to a destination of another kind",
-					})
-				}
-			}
-		}
-	}
-	if s.Segment != "" {
-		refuse(models.Path("syncs", s.Name, "segment"), "being in segment "+s.Segment, m.SegmentTags(s.Segment))
-	}
-	slices.Sort(traits)
-	for _, name := range slices.Compact(traits) {
-		refuse(models.Path("syncs", s.Name), "trait "+name, m.Tags(entity, name))
-	}
-	return out
-}
-
-// traitsOf lists the traits, or columns, that a sync names.
-func traitsOf(s *syncs.Sync) []string {
-	var out []string
-	for _, m := range s.Match {
-		out = append(out, m.Trait)
-	}
-	for _, f := range s.Fields {
-		if f.Trait != "" {
-			out = append(out, f.Trait)
-		}
-		if parts, err := syncs.ParseText(f.Text); err == nil {
-			for _, p := range parts {
-				if p.Trait != "" {
-					out = append(out, p.Trait)
-				}
-			}
-		}
-	}
-	return out
 }
 
 // policyNames is for messages.

@@ -62,9 +62,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 	d.match()
 	d.fields()
 	q := d.finish()
-	if s.Segment != "" || s.Entity != "" {
-		d.problems = append(d.problems, denied(in.Model, &s, in.Entity, traitsOf(&s), kind)...)
-	}
+	d.problems = append(d.problems, denied(in.Model, &s, in.Entity, kind)...)
 	return Rows{
 		Query:       q,
 		Source:      rowsIn(d.all, "a"),
