@@ -37,9 +37,11 @@ lint: ## gofmt, go vet and the linters of .golangci.yml
 	$(GO) run $(LINT) run
 
 .PHONY: generate
-generate: ## write what is made from the sources: the JSON Schema and the destination reference
-	$(GO) run ./cmd/weir schema > docs/schema.json
-	$(GO) run ./internal/docgen
+generate: build ## write what is made from the sources: the JSON Schema and the destination reference
+	mkdir -p docs/destinations
+	$(BIN)/weir schema > docs/schema.json
+	rm -f docs/destinations/*.txt
+	for t in $$($(BIN)/weir destinations | awk 'NR > 1 && NF >= 4 && $$1 ~ /^[a-z_]+$$/ {print $$1}'); do $(BIN)/weir destinations $$t > docs/destinations/$$t.txt; done
 
 .PHONY: simulate
 simulate: ## run the engine under the simulator: 20,000 seeds, at most 3 minutes
