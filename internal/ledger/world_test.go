@@ -81,16 +81,7 @@ func newWorld(t *testing.T, obj destinations.Object, change func(*Binding)) *wor
 	t.Helper()
 	w := &world{t: t, w: openDuck(t), store: "store-a"}
 	w.l = New(w.w, Options{Key: []byte("a secret of sixteen bytes or more")})
-	w.b = Binding{
-		Sync:   syncs.Sync{Name: "vip", Segment: "vip", Into: "VIP", Mode: syncs.Mirror, OnLeave: syncs.Remove},
-		Object: obj, Account: "acme", Channel: destinations.Email, AsOf: noon,
-		Rows: compile.Rows{
-			Query:  peopleQuery(2),
-			Source: rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: people, Alias: "p"}},
-			IDs:    []compile.RowColumn{{Name: "email", Type: models.Text}, {Name: "phone", Type: models.Text}},
-			Fields: []compile.RowColumn{{Name: "name", Type: models.Text}}, Fingerprint: "map-1",
-		},
-	}
+	w.b = newWorldBinding(obj)
 	if len(obj.Identifiers) == 1 {
 		w.b.Rows.Query, w.b.Rows.IDs = peopleQuery(1), w.b.Rows.IDs[:1]
 	}
@@ -100,6 +91,19 @@ func newWorld(t *testing.T, obj destinations.Object, change func(*Binding)) *wor
 	w.exec("CREATE SCHEMA IF NOT EXISTS shop", "CREATE TABLE shop.people (key VARCHAR, email VARCHAR, phone VARCHAR, name VARCHAR, barred VARCHAR, invalid VARCHAR)")
 	w.rebind()
 	return w
+}
+
+func newWorldBinding(obj destinations.Object) Binding {
+	return Binding{
+		Sync:   syncs.Sync{Name: "vip", Segment: "vip", Into: "VIP", Mode: syncs.Mirror, OnLeave: syncs.Remove},
+		Object: obj, Account: "acme", Channel: destinations.Email, AsOf: noon,
+		Rows: compile.Rows{
+			Query:  peopleQuery(2),
+			Source: rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: people, Alias: "p"}},
+			IDs:    []compile.RowColumn{{Name: "email", Type: models.Text}, {Name: "phone", Type: models.Text}},
+			Fields: []compile.RowColumn{{Name: "name", Type: models.Text}}, Fingerprint: "map-1",
+		},
+	}
 }
 
 var people = rel.Name{"shop", "people"}
