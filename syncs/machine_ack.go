@@ -33,7 +33,7 @@ func (m *Machine) ackCall(c *call, rs []result, job *destinations.Job) {
 		if job != nil {
 			s.jobs++
 			m.jobAttempt[r.Lo] = c.id
-			a.Job = &OpenJob{Run: m.order.Run, Plan: m.ref, Lo: r.Lo, Hi: r.Hi, Offset: int64(r.at), Batch: batchKey(c.rows()), Job: *job, Started: m.at.Now}
+			a.Job = &OpenJob{Run: m.order.Run, Plan: m.ref, Lo: r.Lo, Hi: r.Hi, Offset: int64(r.at), Batch: c.key, Job: *job, Started: m.at.Now}
 		}
 		s.acks = append(s.acks, a)
 	}

@@ -3,44 +3,7 @@ package syncs
 import (
 	"slices"
 	"time"
-
-	"github.com/weir-data/weir/destinations"
 )
-
-// item is a row on its way.
-type item struct {
-	ready
-	linked    bool // another row of its group may stand beside it
-	ambiguous bool // an attempt of this run may have been applied; only Applied or Taken end that
-	tries     int  // answers of Later and Uncertain
-}
-
-// call is a batch on its way: the same rows under the same key in every attempt.
-type call struct {
-	id        int64 // of the attempt
-	items     []*item
-	bytes     int
-	record    bool // nothing is sent: the verdicts are known
-	notBefore time.Time
-	taken     time.Time // from the buckets
-	tries     int       // ambiguous answers
-	refreshed bool      // it was sent with a fresh credential
-	epoch     int       // number of refreshes when it was sent
-	tree      *tree     // of the refused batch that it is a part of
-	then      *call     // what may only go when this call has ended
-}
-
-// tree is the search for the bad rows of one refused batch.
-type tree struct{ calls, bad, good int }
-
-// suspect is a row that was refused alone, while nothing has been taken in this run: whether the
-// row or the destination is at fault is not known yet.
-type suspect struct {
-	it   *item
-	call int64
-	code string
-	text string
-}
 
 // sender is the sending part of the machine.
 type sender struct {
@@ -274,208 +237,19 @@ func (m *Machine) nextCall() (c *call, later time.Time) {
 	return nil, later
 }
 
-// lookAhead is how many rows are looked at for those that may share a batch.
-const lookAhead = 2000
-
-// form makes a batch of rows that were read, in order. Rows that may not share the call, or
-// whose group is in another call, stay where they are, and so do later rows of their group.
-func (m *Machine) form() *call {
-	s := &m.send
-	c := &call{}
-	var left []*item
-	var passed map[string]bool
-	var seen map[any]bool
-	own := map[string]bool{}
-	i := 0
-	for ; i < len(s.fresh) && len(c.items) < s.maxRows && i < max(4*s.maxRows, lookAhead); i++ {
-		it := s.fresh[i]
-		fits := true
-		if it.linked {
-			fits = !passed[it.group] && (s.live[it.group] == 0 || own[it.group])
-		}
-		if fits && len(c.items) > 0 {
-			if m.limits.Bytes > 0 && c.bytes+it.bytes > m.limits.Bytes {
-				break
-			}
-			fits = m.task.Object.GroupBy != destinations.ByOp || it.row.Op == c.items[0].row.Op
-		}
-		if fits && m.limits.UniqueIDs {
-			if seen == nil {
-				seen = map[any]bool{}
-			}
-			fits = unique(seen, it.row.IDs)
-		}
-		if !fits {
-			left = append(left, it)
-			if it.linked {
-				if passed == nil {
-					passed = map[string]bool{}
-				}
-				passed[it.group] = true
-			}
-			continue
-		}
-		c.items = append(c.items, it)
-		c.bytes += it.bytes
-		if it.linked {
-			own[it.group] = true
-			s.live[it.group]++
-		}
-	}
-	copy(s.fresh[i-len(left):i], left)
-	clear(s.fresh[:i-len(left)])
-	s.fresh = s.fresh[i-len(left):]
-	if len(c.items) == 0 {
-		return nil
-	}
-	return c
-}
-
-type idKey struct {
-	i int
-	v string
-}
-
-// unique adds the match values to seen, or reports that one is there already.
-func unique(seen map[any]bool, ids []any) bool {
-	for i, v := range ids {
-		if v, ok := v.(string); ok && seen[idKey{i, v}] {
-			return false
-		}
-	}
-	for i, v := range ids {
-		if v, ok := v.(string); ok {
-			seen[idKey{i, v}] = true
-		}
-	}
-	return true
-}
-
 // launch gives the call its attempt and puts its intents in line for the journal.
 func (m *Machine) launch(c *call) {
 	s := &m.send
 	s.attempt++
 	c.id = s.attempt
 	s.flight[c.id] = c
-	key := ""
-	if !c.record {
-		key = batchKey(c.rows())
+	if !c.record && c.key == "" {
+		c.key = c.batchKey()
 	}
 	for _, r := range c.ranges() {
-		s.intents = append(s.intents, Intent{Attempt: c.id, Lo: r.Lo, Hi: r.Hi, Key: key})
+		s.intents = append(s.intents, Intent{Attempt: c.id, Lo: r.Lo, Hi: r.Hi, Key: c.key})
 	}
 	s.nextIntending = append(s.nextIntending, c)
-}
-
-func (c *call) rows() []destinations.Row {
-	rows := make([]destinations.Row, len(c.items))
-	for i, it := range c.items {
-		rows[i] = it.row
-	}
-	return rows
-}
-
-// span is a range of rows with the index in the call of its first.
-type span struct {
-	Lo, Hi int64
-	at     int
-}
-
-func (c *call) ranges() []span {
-	var out []span
-	for i, it := range c.items {
-		if n := len(out); n > 0 && out[n-1].Hi == it.seq {
-			out[n-1].Hi++
-			continue
-		}
-		out = append(out, span{it.seq, it.seq + 1, i})
-	}
-	return out
-}
-
-// journalOn writes what waits for the journal: one write at a time, each with everything that
-// gathered during the one before. Verdicts go first, since they free nothing but the memory of
-// what happened.
-func (m *Machine) journalOn() {
-	s := &m.send
-	if s.journal || m.lost || m.broken {
-		return
-	}
-	run, epoch := m.order.Run, m.lease.grant.Epoch
-	switch {
-	case len(s.acks) > 0:
-		m.do(ack{run, epoch, s.acks})
-		s.acks = nil
-	case len(s.nextIntending) > 0:
-		s.attempted = true
-		m.do(intend{run, epoch, s.intents})
-		s.intending, s.nextIntending, s.intents = s.nextIntending, nil, nil
-	default:
-		return
-	}
-	s.journal = true
-}
-
-func (m *Machine) acked(in acked) {
-	m.send.journal = false
-	if in.err != nil {
-		m.journalFailed(in.err)
-		return
-	}
-	m.progress()
-}
-
-// journalFailed gives the run up: what the journal holds is not known, so the next run reads it.
-func (m *Machine) journalFailed(err error) {
-	s := &m.send
-	for _, c := range slices.Concat(s.intending, s.nextIntending) {
-		delete(s.flight, c.id)
-		for _, it := range c.items {
-			it.ambiguous = it.ambiguous || !c.record // the intent may have reached the disk
-		}
-		s.again = append(s.again, c)
-	}
-	s.intending, s.nextIntending, s.intents, s.acks = nil, nil, nil, nil
-	if m.fenced(err) {
-		return
-	}
-	m.broken = true
-	m.fail("syncs.journal", "make room for the store or mend it, then run again: the next run settles this one", "writing the journal: %v", err)
-}
-
-// intended sends the calls whose intents have reached the disk, if there is time for them.
-func (m *Machine) intended(in intended) {
-	s := &m.send
-	s.journal = false
-	if in.err != nil {
-		m.journalFailed(in.err)
-		return
-	}
-	calls := s.intending
-	s.intending = nil
-	for _, c := range calls {
-		switch {
-		case c.record:
-			delete(s.flight, c.id)
-			rs := make([]result, len(c.items))
-			for i, it := range c.items {
-				rs[i] = result{verdict: it.skip, code: it.code, reason: it.reason, permanent: it.skip == Malformed}
-				m.finishRow(it, it.skip, it.code, it.reason, "")
-			}
-			m.ackCall(c, rs, nil)
-		case m.halted() || !m.at.Now.Before(m.lease.until):
-			m.written(Written{Call: c.id, Unsent: true})
-		default:
-			b := destinations.Batch{Rows: c.rows()}
-			b.ID = batchKey(b.Rows)
-			for _, it := range c.items {
-				b.Replay = b.Replay || it.doubt || it.ambiguous
-			}
-			c.epoch = s.refreshes
-			m.buckets.Sent(m.at.Now, m.task.Account, m.limits.Rates, c.taken)
-			m.do(Write{Call: c.id, Batch: b, Before: m.lease.until, Timeout: m.timeout})
-		}
-	}
 }
 
 func (m *Machine) refreshed(in refreshed) {

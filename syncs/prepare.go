@@ -123,15 +123,6 @@ func (p *preparer) rowKey(c Change) string {
 	return short(sha256.Sum256(b))
 }
 
-// batchKey is the idempotency key of a batch: the hash of its rows' keys in order.
-func batchKey(rows []destinations.Row) string {
-	h := sha256.New()
-	for i := range rows {
-		h.Write([]byte(rows[i].Dedup))
-	}
-	return short([32]byte(h.Sum(nil)))
-}
-
 // short writes 144 bits of a hash in 24 characters that are safe in headers and URLs.
 func short(sum [32]byte) string { return base64.RawURLEncoding.EncodeToString(sum[:18]) }
 

@@ -15,7 +15,7 @@ type journal struct {
 	w     *world
 	runs  map[string]*journalRun
 	order []string
-	epoch int64
+	epoch map[string]int64 // newest, by sync
 	jobs  []syncs.OpenJob
 	next  int64
 }
@@ -35,7 +35,9 @@ type journalMark struct {
 	except          []syncs.Exception
 }
 
-func newJournal(w *world) *journal { return &journal{w: w, runs: map[string]*journalRun{}} }
+func newJournal(w *world) *journal {
+	return &journal{w: w, runs: map[string]*journalRun{}, epoch: map[string]int64{}}
+}
 
 // flaky does a write, or not, and says so, or not.
 func (j *journal) flaky(do func() error) error {
@@ -53,7 +55,7 @@ func (j *journal) admit(run string, epoch int64) (*journalRun, error) {
 	if r == nil {
 		return nil, errors.New("the journal does not know run " + run)
 	}
-	if epoch < j.epoch && j.w.variant != NoFence {
+	if epoch < j.epoch[r.record.Sync] && j.w.variant != NoFence {
 		return nil, syncs.ErrFenced
 	}
 	return r, nil
@@ -61,10 +63,10 @@ func (j *journal) admit(run string, epoch int64) (*journalRun, error) {
 
 func (j *journal) Begin(_ context.Context, r syncs.RunRecord) error {
 	return j.flaky(func() error {
-		if r.Epoch < j.epoch && j.w.variant != NoFence {
+		if r.Epoch < j.epoch[r.Sync] && j.w.variant != NoFence {
 			return syncs.ErrFenced
 		}
-		j.epoch = max(j.epoch, r.Epoch)
+		j.epoch[r.Sync] = max(j.epoch[r.Sync], r.Epoch)
 		if have := j.runs[r.Run]; have != nil {
 			have.record = r
 			return nil
@@ -107,10 +109,10 @@ func (j *journal) Ack(_ context.Context, run string, epoch int64, acks []syncs.A
 	})
 }
 
-func (j *journal) Unsettled(context.Context, string) ([]syncs.RunRecord, error) {
+func (j *journal) Unsettled(_ context.Context, sync string) ([]syncs.RunRecord, error) {
 	var out []syncs.RunRecord
 	for _, run := range j.order {
-		if r := j.runs[run]; !r.settled {
+		if r := j.runs[run]; !r.settled && r.record.Sync == sync {
 			out = append(out, r.record)
 		}
 	}
@@ -168,8 +170,8 @@ func (j *journal) Verdicts(_ context.Context, run string) (syncs.Verdicts, error
 	return v, nil
 }
 
-func (j *journal) Jobs(context.Context, string) ([]syncs.OpenJob, error) {
-	return slices.Clone(j.jobs), nil
+func (j *journal) Jobs(_ context.Context, sync string) ([]syncs.OpenJob, error) {
+	return slices.DeleteFunc(slices.Clone(j.jobs), func(o syncs.OpenJob) bool { return o.Plan.Sync != sync }), nil
 }
 
 func (j *journal) CloseJob(_ context.Context, _ string, id int64, _ []syncs.Exception) error {
