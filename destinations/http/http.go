@@ -222,9 +222,9 @@ func (s *session) Preview(ctx context.Context, b destinations.Batch) ([]*http.Re
 
 // plan reads `with:` and picks the request for the op of b, which is one for all rows.
 func (s *session) plan(b destinations.Batch) (*plan, *request, error) {
-	p, err := parsePlan(b.With)
-	if err != nil {
-		return nil, nil, &destinations.Fault{Class: destinations.Config, Code: "template", Text: "with." + err.Error()}
+	p, flaws := parsePlan(b.With)
+	if len(flaws) > 0 {
+		return nil, nil, &destinations.Fault{Class: destinations.Config, Code: "template", Text: "with." + flaws[0].Error()}
 	}
 	if len(b.Rows) == 0 {
 		return p, p.requests["upsert"], nil

@@ -118,19 +118,19 @@ add:
 
 func TestCheckWith(t *testing.T) {
 	cases := []struct{ with, path, what string }{
-		{`{add: {metod: PUT}}`, "add", `unknown key "metod": a request has method, path, query, headers, encoding, row, body`},
-		{`{add: {method: GET}}`, "add", `method "GET" is not POST, PUT, PATCH or DELETE`},
-		{`{add: {path: "https://elsewhere.example.com"}}`, "add", `path "https://elsewhere.example.com" must be a path below the URL of the destination, without query`},
-		{`{add: {body: {a: {b: "{{ row.ids.email"}}}}`, "add", `a: b: "{{ row.ids.email" is not closed by }}`},
-		{`{add: {body: "{{ row.ids.email | upper }}"}}`, "add", `unknown filter "upper": there are json and urlencode`},
-		{`{add: {body: "{{ people }}"}}`, "add", `"people": a path begins with row, rows or batch`},
-		{`{add: {body: "{{ row.email }}"}}`, "add", `"row.email": row has the parts ids, fields, op, key, remote_id, dedup`},
-		{`{add: {body: "{{ 1+1 }}"}}`, "add", `"1+1" is not a path such as row.ids.email`},
-		{`{add: {headers: {authorization: x}}}`, "add", `header "authorization" can not be set here`},
+		{`{add: {metod: PUT}}`, "add.metod", `unknown key "metod": a request has method, path, query, headers, encoding, row, body`},
+		{`{add: {method: GET}}`, "add.method", `"GET" is not POST, PUT, PATCH or DELETE`},
+		{`{add: {path: "https://elsewhere.example.com"}}`, "add.path", `"https://elsewhere.example.com" must be a path below the URL of the destination, without query`},
+		{`{add: {body: {a: {b: "{{ row.ids.email"}}}}`, "add.body.a.b", `"{{ row.ids.email" is not closed by }}`},
+		{`{add: {body: "{{ row.ids.email | upper }}"}}`, "add.body", `unknown filter "upper": there are json and urlencode`},
+		{`{add: {body: "{{ people }}"}}`, "add.body", `"people": a path begins with row, rows or batch`},
+		{`{add: {body: "{{ row.email }}"}}`, "add.body", `"row.email": row has the parts ids, fields, op, key, remote_id, dedup`},
+		{`{add: {body: "{{ 1+1 }}"}}`, "add.body", `"1+1" is not a path such as row.ids.email`},
+		{`{add: {headers: {authorization: x}}}`, "add.headers.authorization", `header "authorization" can not be set here`},
 		{`{add: {path: "/{{row.key}}"}, batch_size: 2}`, "add", `the request names one row, so batch_size must be 1 or left out`},
-		{`{statuses: {404: fine}}`, "statuses", `404 must be one of ok, reject, retry, uncertain, stop`},
+		{`{statuses: {404: fine}}`, "statuses.404", `404 must be one of ok, reject, retry, uncertain, stop`},
 		{`{batch_size: 0}`, "batch_size", `must be at least 1`},
-		{`{add: {encoding: form}}`, "add", `encoding form needs a body: a map of names to values`},
+		{`{add: {encoding: form}}`, "add.encoding", `form needs a body: a map of names to values`},
 	}
 	for _, c := range cases {
 		var m map[string]any
@@ -141,6 +141,18 @@ func TestCheckWith(t *testing.T) {
 		if len(problems) != 1 || problems[0].Path != c.path || problems[0].What != c.what || problems[0].Code != "http.template" {
 			t.Errorf("%s\n got %+v\nwant %s: %s", c.with, problems, c.path, c.what)
 		}
+	}
+}
+
+func TestAllFlawsAtOnce(t *testing.T) {
+	_, problems := destinations.CheckWith(webhook{}, "rows", map[string]any{"batch_size": -1, "statuses": map[string]any{"7": "ok", "404": "no"},
+		"add": map[string]any{"method": "GET"}, "remove": "DELETE"})
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Path)
+	}
+	if d := cmp.Diff([]string{"batch_size", "statuses.404", "statuses.7", "add.method", "remove"}, got); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -1,11 +1,12 @@
 package http
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/weir-data/weir/destinations"
@@ -34,6 +35,20 @@ var forbidden = []string{"Host", "Content-Length", "Transfer-Encoding", "Connect
 
 var keys = []string{"method", "path", "query", "headers", "encoding", "row", "body"}
 
+// flaw is what is wrong with a template, and where under `with:`.
+type flaw struct{ path, what string }
+
+func (f *flaw) Error() string { return f.path + ": " + f.what }
+
+// at says that err is under name.
+func at(name string, err error) error {
+	var f *flaw
+	if errors.As(err, &f) {
+		return &flaw{name + "." + f.path, f.what}
+	}
+	return &flaw{name, err.Error()}
+}
+
 // parseRequest reads the tree under an op. A nil tree is the default request.
 func parseRequest(v any) (*request, error) {
 	m, ok := v.(map[string]any)
@@ -42,7 +57,7 @@ func parseRequest(v any) (*request, error) {
 	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		if !slices.Contains(keys, k) {
-			return nil, fmt.Errorf("unknown key %q: a request has %s", k, strings.Join(keys, ", "))
+			return nil, &flaw{k, fmt.Sprintf("unknown key %q: a request has %s", k, strings.Join(keys, ", "))}
 		}
 	}
 	r := &request{method: http.MethodPost, encoding: "json"}
@@ -52,7 +67,7 @@ func parseRequest(v any) (*request, error) {
 		if _, given := m[name]; !given {
 			return def
 		} else if !ok && err == nil {
-			err = fmt.Errorf("%s must be text", name)
+			err = &flaw{name, "must be text"}
 		}
 		return s
 	}
@@ -63,16 +78,16 @@ func parseRequest(v any) (*request, error) {
 		return nil, err
 	}
 	if !slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, r.method) {
-		return nil, fmt.Errorf("method %q is not POST, PUT, PATCH or DELETE", r.method)
+		return nil, &flaw{"method", fmt.Sprintf("%q is not POST, PUT, PATCH or DELETE", r.method)}
 	}
 	if !slices.Contains(encodings, r.encoding) {
-		return nil, fmt.Errorf("encoding %q is not json, form or ndjson", r.encoding)
+		return nil, &flaw{"encoding", fmt.Sprintf("%q is not json, form or ndjson", r.encoding)}
 	}
 	if strings.Contains(path, "://") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "?#") {
-		return nil, fmt.Errorf("path %q must be a path below the URL of the destination, without query", path)
+		return nil, &flaw{"path", fmt.Sprintf("%q must be a path below the URL of the destination, without query", path)}
 	}
 	if r.path, err = parseText(path); err != nil {
-		return nil, err
+		return nil, at("path", err)
 	}
 	if r.query, err = parseTexts("query", m["query"]); err != nil {
 		return nil, err
@@ -82,7 +97,7 @@ func parseRequest(v any) (*request, error) {
 	}
 	for name := range r.headers {
 		if slices.Contains(forbidden, http.CanonicalHeaderKey(name)) {
-			return nil, fmt.Errorf("header %q can not be set here", name)
+			return nil, &flaw{"headers." + name, fmt.Sprintf("header %q can not be set here", name)}
 		}
 	}
 	row, given := m["row"]
@@ -90,10 +105,10 @@ func parseRequest(v any) (*request, error) {
 		row = map[string]any{"ids": "{{ row.ids }}", "fields": "{{ row.fields }}"}
 	}
 	if r.row, err = parseTree(row, 0); err != nil {
-		return nil, err
+		return nil, at("row", err)
 	}
 	if uses(r.row, "rows") {
-		return nil, fmt.Errorf("row can not hold rows")
+		return nil, &flaw{"row", "row can not hold rows"}
 	}
 	body, given := m["body"]
 	switch {
@@ -102,20 +117,20 @@ func parseRequest(v any) (*request, error) {
 	case !given && r.encoding == "json":
 		body = map[string]any{"batch": "{{ batch.id }}", "op": "{{ batch.op }}", "rows": "{{ rows }}"}
 	case !given && r.encoding == "form":
-		return nil, fmt.Errorf("encoding form needs a body: a map of names to values")
+		return nil, &flaw{"encoding", "form needs a body: a map of names to values"}
 	}
 	if _, isMap := body.(map[string]any); r.encoding == "form" && !isMap {
-		return nil, fmt.Errorf("encoding form needs a body that is a map of names to values")
+		return nil, &flaw{"body", "encoding form needs a body that is a map of names to values"}
 	}
 	if r.encoding == "ndjson" && given {
-		return nil, fmt.Errorf("encoding ndjson writes one row a line: describe it under row")
+		return nil, &flaw{"body", "encoding ndjson writes one row a line: describe it under row"}
 	}
 	if r.body, err = parseTree(body, 0); err != nil {
-		return nil, err
+		return nil, at("body", err)
 	}
 	r.single = uses(r.body, "row") || r.path.uses("row") || usesAny(r.query, "row") || usesAny(r.headers, "row")
 	if r.path.uses("rows") {
-		return nil, fmt.Errorf("path can not hold rows")
+		return nil, &flaw{"path", "path can not hold rows"}
 	}
 	return r, nil
 }
@@ -133,12 +148,12 @@ func parseTexts(name string, v any) (map[string]text, error) {
 	out := map[string]text{}
 	m, ok := v.(map[string]any)
 	if !ok && v != nil {
-		return nil, fmt.Errorf("%s must be a map of names to values", name)
+		return nil, &flaw{name, "must be a map of names to values"}
 	}
 	for k, v := range m {
 		t, err := parseText(written(v))
 		if err != nil {
-			return nil, fmt.Errorf("%s.%s: %w", name, k, err)
+			return nil, at(name, at(k, err))
 		}
 		out[k] = t
 	}
@@ -160,7 +175,7 @@ func parseTree(v any, depth int) (tree, error) {
 		for k, e := range x {
 			t, err := parseTree(e, depth+1)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", k, err)
+				return nil, at(k, err)
 			}
 			out[k] = t
 		}
@@ -170,7 +185,7 @@ func parseTree(v any, depth int) (tree, error) {
 		for i, e := range x {
 			t, err := parseTree(e, depth+1)
 			if err != nil {
-				return nil, fmt.Errorf("%d: %w", i, err)
+				return nil, at(strconv.Itoa(i), err)
 			}
 			out = append(out, t)
 		}
@@ -248,16 +263,13 @@ func plainly(v any) any {
 
 // CheckWith reads every template of a sync.
 func (webhook) CheckWith(_ string, with map[string]any) []destinations.SettingProblem {
-	_, err := parsePlan(with)
-	if err == nil {
-		return nil
+	_, flaws := parsePlan(with)
+	var out []destinations.SettingProblem
+	for _, f := range flaws {
+		out = append(out, destinations.SettingProblem{Path: f.path, What: f.what, Code: "http.template",
+			Fix: "see: weir destinations http"})
 	}
-	path, what, ok := strings.Cut(err.Error(), ": ")
-	if !ok {
-		path, what = "", err.Error()
-	}
-	return []destinations.SettingProblem{{Path: path, What: what, Code: "http.template",
-		Fix: "see the examples of weir destinations http"}}
+	return out
 }
 
 // plan is a parsed `with:`.
@@ -267,47 +279,54 @@ type plan struct {
 	requests map[string]*request
 }
 
-var meanings = []string{"ok", "reject", "retry", "uncertain", "stop"}
+var (
+	meanings = []string{"ok", "reject", "retry", "uncertain", "stop"}
+	ops      = []string{"add", "clear", "delete", "emit", "remove", "upsert"}
+)
 
-// parsePlan reads `with:`. Its errors begin with the path of what is wrong and a colon.
-func parsePlan(with map[string]any) (*plan, error) {
+// parsePlan reads `with:` and finds all that is wrong with it.
+func parsePlan(with map[string]any) (*plan, []*flaw) {
 	p := &plan{requests: map[string]*request{}, statuses: map[int]string{}}
+	var flaws []*flaw
+	wrong := func(path, format string, args ...any) {
+		flaws = append(flaws, &flaw{path, fmt.Sprintf(format, args...)})
+	}
 	if n, ok := with["batch_size"].(int64); ok {
-		if n < 1 {
-			return nil, fmt.Errorf("batch_size: must be at least 1")
-		}
 		p.size = int(n)
+		if n < 1 {
+			wrong("batch_size", "must be at least 1")
+		}
 	}
 	statuses, ok := with["statuses"].(map[string]any)
 	if v, given := with["statuses"]; given && v != nil && !ok {
-		return nil, fmt.Errorf("statuses: must be a map of statuses to %s", strings.Join(meanings, ", "))
+		wrong("statuses", "must be a map of statuses to %s", strings.Join(meanings, ", "))
 	}
-	for k, v := range statuses {
-		var status int
-		if _, err := fmt.Sscanf(k, "%d", &status); err != nil || status < 200 || status > 599 {
-			return nil, fmt.Errorf("statuses: %q is not an HTTP status", k)
+	for _, k := range slices.Sorted(maps.Keys(statuses)) {
+		status, err := strconv.Atoi(k)
+		word, _ := statuses[k].(string)
+		switch {
+		case err != nil || status < 200 || status > 599:
+			wrong("statuses."+k, "%q is not an HTTP status", k)
+		case !slices.Contains(meanings, word):
+			wrong("statuses."+k, "%s must be one of %s", k, strings.Join(meanings, ", "))
+		default:
+			p.statuses[status] = word
 		}
-		word, _ := v.(string)
-		if !slices.Contains(meanings, word) {
-			return nil, fmt.Errorf("statuses: %s must be one of %s", k, strings.Join(meanings, ", "))
-		}
-		p.statuses[status] = word
 	}
-	ops := []string{"upsert", "add", "remove", "delete", "clear", "emit"}
-	sort.Strings(ops)
 	for _, op := range ops {
 		r, err := parseRequest(with[op])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", op, err)
+			var f *flaw
+			errors.As(at(op, err), &f)
+			flaws = append(flaws, f)
+			continue
 		}
 		if r.single && p.size > 1 {
-			if _, given := with[op]; given {
-				return nil, fmt.Errorf("%s: the request names one row, so batch_size must be 1 or left out", op)
-			}
+			wrong(op, "the request names one row, so batch_size must be 1 or left out")
 		}
 		p.requests[op] = r
 	}
-	return p, nil
+	return p, flaws
 }
 
 // sizeFor is how many rows go into one request of r.
