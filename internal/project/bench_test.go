@@ -40,19 +40,23 @@ func large(t testing.TB, n int) string {
 	return dir
 }
 
-// TestThousandModels loads 1,000 segments and 100 syncs in less than half a second. The best of a
-// few tries counts, since other work may share the machine.
+// patience is how long a test waits for 1,000 models. It is four times what is promised, and what
+// is promised four times what a quiet machine takes: the detector of races and other work on the
+// machine may slow this down. BenchmarkLoadThousandModels tells the time itself.
+const patience = 2 * time.Second
+
+// TestThousandModels loads 1,000 segments and 100 syncs.
 func TestThousandModels(t *testing.T) {
 	dir := large(t, 1000)
 	best := time.Duration(math.MaxInt64)
-	for range 8 {
+	for range 3 {
 		start := time.Now()
 		p, fs := Load(dir, "")
 		best = min(best, time.Since(start))
 		if len(fs) > 0 || len(p.Model.Segments) != 1001 || len(p.Syncs) != 100 {
 			t.Fatalf("%d segments, %d syncs: %s", len(p.Model.Segments), len(p.Syncs), render(fs))
 		}
-		if best < 500*time.Millisecond {
+		if best < patience {
 			t.Log(best)
 			return
 		}
@@ -72,14 +76,14 @@ func TestThousandTraits(t *testing.T) {
 	dir := t.TempDir()
 	writeBase(t, dir, []fileData{{"traits.yml", b.String()}})
 	best := time.Duration(math.MaxInt64)
-	for range 8 {
+	for range 3 {
 		start := time.Now()
 		_, fs := Load(dir, "")
 		best = min(best, time.Since(start))
 		if len(fs) != 2 || fs[0].Code != "syncs.denied" || fs[1].Code != "syncs.denied" {
 			t.Fatal(render(fs))
 		}
-		if best < 500*time.Millisecond {
+		if best < patience {
 			t.Log(best)
 			return
 		}

@@ -55,7 +55,7 @@ func TestBounds(t *testing.T) {
 				}
 			}
 			t.Log(best.Round(time.Microsecond))
-			if best > 100*time.Millisecond {
+			if best > time.Second { // 40 ms at most on a quiet machine; the detector of races takes ten times that
 				t.Errorf("took %v", best)
 			}
 		})
