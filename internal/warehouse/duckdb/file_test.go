@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func other(t *testing.T, path string) (c *exec.Cmd, let func()) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	let = func() { in.Close(); c.Wait() }
+	let = sync.OnceFunc(func() { in.Close(); c.Wait() })
 	t.Cleanup(let)
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
 		t.Fatalf("the other process said %q: %v", line, err)
