@@ -76,18 +76,8 @@ func (r *run) integer(ctx context.Context, q rel.Query) (int64, error) {
 			return 0, err
 		}
 		rows++
-		switch v := row[0].(type) {
-		case int64:
-			n = v
-		case float64:
-			n = int64(v)
-		case json.Number:
-			if n, err = v.Int64(); err != nil {
-				return 0, fmt.Errorf("reading a count: %w", err)
-			}
-		case nil:
-		default:
-			return 0, fmt.Errorf("a count is a %T", v)
+		if n, err = asInteger(row[0]); err != nil {
+			return 0, err
 		}
 	}
 	if rows != 1 {
@@ -113,6 +103,12 @@ func (r *run) program(ctx context.Context, p *compile.Program, res *Result) erro
 		res.Seconds[phase] += time.Since(began).Seconds()
 	}
 	for _, st := range p.Stats {
+		if st.Each {
+			if err := r.each(ctx, st, res.Stats); err != nil {
+				return fmt.Errorf("counting %s: %w", st.Name, err)
+			}
+			continue
+		}
 		n, err := r.integer(ctx, st.Query)
 		if err != nil {
 			return fmt.Errorf("counting %s: %w", st.Name, err)
@@ -120,6 +116,44 @@ func (r *run) program(ctx context.Context, p *compile.Program, res *Result) erro
 		res.Stats[st.Name] = n
 	}
 	return nil
+}
+
+// each asks for several numbers by one query.
+func (r *run) each(ctx context.Context, st compile.Stat, stats map[string]int64) error {
+	text, err := r.d.Query(st.Query)
+	if err != nil {
+		return err
+	}
+	for row, err := range r.s.Query(ctx, text) {
+		if err != nil {
+			return err
+		}
+		n, err := asInteger(row[1])
+		if err != nil {
+			return err
+		}
+		stats[st.Name+fmt.Sprint(row[0])] = n
+	}
+	return nil
+}
+
+// asInteger reads a count; none at all is 0.
+func asInteger(v any) (int64, error) {
+	switch v := v.(type) {
+	case int64:
+		return v, nil
+	case float64:
+		return int64(v), nil
+	case json.Number:
+		n, err := v.Int64()
+		if err != nil {
+			return 0, fmt.Errorf("reading a count: %w", err)
+		}
+		return n, nil
+	case nil:
+		return 0, nil
+	}
+	return 0, fmt.Errorf("a count is a %T", v)
 }
 
 func (r *run) step(ctx context.Context, step compile.Step, name string) error {

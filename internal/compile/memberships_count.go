@@ -2,15 +2,28 @@ package compile
 
 import (
 	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
 )
 
-// segmentStats are the sizes of the entity's segments: "segment.vip".
+// segmentStats are the sizes of the entity's segments, also of those without members, in one
+// query: "segment.vip".
 func segmentStats(in Input) []Stat {
-	var out []Stat
+	var names [][]rel.Expr
 	for _, name := range in.Model.SegmentNames(in.Entity) {
-		out = append(out, Stat{Name: "segment." + name, Query: rowsIn(members(in.Build, in.Entity, name), "m")})
+		names = append(names, []rel.Expr{rel.T(name)})
 	}
-	return out
+	if len(names) == 0 {
+		return nil
+	}
+	return []Stat{{Name: "segment.", Each: true, Query: rel.Select{
+		Columns: []rel.Column{rel.As("segment", rel.C("v", "segment")), rel.As("n", rel.F(rel.Coalesce, rel.C("n", "members"), rel.I(0)))},
+		From:    rel.Sub{Query: rel.Values{Columns: []rel.Field{{Name: "segment", Type: models.Text}}, Rows: names}, Alias: "v"},
+		Joins: []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: rel.Select{
+			Columns: []rel.Column{rel.As("segment", rel.C("m", "segment")), rel.As("members", rel.Agg{Fn: rel.CountRows})},
+			From:    rel.Table{Name: in.Build.Table(in.Entity, Memberships), Alias: "m"},
+			GroupBy: []rel.Expr{rel.C("m", "segment")},
+		}, Alias: "n"}, On: rel.F(rel.Eq, rel.C("n", "segment"), rel.C("v", "segment"))}},
+	}}}
 }
 
 // Sizes is a query of segment (text) and members (integer) over a build, one row for each

@@ -91,8 +91,10 @@ type Loop struct {
 	Max   int
 }
 
-// Stat is a number worth telling: a query of one integer.
+// Stat is a number worth telling: a query of one integer. With Each it is several: the query has
+// rows of a text and an integer, and each is called Name and its text.
 type Stat struct {
-	Name  string // "profiles", "records", "dropped.limit", "segment.vip"
+	Name  string // "profiles", "records", "dropped.limit"; with Each: "segment." for "segment.vip", …
+	Each  bool
 	Query rel.Query
 }

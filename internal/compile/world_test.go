@@ -74,6 +74,12 @@ func (w *world) run(t testing.TB, p *compile.Program) map[string]string {
 	w.steps(t, p.Steps)
 	stats := map[string]string{}
 	for _, s := range p.Stats {
+		if s.Each {
+			for _, row := range w.rows(t, w.render(t, s.Query)) {
+				stats[s.Name+row[0]] = row[1]
+			}
+			continue
+		}
 		stats[s.Name] = w.rows(t, w.render(t, s.Query))[0][0]
 	}
 	return stats
