@@ -79,6 +79,8 @@ add:
 			`POST /api/members {"members":[{"list":["add"],"ltv":9007199254740993,"mail":"eve.0/x@example.com","n":7,"nil":null,"text":"is 9007199254740993"}],"n":1,"source":"weir"}`}},
 		{"row in the path", `{remove: {method: DELETE, path: "/members/{{ row.ids.email }}", query: {why: "{{ batch.op }}"}}}`, destinations.Remove, 2, []string{
 			`DELETE /api/members/eve.0%2Fx@example.com?why=remove `, `DELETE /api/members/eve.1%2Fx@example.com?why=remove `}},
+		{"batch size does not bind what names a row", `{batch_size: 2, remove: {method: DELETE, path: "/m/{{ row.key }}"}}`, destinations.Remove, 2, []string{
+			`DELETE /api/m/p0 `, `DELETE /api/m/p1 `}},
 		{"batch size", `{batch_size: 2, upsert: {row: "{{ row.key }}", body: "{{ rows }}"}}`, destinations.Upsert, 3, []string{
 			`POST /api ["p0","p1"]`, `POST /api ["p2"]`}},
 		{"form", `{upsert: {encoding: form, body: {to: "{{ row.ids.email }}", json: "{{ row.fields.tags | json }}", url: "u={{ row.ids.email | urlencode }}"}}}`, destinations.Upsert, 1, []string{
@@ -127,7 +129,6 @@ func TestCheckWith(t *testing.T) {
 		{`{add: {body: "{{ row.email }}"}}`, "add.body", `"row.email": row has the parts ids, fields, op, key, remote_id, dedup`},
 		{`{add: {body: "{{ 1+1 }}"}}`, "add.body", `"1+1" is not a path such as row.ids.email`},
 		{`{add: {headers: {authorization: x}}}`, "add.headers.authorization", `header "authorization" can not be set here`},
-		{`{add: {path: "/{{row.key}}"}, batch_size: 2}`, "add", `the request names one row, so batch_size must be 1 or left out`},
 		{`{statuses: {404: fine}}`, "statuses.404", `404 must be one of ok, reject, retry, uncertain, stop`},
 		{`{batch_size: 0}`, "batch_size", `must be at least 1`},
 		{`{add: {encoding: form}}`, "add.encoding", `form needs a body: a map of names to values`},

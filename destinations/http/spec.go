@@ -59,7 +59,7 @@ func (webhook) Spec() destinations.Spec {
 
 func with(ops ...string) []destinations.Setting {
 	out := []destinations.Setting{
-		{Name: "batch_size", Type: destinations.Integer, Doc: "Rows in one request. Defaults to 100, and to 1 where a path names the row."},
+		{Name: "batch_size", Type: destinations.Integer, Doc: "Rows in one request, at most 500. Defaults to 100. A request that names its row carries one."},
 		{Name: "statuses", Type: destinations.Tree, Doc: "What a status means, by its number: ok, reject, retry, uncertain or stop."},
 	}
 	for _, op := range ops {

@@ -321,9 +321,6 @@ func parsePlan(with map[string]any) (*plan, []*flaw) {
 			flaws = append(flaws, f)
 			continue
 		}
-		if r.single && p.size > 1 {
-			wrong(op, "the request names one row, so batch_size must be 1 or left out")
-		}
 		p.requests[op] = r
 	}
 	return p, flaws

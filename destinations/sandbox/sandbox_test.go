@@ -229,6 +229,9 @@ func TestPages(t *testing.T) {
 	if strings.Contains(page, "canary") || strings.Contains(page, "33639981234") {
 		t.Errorf("the log names somebody:\n%s", page)
 	}
+	if code := send(h, "POST", "/acme", "x").Code; code != 404 {
+		t.Errorf("the base itself answers %d, want the vendor's own 404", code)
+	}
 	if index := send(h, "GET", "/", "").Body.String(); !strings.Contains(index, "/acme/_members") {
 		t.Errorf("index: %q", index)
 	}

@@ -88,6 +88,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	own := *r // the outer mux still holds r
 	own.Pattern = ""
+	if own.URL.Path == "" {
+		u := *own.URL
+		u.Path, u.RawPath = "/", ""
+		own.URL = &u
+	}
 	own.Body, own.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	s.answer(&own).send(w)
 }
@@ -179,7 +184,9 @@ func (s *Server) show(w http.ResponseWriter, v any) {
 func Mount(all map[string]destinations.Sandbox) http.Handler {
 	mux := http.NewServeMux()
 	for name, s := range all {
-		mux.Handle("/"+name+"/", http.StripPrefix("/"+name, s))
+		inner := http.StripPrefix("/"+name, s)
+		mux.Handle("/"+name+"/", inner)
+		mux.Handle("/"+name, inner) // or the mux would answer with a redirect
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
