@@ -18,6 +18,7 @@
 //	yaml:"x,required"   must be there
 //	doc:"…"             one sentence for schema and docs
 //	enum:"a,b"          the values allowed
+//	like:"a,b"          keys that people may write in its place, to suggest it
 //
 // The package imports nothing of weir's but models/diag. It checks values by their path; who
 // read the file knows the place.

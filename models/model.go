@@ -16,11 +16,11 @@ type Model struct {
 // Source is a table, or a query, that the warehouse already has.
 type Source struct {
 	Name        string             `yaml:",key"`
-	Table       string             `yaml:"table" doc:"Table, as schema.table or database.schema.table."`
+	Table       string             `yaml:"table" doc:"Table, as schema.table or database.schema.table." like:"relation,view"`
 	SQL         string             `yaml:"sql" doc:"One SELECT in the warehouse's own SQL, in place of a table."`
-	Key         string             `yaml:"key" doc:"Column whose value names a row."`
-	UpdatedAt   string             `yaml:"updated_at" doc:"Column with the time of the last change: rows are records, not events."`
-	Time        string             `yaml:"time" doc:"Column with the time of the event: rows are events."`
+	Key         string             `yaml:"key" doc:"Column whose value names a row." like:"primary_key,id"`
+	UpdatedAt   string             `yaml:"updated_at" doc:"Column with the time of the last change: rows are records, not events." like:"modified_at"`
+	Time        string             `yaml:"time" doc:"Column with the time of the event: rows are events." like:"timestamp,occurred_at,event_time"`
 	Timezone    string             `yaml:"timezone" doc:"Zone of timestamps without one. Defaults to UTC."`
 	Identifiers []SourceIdentifier `yaml:"identifiers" doc:"Identifier type to the column that holds its value."`
 	Columns     []Column           `yaml:"columns" doc:"Column types, to check models without connecting."`
@@ -88,7 +88,7 @@ type Identifier struct {
 // Limit bounds the values of one identifier type in a profile. Max 0 means no limit.
 type Limit struct {
 	Max    int      `yaml:"max,scalar,required" doc:"Most values."`
-	Within Duration `yaml:"within" doc:"Counts only values seen in this window."`
+	Within Duration `yaml:"within" doc:"Counts only values seen in this window." like:"window,since,last"`
 }
 
 // MaxLinks bounds how many values of a stronger type one value may be seen with.
@@ -102,7 +102,7 @@ type MaxLinks struct {
 type Trait struct {
 	Name        string   `yaml:",key"`
 	From        []string `yaml:"from,one" doc:"source.column, several of them in order of preference, or a source to aggregate."`
-	Keep        Keep     `yaml:"keep" enum:"latest,earliest,first_found,most_frequent,longest,any_true,all_true" doc:"Which value wins. Defaults to latest."`
+	Keep        Keep     `yaml:"keep" enum:"latest,earliest,first_found,most_frequent,longest,any_true,all_true" doc:"Which value wins. Defaults to latest." like:"strategy,rule"`
 	Aggregate   `yaml:",inline"`
 	Where       []ColumnTest `yaml:"where" doc:"Only rows whose columns pass."`
 	Within      Duration     `yaml:"within" doc:"Only rows in this window before the run."`
@@ -146,25 +146,25 @@ type ColumnTest struct {
 // Test compares a value. Exactly one operator is set. In YAML a bare scalar means `is`, a bare
 // list `in`.
 type Test struct {
-	Is        *Value `yaml:"is,scalar" doc:"Equal."`
+	Is        *Value `yaml:"is,scalar" doc:"Equal." like:"equals,equal,eq,value"`
 	Operators `yaml:",inline"`
 }
 
 // Operators are the comparisons beside `is`.
 type Operators struct {
-	IsNot       *Value  `yaml:"is_not" doc:"Different, or absent."`
-	In          []Value `yaml:"in,list" doc:"Equal to one of these."`
-	NotIn       []Value `yaml:"not_in" doc:"Equal to none of these, or absent."`
-	AtLeast     *Value  `yaml:"at_least" doc:"The same or more, or later."`
-	AtMost      *Value  `yaml:"at_most" doc:"The same or less, or earlier."`
-	MoreThan    *Value  `yaml:"more_than" doc:"More, or later."`
-	LessThan    *Value  `yaml:"less_than" doc:"Less, or earlier."`
-	Between     []Value `yaml:"between" doc:"From the first value, included, to the second: included for numbers, not included for times."`
-	Contains    *Value  `yaml:"contains" doc:"Text that has this text in it, whatever the case."`
+	IsNot       *Value  `yaml:"is_not" doc:"Different, or absent." like:"not_equals,not_equal,ne,neq"`
+	In          []Value `yaml:"in,list" doc:"Equal to one of these." like:"one_of,any_of,values"`
+	NotIn       []Value `yaml:"not_in" doc:"Equal to none of these, or absent." like:"none_of"`
+	AtLeast     *Value  `yaml:"at_least" doc:"The same or more, or later." like:"gte,ge,greater_or_equal"`
+	AtMost      *Value  `yaml:"at_most" doc:"The same or less, or earlier." like:"lte,le,less_or_equal"`
+	MoreThan    *Value  `yaml:"more_than" doc:"More, or later." like:"gt,greater_than,above,over,after"`
+	LessThan    *Value  `yaml:"less_than" doc:"Less, or earlier." like:"lt,below,under,before"`
+	Between     []Value `yaml:"between" doc:"From the first value, included, to the second: included for numbers, not included for times." like:"range"`
+	Contains    *Value  `yaml:"contains" doc:"Text that has this text in it, whatever the case." like:"like,includes,matches"`
 	NotContains *Value  `yaml:"not_contains" doc:"Text without this text in it, or absent."`
-	StartsWith  *Value  `yaml:"starts_with" doc:"Text that begins with this, whatever the case."`
-	EndsWith    *Value  `yaml:"ends_with" doc:"Text that ends with this, whatever the case."`
-	Exists      *bool   `yaml:"exists" doc:"There is a value, or there is none."`
+	StartsWith  *Value  `yaml:"starts_with" doc:"Text that begins with this, whatever the case." like:"prefix"`
+	EndsWith    *Value  `yaml:"ends_with" doc:"Text that ends with this, whatever the case." like:"suffix"`
+	Exists      *bool   `yaml:"exists" doc:"There is a value, or there is none." like:"is_set,present,not_null,is_null,missing"`
 }
 
 // Segment is a named set of profiles.
@@ -173,7 +173,7 @@ type Segment struct {
 	Entity      string    `yaml:"entity,required" doc:"Whose profiles."`
 	Description string    `yaml:"description" doc:"For people."`
 	Tags        []string  `yaml:"tags,one" doc:"For selecting with tag:x."`
-	Where       Condition `yaml:"where" doc:"Who is in it. Without it, everybody."`
+	Where       Condition `yaml:"where" doc:"Who is in it. Without it, everybody." like:"conditions,filter,query,rules"`
 	Holdout     Percent   `yaml:"holdout" doc:"Share kept out of every sync, by a salted hash."`
 	Salt        string    `yaml:"salt" doc:"Salt of the holdout. Defaults to the segment's name."`
 }
@@ -181,13 +181,13 @@ type Segment struct {
 // Condition is true or false for a profile. Exactly one of All, Any, Not, Trait, Did, Never and
 // Segment is set.
 type Condition struct {
-	All     []Condition `yaml:"all" doc:"Every one is true."`
-	Any     []Condition `yaml:"any" doc:"At least one is true."`
+	All     []Condition `yaml:"all" doc:"Every one is true." like:"and"`
+	Any     []Condition `yaml:"any" doc:"At least one is true." like:"or"`
 	Not     *Condition  `yaml:"not" doc:"It is false."`
-	Trait   string      `yaml:"trait" doc:"Compares a trait."`
+	Trait   string      `yaml:"trait" doc:"Compares a trait." like:"attribute,property"`
 	Segment string      `yaml:"segment" doc:"Is in another segment of the entity."`
-	Did     string      `yaml:"did" doc:"Has rows in a source."`
-	Never   string      `yaml:"never" doc:"Has no rows in a source."`
+	Did     string      `yaml:"did" doc:"Has rows in a source." like:"event,has,performed"`
+	Never   string      `yaml:"never" doc:"Has no rows in a source." like:"did_not"`
 
 	// Is is a bare value, or for an aggregate of did a test such as {at_least: 500}.
 	Is        *Test `yaml:"is" doc:"Equal; or, beside did and an aggregate, a test of the aggregate."`

@@ -17,19 +17,19 @@ type Sync struct {
 	SQL     string `yaml:"sql" doc:"The rows of one SELECT in the warehouse's own SQL."`
 	Key     string `yaml:"key" doc:"sql: the column whose value names a row."`
 
-	Destination string         `yaml:"destination,required" doc:"A declared destination."`
+	Destination string         `yaml:"destination,required" doc:"A declared destination." like:"to"`
 	Object      string         `yaml:"object" doc:"What rows become there. Defaults to the destination's first object."`
-	Into        string         `yaml:"into" doc:"Name of the list, audience or file."`
-	With        map[string]any `yaml:"with" doc:"Parameters of the object."`
+	Into        string         `yaml:"into" doc:"Name of the list, audience or file." like:"list,audience,target"`
+	With        map[string]any `yaml:"with" doc:"Parameters of the object." like:"params,parameters,options,settings"`
 	Purpose     string         `yaml:"purpose" doc:"Why people are reached, if the destination does not say it."`
 
 	Mode     Mode     `yaml:"mode" enum:"mirror,add,upsert,append" doc:"Defaults to mirror for lists, upsert for records, append for messages."`
-	Match    []Match  `yaml:"match,required" doc:"Destination identifier to the trait that holds it."`
-	Fields   []Field  `yaml:"fields" doc:"Destination field to a trait, a value or a text."`
+	Match    []Match  `yaml:"match,required" doc:"Destination identifier to the trait that holds it." like:"identifiers,on,keys"`
+	Fields   []Field  `yaml:"fields" doc:"Destination field to a trait, a value or a text." like:"mapping,mappings,map,columns"`
 	OnLeave  OnLeave  `yaml:"on_leave" enum:"remove,keep,clear" doc:"What happens to somebody who leaves. Defaults to remove for lists, keep for records."`
 	FirstRun FirstRun `yaml:"first_run" enum:"adopt,replace,send,skip" doc:"What the first run does with those who are there already. Defaults to adopt; to skip for messages."`
 	Again    string   `yaml:"again" doc:"append: never, on_reentry, or after: 30d. Defaults to never."`
-	Schedule string   `yaml:"schedule" doc:"Cron expression in the project's time zone."`
+	Schedule string   `yaml:"schedule" doc:"Cron expression in the project's time zone." like:"cron,every"`
 	Guard    Guard    `yaml:"guard" doc:"What holds a plan."`
 }
 

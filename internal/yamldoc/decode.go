@@ -304,7 +304,11 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, p *path, _ *field) {
 		d.value(n, v.FieldByIndex(pl.list.index), p, pl.list)
 		return
 	case n.Kind != yaml.MappingNode:
-		d.wrong(n, p, pl.forms())
+		fix := ""
+		if _, ok := pl.fields["all"]; ok && n.Kind == yaml.SequenceNode {
+			fix = "write all: or any: above the list"
+		}
+		d.wrong(n, p, pl.forms(), fix)
 		return
 	}
 	seen := make(map[string]bool, len(n.Content)/2)
@@ -322,7 +326,9 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, p *path, _ *field) {
 			}
 			rest[key] = d.any(e.value, &path{up: p, key: key})
 		default:
-			d.node(e.key, p, "yaml.unknown_key", fmt.Sprintf("unknown key %q%s", key, under(p)), diag.DidYouMean(key, pl.names))
+			meant, fix := pl.suggest(key)
+			seen[meant] = true // so that it is not missing as well
+			d.node(e.key, p, "yaml.unknown_key", fmt.Sprintf("unknown key %q%s", key, under(p)), fix)
 		}
 	}
 	if rest != nil {

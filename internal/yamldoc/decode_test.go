@@ -41,7 +41,7 @@ type named struct {
 }
 
 type test struct {
-	Is *models.Value  `yaml:"is,scalar"`
+	Is *models.Value  `yaml:"is,scalar" like:"equals"`
 	In []models.Value `yaml:"in,list"`
 }
 
@@ -120,6 +120,7 @@ func TestFindings(t *testing.T) {
 		"named: {a: [1]}":                `1:12 yaml.wrong_type named.a must be a value or a mapping, not a list`,
 		"named: {1: 2, null: 3, [a]: 4}": `1:15 yaml.wrong_type a key under named is not text (write it in quotes) | 1:24 yaml.wrong_type a key under named is not text (write it in quotes)`,
 		"test: {iss: x}":                 `1:8 yaml.unknown_key unknown key "iss" under test (did you mean "is"?)`,
+		"test: {Equals: x}":              `1:8 yaml.unknown_key unknown key "Equals" under test (did you mean "is"?)`,
 		"open: {b: c}":                   `1:1 yaml.missing_key open has no "type" (add type: …)`,
 		"open: {type: a, b: 99999999999999999999999}": ``,
 		"tree: {a: 0x10}":            `1:11 yaml.bad_value tree.a is not a whole number of up to 64 bits in base 10 without zeros in front (write it in quotes if it is text)`,

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/weir-data/weir/models/diag"
 )
 
 // plan is what the struct tags of a type say.
@@ -13,10 +15,23 @@ type plan struct {
 	fields   map[string]*field
 	names    []string // keys in the order of declaration
 	required []string
-	key      *field // takes the name under which the value stands
-	scalar   *field // takes a bare scalar
-	list     *field // takes a bare list
-	rest     *field // takes all other keys
+	key      *field            // takes the name under which the value stands
+	scalar   *field            // takes a bare scalar
+	list     *field            // takes a bare list
+	rest     *field            // takes all other keys
+	like     map[string]string // what people may write to the key that they mean
+}
+
+// suggest says which key may be meant by one that is not known: its name, or "", and a fix.
+func (p *plan) suggest(key string) (meant, fix string) {
+	meant, ok := p.like[strings.ToLower(key)]
+	if !ok {
+		meant = diag.Nearest(key, p.names)
+	}
+	if meant != "" {
+		return meant, "did you mean \"" + meant + "\"?"
+	}
+	return "", diag.DidYouMean(key, p.names)
 }
 
 // field is one key of a struct.
@@ -66,7 +81,7 @@ func planOf(t reflect.Type) *plan {
 	if p, ok := plans.Load(t); ok {
 		return p.(*plan)
 	}
-	p := &plan{fields: map[string]*field{}}
+	p := &plan{fields: map[string]*field{}, like: map[string]string{}}
 	p.add(t, nil, true)
 	actual, _ := plans.LoadOrStore(t, p)
 	return actual.(*plan)
@@ -122,6 +137,11 @@ func (p *plan) add(t reflect.Type, at []int, bareLists bool) {
 		}
 		if _, taken := p.fields[name]; taken {
 			panic(fmt.Sprintf("yamldoc: %s: key %q is doubled", t, name))
+		}
+		if like := sf.Tag.Get("like"); like != "" {
+			for w := range strings.SplitSeq(like, ",") {
+				p.like[w] = name
+			}
 		}
 		p.fields[name] = f
 		p.names = append(p.names, name)

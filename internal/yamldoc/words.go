@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
 // wrong reports a value of the wrong kind.
-func (d *decoder) wrong(n *yaml.Node, p *path, want string) {
+func (d *decoder) wrong(n *yaml.Node, p *path, want string, fix ...string) {
 	got := "a mapping"
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -17,7 +18,7 @@ func (d *decoder) wrong(n *yaml.Node, p *path, want string) {
 	case yaml.ScalarNode:
 		got = tagName(n.ShortTag())
 	}
-	d.node(n, p, "yaml.wrong_type", fmt.Sprintf("%s must be %s, not %s", orDocument(p), want, got), "")
+	d.node(n, p, "yaml.wrong_type", fmt.Sprintf("%s must be %s, not %s", orDocument(p), want, got), strings.Join(fix, "; "))
 }
 
 // tagName names the type of a scalar for people.
