@@ -109,7 +109,19 @@ func (s *session) Write(ctx context.Context, b destinations.Batch) (destinations
 		return destinations.Outcome{}, err
 	}
 	parts := partsOf(b, p.sizeFor(r))
+	var slowest time.Duration
 	for n, part := range parts {
+		if until, ok := ctx.Deadline(); ok && n > 0 && time.Until(until) < 2*slowest {
+			// What can not be answered in time would be in doubt; unsent it is only late.
+			done.Rest = destinations.Result{Status: destinations.Later, Code: "time", Reason: "not tried, since the call's time was nearly over"}
+			for i := range part.lo {
+				if _, said := done.Rows[i]; !said {
+					done.Rows[i] = destinations.Result{Status: destinations.Delivered}
+				}
+			}
+			return done, nil
+		}
+		start := time.Now()
 		req, bad, err := s.build(b, r, part)
 		if err != nil {
 			return destinations.Outcome{}, err
@@ -127,6 +139,7 @@ func (s *session) Write(ctx context.Context, b destinations.Batch) (destinations
 			continue
 		}
 		res, err := s.client.Do(ctx, req)
+		slowest = max(slowest, time.Since(start))
 		f := p.judge(res, err)
 		if f == nil {
 			continue

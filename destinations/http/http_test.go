@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -230,6 +231,29 @@ func TestFaultInTheMiddle(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Many small requests stop before the time of the call runs out, with nothing in doubt.
+func TestSlowEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := &destinationtest.Wire{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(7 * time.Second) })}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		b := people(destinations.Upsert, 9)
+		b.With = withs(t, "batch_size: 1")
+		o, err := opened(t, wire, nil, nil).Write(ctx, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []destinations.Status
+		for i := range b.Rows {
+			got = append(got, o.Of(i).Status)
+		}
+		d, l := destinations.Delivered, destinations.Later
+		if diff := cmp.Diff([]destinations.Status{d, d, d, l, l, l, l, l, l}, got); diff != "" || len(wire.Requests()) != 3 {
+			t.Errorf("%d requests:\n%s", len(wire.Requests()), diff)
+		}
+	})
 }
 
 func TestHeaders(t *testing.T) {

@@ -19,7 +19,7 @@ func (webhook) Spec() destinations.Spec {
 		{Name: "email_sha256", Normalise: "email.basic", Hash: "sha256.hex", AnyOf: "id", Doc: "Hash of the address."},
 		{Name: "phone_sha256", Normalise: "phone.e164", Hash: "sha256.hex", AnyOf: "id", Doc: "Hash of the number, with its plus."},
 	}
-	limits := destinations.Limits{Rows: 500, Bytes: 4 << 20, Concurrency: 4, Timeout: 30 * time.Second}
+	limits := destinations.Limits{Rows: 500, Bytes: 4 << 20, Concurrency: 4, Timeout: time.Minute}
 	return destinations.Spec{
 		Type:  "http",
 		Kind:  destinations.HTTP,
