@@ -13,8 +13,8 @@ import (
 // identity resolves the rows of an entity's sources to profiles, in the warehouse and to a
 // fixpoint:
 //
-//	raw     distinct combinations of identifiers as each source has them
-//	norm    the same with normalised values, or the rule that keeps a value out
+//	norm    distinct combinations of identifiers as each source has them, with the normal form of
+//	        each value or the rule that keeps it out
 //	nodes   every identifier once, numbered in order of birth
 //	tuples  distinct combinations of nodes
 //	links   tuples without the identifiers that too many profiles share

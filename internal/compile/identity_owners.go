@@ -14,18 +14,24 @@ import (
 //	live      cluster: those that own rows
 func (x *identity) owners() {
 	var owned, keys, alone []rel.Query
+	x.step("owners", temp(x.work("nobody"), rel.Select{Columns: []rel.Column{same("f", "node")}, From: from(x.work("found"), "f"), Where: isNull(rel.C("f", "cluster"))})...)
 	for _, s := range x.sources {
 		q := rel.Select{From: from(x.work("ids", s.n), "q")}
-		var clusters []rel.Expr
+		var nodes []rel.Expr
 		for _, id := range s.ids {
-			f := ranked("f", id.rank)
 			q.Columns = append(q.Columns, same("q", ranked("r", id.rank)))
-			q.Joins = append(q.Joins, join(rel.Left, from(x.work("found"), f), eq(rel.C(f, "node"), rel.C("q", ranked("n", id.rank)))))
-			clusters = append(clusters, rel.C(f, "cluster"))
+			node := rel.Expr(rel.C("q", ranked("n", id.rank)))
+			if len(id.MaxLinks) > 0 || id.Role == "attach" { // others always find somebody
+				u := ranked("u", id.rank)
+				q.Joins = append(q.Joins, join(rel.Left, from(x.work("nobody"), u), eq(rel.C(u, "node"), node)))
+				node = rel.Case{Whens: []rel.When{{If: isNull(rel.C(u, "node")), Then: node}}}
+			}
+			nodes = append(nodes, node)
 		}
 		cluster := rel.Expr(rel.Null(models.Integer))
-		if len(clusters) > 0 {
-			cluster = either(clusters...)
+		if len(nodes) > 0 {
+			q.Joins = append(q.Joins, join(rel.Left, from(x.work("found"), "f"), eq(rel.C("f", "node"), either(nodes...))))
+			cluster = rel.C("f", "cluster")
 		}
 		q.Columns = append(q.Columns, same("q", "seen"), rel.As("cluster", cluster))
 		x.step("owners of "+s.Name, temp(x.work("own", s.n), q)...)

@@ -12,15 +12,13 @@ var seenColumns = []string{"first_seen", "last_seen", "seen"}
 func (x *identity) tuples() {
 	var observed []rel.Query
 	for _, s := range x.sources {
-		x.step("rows of "+s.Name, append(temp(x.work("raw", s.n), s.rawQuery()), temp(x.work("norm", s.n), x.normQuery(s))...)...)
+		x.step("rows of "+s.Name, temp(x.work("norm", s.n), x.normQuery(s))...)
 		for _, id := range s.ids {
 			v := rel.C("n", ranked("v", id.rank))
 			observed = append(observed, rel.Select{
-				Columns: []rel.Column{
-					rel.As("rank", rel.I(int64(id.rank))), rel.As("value", v), rel.As("src", rel.I(int64(s.n))),
-					rel.As("first_seen", least(rel.C("n", "first_seen"))), rel.As("last_seen", greatest(rel.C("n", "last_seen"))), rel.As("seen", sum(rel.C("n", "seen"))),
-				},
-				From: from(x.work("norm", s.n), "n"), Where: notNull(v), GroupBy: []rel.Expr{v},
+				Columns: []rel.Column{rel.As("rank", rel.I(int64(id.rank))), rel.As("value", v), rel.As("src", rel.I(int64(s.n))),
+					same("n", "first_seen"), same("n", "last_seen"), same("n", "seen")},
+				From: from(x.work("norm", s.n), "n"), Where: notNull(v),
 			})
 		}
 	}
@@ -64,8 +62,7 @@ func (s *identitySource) rawQuery() rel.Query {
 // normQuery adds to the combinations of a source the trimmed value t, the normal form v of what
 // joins, and the rule x that keeps the rest out.
 func (x *identity) normQuery(s identitySource) rel.Query {
-	q := rel.Select{From: from(x.work("raw", s.n), "q")}
-	carried := []string{"r"}
+	q := rel.Select{From: rel.Sub{Query: s.rawQuery(), Alias: "q"}}
 	for _, id := range s.ids {
 		q.Columns = append(q.Columns, same("q", ranked("r", id.rank)))
 	}
@@ -81,7 +78,6 @@ func (x *identity) normQuery(s identitySource) rel.Query {
 			col := func(name string) rel.Expr { return rel.C("q", ranked(name, id.rank)) }
 			next.Columns = append(next.Columns, rel.As(ranked(layer.name, id.rank), layer.of(id.Identifier, col)))
 		}
-		carried = append(carried, layer.name)
 		q = next
 	}
 	last := rel.Select{From: rel.Sub{Query: q, Alias: "q"}}

@@ -100,8 +100,16 @@ func normalForm(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	return c
 }
 
-func usable(_ *models.Identifier, col func(string) rel.Expr) rel.Expr {
-	return rel.Case{Whens: []rel.When{{If: rel.F(rel.And, rel.F(rel.IsNull, col("x")), rel.F(rel.Ne, rel.F(rel.Trim, col("t")), rel.T(""))), Then: col("n")}}}
+func usable(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
+	return rel.Case{Whens: []rel.When{{If: rel.F(rel.And, rel.F(rel.IsNull, col("x")), rel.F(rel.Ne, bare(id, col("t")), rel.T(""))), Then: col("n")}}}
+}
+
+// bare is a text of layer t without blanks around it, which most have lost by then.
+func bare(id *models.Identifier, text rel.Expr) rel.Expr {
+	if normalizer(id) == "none" {
+		return rel.F(rel.Trim, text)
+	}
+	return text
 }
 
 // whyNot is the rule that keeps a value from joining anything.
@@ -109,7 +117,7 @@ func whyNot(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	text, form := col("t"), col("n")
 	fold := text
 	if n := normalizer(id); n == "none" || n == "trim" {
-		fold = rel.F(rel.Lower, rel.F(rel.Trim, text))
+		fold = rel.F(rel.Lower, bare(id, text))
 	}
 	var words []rel.Expr
 	for _, w := range junk {
@@ -117,8 +125,9 @@ func whyNot(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	}
 	isJunk := []rel.Expr{
 		rel.InList{Expr: fold, List: words},
-		// nothing but zeros and dashes: 0, 000-000, the nil UUID
-		rel.F(rel.Eq, rel.F(rel.Replace, rel.F(rel.Replace, text, rel.T("0"), rel.T("")), rel.T("-"), rel.T("")), rel.T("")),
+		// nothing but zeros and dashes: 0, 000-000, the nil UUID; few values need a closer look
+		rel.Case{Whens: []rel.When{{If: rel.InList{Expr: rel.F(rel.Substr, text, rel.I(1), rel.I(1)), List: []rel.Expr{rel.T("0"), rel.T("-")}},
+			Then: rel.F(rel.Eq, rel.F(rel.Replace, rel.F(rel.Replace, text, rel.T("0"), rel.T("")), rel.T("-"), rel.T("")), rel.T(""))}}, Else: rel.B(false)},
 		rel.F(rel.Gt, rel.F(rel.Length, text), rel.I(maxIdentifier)),
 	}
 	switch normalizer(id) {
@@ -128,7 +137,7 @@ func whyNot(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 		isJunk = append(isJunk, rel.F(rel.RegexTest, rel.F(rel.RegexDrop, col("d"), rel.T(`[^0-9]`)), rel.T(oneDigit)))
 	}
 	whens := []rel.When{
-		{If: rel.F(rel.Eq, rel.F(rel.Trim, text), rel.T("")), Then: rel.Null(models.Text)},
+		{If: rel.F(rel.Eq, bare(id, text), rel.T("")), Then: rel.Null(models.Text)},
 		{If: rel.F(rel.Or, isJunk...), Then: rel.T("junk")},
 	}
 	if len(id.Ignore) > 0 {
