@@ -344,7 +344,11 @@ func rowScope(b destinations.Batch, i int) map[string]any {
 		}
 		return out
 	}
-	out := map[string]any{"ids": named(b.Columns.IDs, row.IDs), "fields": named(b.Columns.Fields, row.Fields),
+	fields := row.Fields
+	if row.Op == destinations.Clear {
+		fields = make([]any, len(b.Columns.Fields)) // all null
+	}
+	out := map[string]any{"ids": named(b.Columns.IDs, row.IDs), "fields": named(b.Columns.Fields, fields),
 		"op": row.Op.String(), "key": row.Key}
 	if row.RemoteID != "" {
 		out["remote_id"] = row.RemoteID

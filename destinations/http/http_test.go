@@ -72,6 +72,8 @@ func TestRequests(t *testing.T) {
 		{"default", ``, destinations.Upsert, 2, []string{
 			`POST /api {"batch":"b1","op":"upsert","rows":[{"fields":{"cleared":null,"ltv":9007199254740993,"since":"2026-06-01T08:00:00Z","tags":["a",1]},"ids":{"email":"eve.0/x@example.com"}},` +
 				`{"fields":{"cleared":null,"ltv":9007199254740993,"since":"2026-06-01T08:00:00Z","tags":["a",1]},"ids":{"email":"eve.1/x@example.com"}}]}`}},
+		{"clear sends nulls", `{clear: {row: "{{ row.fields }}", body: "{{ rows }}"}}`, destinations.Clear, 1, []string{
+			`POST /api [{"cleared":null,"gone":null,"ltv":null,"since":null,"tags":null}]`}},
 		{"tree keeps types", `
 add:
   path: /members

@@ -3,6 +3,7 @@ package twilio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -155,8 +156,8 @@ func (s *session) request(b destinations.Batch) (rest.Request, *destinations.Res
 		}
 	}
 	for i, name := range b.Columns.Fields {
-		if v, ok := row.Fields[i].(string); ok && name == "body" {
-			form.Set("Body", v)
+		if v := row.Fields[i]; name == "body" && v != nil && !destinations.IsAbsent(v) {
+			form.Set("Body", fmt.Sprint(v)) // a text, or the one trait that it is
 		}
 	}
 	switch {

@@ -92,6 +92,26 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+func TestRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, wire := open(t, destinations.SandboxOptions{})
+		b := sms("+33639981234", "Hé & 50 % #1", "Shop")
+		b.With = map[string]any{"messaging_service_sid": "MG00000000000000000000000000000000", "status_callback": "https://shop.example.com/sms?x=1"}
+		if _, err := s.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		r := wire.Requests()[0]
+		got := r.Method + " " + r.URL + "\n" + r.Header.Get("Content-Type") + "\n" + string(r.Body)
+		want := "POST http://vendor.example.com/api/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json\n" +
+			"application/x-www-form-urlencoded\n" +
+			"Body=H%C3%A9+%26+50+%25+%231&MessagingServiceSid=MG00000000000000000000000000000000&" +
+			"StatusCallback=https%3A%2F%2Fshop.example.com%2Fsms%3Fx%3D1&To=%2B33639981234"
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
 func TestPermanentCodes(t *testing.T) {
 	o, _ := twilio{}.Spec().Object("message")
 	for _, code := range []string{"21211", "21214", "21614"} {
