@@ -154,7 +154,7 @@ const (
 	Divide    Fn = "divide" // as Number; by zero is NULL
 	Mod       Fn = "mod"    // of integers that are not negative
 	Concat    Fn = "concat" // of texts; NULL if one is
-	Lower     Fn = "lower" // by Unicode; letters that become two differ between warehouses
+	Lower     Fn = "lower"  // by Unicode; letters that become two differ between warehouses
 	Upper     Fn = "upper"
 	Trim      Fn = "trim"       // white space at both ends: blanks, no-break blanks, tabs, line ends
 	Length    Fn = "length"     // in characters
