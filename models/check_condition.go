@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/models/diag"
@@ -118,7 +119,8 @@ func (c *checker) condition(e *Entity, w *Condition, at string, depth int) {
 		only()
 		s, ok := c.segments[w.Segment]
 		if !ok {
-			c.unknown(at+".segment", "segment", w.Segment, c.m.SegmentNames(e.Name))
+			known := slices.DeleteFunc(c.m.SegmentNames(e.Name), func(n string) bool { return strings.HasPrefix(at, Path("segments", n)+".") })
+			c.unknown(at+".segment", "segment", w.Segment, known)
 		} else if s.Entity != e.Name {
 			c.fail(at+".segment", "models.other_entity", "", "segment %s is of the entity %s, not %s", s.Name, s.Entity, e.Name)
 		}

@@ -67,12 +67,11 @@ type loader struct {
 	findings []diag.Finding
 }
 
-// add reports a problem at its place, unless the YAML there is at fault already.
+// add reports a problem at its place, unless it follows from YAML that is at fault.
 func (l *loader) add(q diag.Problem) {
-	if doc := l.p.owner(q.Path); doc != nil && doc.Faulty(head(q.Path)) {
-		return
+	if !l.follows(q) {
+		l.findings = append(l.findings, l.p.finding(q))
 	}
-	l.findings = append(l.findings, l.p.finding(q))
 }
 
 // fail reports an error by path.
@@ -155,7 +154,7 @@ func gather[T any](l *loader, doc *yamldoc.Doc, kind string, all *[]T, some []T,
 func (l *loader) check(target string) {
 	p := l.p
 	for _, doc := range p.docs {
-		if doc.Broken() || slices.ContainsFunc(kinds, doc.Faulty) {
+		if doc.Broken() || slices.ContainsFunc(doc.Faults(), func(f string) bool { return slices.Contains(kinds, f) }) {
 			return
 		}
 	}

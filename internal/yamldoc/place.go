@@ -17,32 +17,35 @@ type Doc struct {
 	lines []string
 	root  *yaml.Node // nil if the file is empty or could not be parsed
 
-	broken bool            // something of the file itself is lost
-	faulty map[string]bool // first two parts of the paths with findings
+	broken bool // something of the file itself is lost
+	faults []string
 }
 
 // Broken reports whether part of the file could not be read at all, so that nobody knows what it
 // declares.
 func (doc *Doc) Broken() bool { return doc.broken }
 
-// Faulty reports whether Decode found something at fault in or below the value at a path of one
-// or two keys, such as "segments.vip": its value is incomplete, and checking it would tell
-// nothing new.
-func (doc *Doc) Faulty(path string) bool { return doc.faulty[path] }
+// Faults lists the paths of the values that Decode found something at fault in: what stands there
+// is incomplete.
+func (doc *Doc) Faults() []string { return doc.faults }
 
-// fault remembers where something is at fault. Above the second key, nobody knows what is lost.
+// Nearest returns the longest beginning of a path at which there is a value.
+func (doc *Doc) Nearest(path string) string {
+	for path != "" && !doc.Has(path) {
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return path
+}
+
+// fault remembers where something is at fault. At the top of a file, nobody knows what is lost.
 func (doc *Doc) fault(p *path) {
-	if p == nil || p.up == nil && p.key == "" {
+	if p == nil {
 		doc.broken = true
 		return
 	}
-	for p.up != nil && p.up.up != nil {
-		p = p.up
+	if len(doc.faults) < maxFindings {
+		doc.faults = append(doc.faults, p.String())
 	}
-	if doc.faulty == nil {
-		doc.faulty = map[string]bool{}
-	}
-	doc.faulty[p.String()] = true
 }
 
 // Place is where something stands. Line and Col start at 1, in characters; Width is what a caret
