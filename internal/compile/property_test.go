@@ -50,8 +50,9 @@ entities:
 
 // TestProperty compares random segments over random people with a reading of the rules, row by
 // row.
-func TestProperty(t *testing.T) {
-	rounds := 6
+func TestProperty(t *testing.T) { randomSegments(t, casetest.DuckDB, 6) }
+
+func randomSegments(t *testing.T, open casetest.Open, rounds int) {
 	if testing.Short() {
 		rounds = 1
 	}
@@ -66,7 +67,7 @@ func TestProperty(t *testing.T) {
 				in.Model.Segments = append(in.Model.Segments, models.Segment{Name: fmt.Sprint("g", i), Entity: "x", Where: w})
 				g.segments = append(g.segments, fmt.Sprint("g", i))
 			}
-			w := newWorld(t, casetest.DuckDB(t))
+			w := newWorld(t, open(t))
 			load(t, w, people)
 			for _, s := range []string{"people", "acts"} {
 				w.columns(t, &in, s, "SELECT * FROM "+s)

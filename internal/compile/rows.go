@@ -7,7 +7,8 @@ import (
 
 // Rows is what a sync wants at its destination, as a query over one build. Its columns are
 //
-//	key      text: profile id; for source and sql syncs the key column as text, NULL where it is
+//	key      text: profile id; for append with the number of the entry, "p7:2"; for source and
+//	         sql syncs the key column as text, NULL where it is
 //	id_1 …   text: normalised match values in the order of IDs, NULL where absent
 //	field_1… the fields in the order of Fields, in their own types, NULL where absent
 //	barred   text: code of the policy that keeps the person out, NULL if none

@@ -34,6 +34,8 @@ import (
 //	data.sql        statements that make the sources' tables
 //	want profiles   every profile with its traits
 //	want members    every segment with its members
+//	want delta NAME who joined and left a segment since the last build
+//	want sizes      the sizes of segments
 //	want buckets    the arms of holdouts, held against the hash that decides
 //	want NAME       the result of the query in the file "ask NAME", or of the sync NAME
 //	want problems   what does not fit, in place of a program
@@ -209,6 +211,11 @@ func (c *project) result(t *testing.T, name, ask string) string {
 		return c.w.table(t, names, `SELECT "`+strings.Join(names, `", "`)+`" FROM `+c.table(compile.Profiles))
 	case name == "members":
 		return c.members(t)
+	case strings.HasPrefix(name, "delta "):
+		q := compile.SegmentDelta(c.in.Entity, c.in.Previous, c.in.Build, strings.TrimPrefix(name, "delta "))
+		return c.w.table(t, []string{"joined", "left", "size"}, c.w.render(t, q))
+	case name == "sizes":
+		return c.w.table(t, []string{"segment", "members"}, c.w.render(t, compile.Sizes(c.in.Entity, c.in.Build)))
 	case name == "buckets":
 		return c.buckets(t)
 	case ask != "":

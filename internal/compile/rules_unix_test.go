@@ -8,5 +8,10 @@ import (
 	"github.com/weir-data/weir/internal/compile/casetest"
 )
 
-// TestRulesPostgres runs the same archives on PostgreSQL.
-func TestRulesPostgres(t *testing.T) { runRules(t, casetest.Postgres(t)) }
+// TestRulesPostgres runs the same archives, random segments and many segments on PostgreSQL.
+func TestRulesPostgres(t *testing.T) {
+	open := casetest.Postgres(t)
+	t.Run("rules", func(t *testing.T) { runRules(t, open) })
+	t.Run("random", func(t *testing.T) { randomSegments(t, open, 2) })
+	t.Run("many", func(t *testing.T) { manySegments(t, open) })
+}
