@@ -30,7 +30,7 @@ func (w *world) fault(m Mishap, want ...destinations.Class) *destinations.Fault 
 	writes := w.once(m)
 	o, err := w.write(w.t.Context(), b)
 	if *writes == 0 {
-		w.t.Skip("the batch makes no write")
+		w.skip("the batch makes no write")
 	}
 	defer w.leaks(canaries(b))
 	if *writes > 1 && !m.Unreachable {
@@ -132,6 +132,38 @@ func redirect(w *world) {
 	}
 }
 
+// lostJob asks for a job that the vendor has forgotten, and for one while the vendor is down: no
+// row may be called delivered for that.
+func lostJob(w *world) {
+	p, ok := w.session.(destinations.Poller)
+	if !ok {
+		w.skip("it has no jobs")
+	}
+	b := w.batch(2, false)
+	o, err := w.write(w.t.Context(), b)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if o.Job == nil {
+		w.skip("the batch starts no job")
+	}
+	for _, m := range []Mishap{{Status: 404, Body: `{}`}, {Status: 500, Body: `{}`}, {Lose: true}} {
+		w.wire.Script = func(*http.Request) *Mishap { return &m }
+		late, done, err := p.Poll(w.t.Context(), *o.Job, b)
+		switch {
+		case err != nil:
+			w.shown = append(w.shown, err.Error())
+		case done:
+			for i := range b.Rows {
+				if s := late.Of(i).Status; s == destinations.Delivered || s == destinations.Unchanged {
+					w.t.Errorf("after %+v row %d is %s", m, i, s)
+				}
+			}
+		}
+	}
+	w.leaks(canaries(b))
+}
+
 // echo answers 400 with the request inside, as vendors do.
 func echo(w *world) {
 	b := w.batch(1, true)
@@ -147,7 +179,7 @@ func echo(w *world) {
 	}
 	_, _ = w.write(w.t.Context(), b)
 	if n == 0 {
-		w.t.Skip("the batch makes no write")
+		w.skip("the batch makes no write")
 	}
 	w.leaks(canaries(b))
 }
