@@ -13,6 +13,7 @@ import (
 	_ "github.com/weir-data/weir/destinations/twilio"
 	"github.com/weir-data/weir/internal/cli"
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
+	_ "github.com/weir-data/weir/internal/warehouse/postgres"
 )
 
 func main() { cli.Exec() }

@@ -140,7 +140,7 @@ func fault(pkg, target string) string {
 		}
 	case under(pkg, "internal"):
 		if !under(target, "internal") {
-			if strings.HasPrefix(target, "destinations/") && !under(target, "destinations/rest") {
+			if strings.HasPrefix(target, "destinations/") && !under(target, "destinations/rest") && !under(target, "destinations/sandbox") {
 				return "only cmd/weir knows vendors"
 			}
 			return ""
