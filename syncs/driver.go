@@ -49,6 +49,8 @@ func (d *driver) run(ctx context.Context) Finish {
 				d.start(calls, e)
 			case freeze, read:
 				d.start(soft, e)
+			case renew:
+				d.startFor(keep, e.ttl/2, e) // so that a warehouse that hangs is asked again
 			default:
 				d.start(keep, e)
 			}
@@ -72,6 +74,15 @@ func (d *driver) run(ctx context.Context) Finish {
 func (d *driver) start(ctx context.Context, e Effect) {
 	d.running++
 	go func() { d.inbox <- d.perf.Perform(ctx, e, d.now) }()
+}
+
+func (d *driver) startFor(ctx context.Context, most time.Duration, e Effect) {
+	d.running++
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		d.inbox <- d.perf.Perform(ctx, e, d.now)
+	}()
 }
 
 func (d *driver) sleep(until time.Time) {

@@ -145,6 +145,9 @@ func NewMachine(t *Task, o Order, c Config, b *Buckets) (*Machine, error) {
 
 // Step takes what happened and returns what to do.
 func (m *Machine) Step(at Moment, in Input) []Effect {
+	if m.phase == finished {
+		return nil
+	}
 	m.at, m.out, m.wake = at, nil, time.Time{}
 	m.input(in)
 	m.tend()

@@ -82,7 +82,6 @@ func (m *Machine) failFault(f *destinations.Fault) {
 // ambiguous takes an unusable answer: the rows may have been applied. Where that is harmless
 // they are sent again, the same bytes under the same keys; elsewhere a person decides.
 func (m *Machine) ambiguous(c *call, code, text string) {
-	s := &m.send
 	m.doubtful = m.at.Now
 	for _, it := range c.items {
 		it.ambiguous = true
@@ -90,9 +89,7 @@ func (m *Machine) ambiguous(c *call, code, text string) {
 	m.ackUnsent(c, code, text)
 	c.tries++
 	if m.harmful {
-		if s.blind++; s.blind >= maxBlind {
-			m.fail("syncs.unavailable", "see what arrived, then say so with weir runs settle", "the destination gave no usable answer %d times in a row: %s", s.blind, text)
-		}
+		m.watchSilence(true, text)
 		m.giveUp(c.items, code, text)
 		m.follow(c)
 		return
@@ -106,7 +103,19 @@ func (m *Machine) ambiguous(c *call, code, text string) {
 		m.follow(c)
 		return
 	}
-	m.repeat(c, s.paused)
+	m.repeat(c, m.send.paused)
+}
+
+// watchSilence ends a run that would leave row after row in doubt for a person.
+func (m *Machine) watchSilence(silent bool, text string) {
+	s := &m.send
+	if !silent {
+		s.blind = 0
+		return
+	}
+	if s.blind++; s.blind >= maxBlind {
+		m.fail("syncs.unavailable", "see what arrived, then say so with weir runs settle", "the destination gave no usable answer %d times in a row: %s", s.blind, text)
+	}
 }
 
 func (m *Machine) giveUp(items []*item, code, text string) {

@@ -7,6 +7,9 @@ import (
 	"github.com/weir-data/weir/destinations"
 )
 
+// jobUntil is how long a job is asked for where the destination does not say it.
+const jobUntil = 7 * 24 * time.Hour
+
 // closing is a job that came to its end.
 type closing struct {
 	job   OpenJob
@@ -62,7 +65,7 @@ func (m *Machine) polled(in polled) {
 	j := in.job
 	var final []Exception
 	if in.err != nil || !in.done {
-		if j.Job.Until == 0 || m.at.Now.Before(j.Started.Add(j.Job.Until)) {
+		if m.at.Now.Before(j.Started.Add(or(j.Job.Until, jobUntil))) {
 			if earlier {
 				m.checkNext()
 				return

@@ -23,6 +23,7 @@ const (
 	maxAmbiguous = 3  // unusable answers to one call that is harmless to repeat
 	maxBlind     = 3  // unusable answers in a row at an object that is harmful to repeat
 	maxThrottles = 30 // answers of "too fast" without one success
+	maxUnproven  = 5  // errors in a row at a destination that has not taken one row yet
 	manySuspects = 5  // rows refused alone, with nothing taken, that make it the destination's fault
 )
 
@@ -59,7 +60,7 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 	rs := make([]result, len(c.items))
 	var again, unsure []*item
 	var wait time.Duration
-	good, taken := false, false
+	good, taken, doubt := false, false, false
 	for i, it := range c.items {
 		r := o.Of(i)
 		res := result{code: r.Code, reason: r.Reason, remoteID: r.RemoteID}
@@ -81,7 +82,7 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 				again, wait, final = append(again, it), max(wait, w), false
 			}
 		default:
-			it.ambiguous = true
+			it.ambiguous, doubt = true, true
 			m.doubtful = m.at.Now
 			res.verdict = InDoubt
 			if it.tries++; !m.harmful && it.tries < maxAmbiguous {
@@ -93,7 +94,8 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 			m.finishRow(it, res.verdict, res.code, res.reason, "")
 		}
 	}
-	s.streak, s.throttles, s.blind, s.paused = 0, 0, 0, time.Time{}
+	s.streak, s.throttles, s.paused = 0, 0, time.Time{}
+	m.watchSilence(m.harmful && doubt && !good, "it cannot say what became of the rows")
 	s.budget = min(s.budget+0.1, float64(m.cfg.Retries))
 	m.addNotes(o.Notes)
 	var job *destinations.Job
@@ -151,10 +153,11 @@ func (m *Machine) follow(c *call) {
 }
 
 // spend takes one repetition from the budget and sets the pause before it: full jitter, so that
-// many runs do not come back at once.
+// many runs do not come back at once. A destination that has not taken one row in this run gets
+// fewer of them: it is down, and the rows stay due.
 func (m *Machine) spend() bool {
 	s := &m.send
-	if s.budget < 1 {
+	if s.budget < 1 || !s.proven && s.streak >= maxUnproven {
 		return false
 	}
 	s.budget--
