@@ -108,17 +108,24 @@ func (s *source) mine(epoch int64) rel.Expr {
 	return and(eq(rel.C("t", "sync"), rel.T(s.name)), eq(rel.C("t", "epoch"), rel.I(epoch)))
 }
 
-// firstLease makes the sync's row. The lock table's one row is updated first, so that of two
-// that make it at once the second waits and then finds it.
+// firstLease makes the sync's row.
 func (s *source) firstLease(ctx context.Context, se *session) error {
-	return se.Tx(ctx, func(ctx context.Context) error {
-		if err := se.do(ctx, rel.Update{Table: s.table(tLock), Set: []rel.Assign{{Column: "taken", Value: rel.F(rel.Add, rel.C("t", "taken"), rel.I(1))}}}); err != nil {
-			return err
-		}
+	return s.locked(ctx, se, func(ctx context.Context) error {
 		return se.insertNew(ctx, s.table(tEpochs), []rel.Column{
 			rel.As("sync", rel.T(s.name)), rel.As("epoch", rel.I(0)), rel.As("store", rel.T("")), rel.As("host", rel.T("")), rel.As("pid", rel.I(0)),
 			rel.As("born", rel.T("")), rel.As("clean", rel.B(true)), rel.As("expires", rel.Null(models.Timestamp)), rel.As("writes", rel.I(0)),
 		}, eq(rel.C("t", "sync"), rel.T(s.name)))
+	})
+}
+
+// locked runs do in a transaction that changes the lock table's one row first, so that of two
+// that make the same row at once the second waits and then finds it.
+func (l *Ledger) locked(ctx context.Context, s *session, do func(context.Context) error) error {
+	return s.Tx(ctx, func(ctx context.Context) error {
+		if err := s.do(ctx, rel.Update{Table: l.table(tLock), Set: []rel.Assign{{Column: "taken", Value: rel.F(rel.Add, rel.C("t", "taken"), rel.I(1))}}}); err != nil {
+			return err
+		}
+		return do(ctx)
 	})
 }
 
@@ -148,8 +155,10 @@ func (l *Ledger) adopt(ctx context.Context, s *session, h syncs.Holder) error {
 	if err != nil {
 		return err
 	}
-	return s.insertNew(ctx, l.table(tStores), []rel.Column{rel.As("store", rel.T(h.Store)), rel.As("host", rel.T(h.Host)), rel.As("since", rel.At(now))},
-		eq(rel.C("t", "store"), rel.T(h.Store)))
+	return l.locked(ctx, s, func(ctx context.Context) error {
+		return s.insertNew(ctx, l.table(tStores), []rel.Column{rel.As("store", rel.T(h.Store)), rel.As("host", rel.T(h.Host)), rel.As("since", rel.At(now))},
+			eq(rel.C("t", "store"), rel.T(h.Store)))
+	})
 }
 
 // AdoptStore makes a store known to the warehouse. Plans that another store left open are in

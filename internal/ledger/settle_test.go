@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -646,4 +647,39 @@ func TestVerdictsOutOfOrder(t *testing.T) {
 		}
 	}
 	w.settle(ref, syncs.Applied)
+}
+
+func TestTwoTakeTheLeaseAtOnce(t *testing.T) { // F37
+	w := newWorld(t, list, nil)
+	if err := w.l.Prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 5 {
+		var wg sync.WaitGroup
+		grants, errs := make([]syncs.Grant, 4), make([]error, 4)
+		for i := range grants {
+			wg.Go(func() {
+				grants[i], errs[i] = w.l.Source(w.b).Acquire(ctx, syncs.Holder{Store: "store-a", Host: "here", PID: os.Getpid()}, time.Hour)
+			})
+		}
+		wg.Wait()
+		won := -1
+		for i, err := range errs {
+			var held *syncs.HeldError
+			switch {
+			case err == nil && won < 0:
+				won = i
+			case err == nil:
+				t.Errorf("round %d: two have the lease: %+v and %+v", round, grants[won], grants[i])
+			case !errors.As(err, &held):
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+		if won < 0 {
+			t.Fatalf("round %d: nobody has the lease: %v", round, errs)
+		}
+		if err := w.src.Release(ctx, grants[won], true); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

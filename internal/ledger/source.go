@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -136,38 +137,49 @@ func (s *source) readBound(ctx context.Context, se *session) (*bound, error) {
 
 // newBound makes a sync's ledger, unless another sync has one on the same place.
 func (s *source) newBound(ctx context.Context, se *session) (*bound, error) {
-	other := ""
-	same := rel.F(rel.And, rel.F(rel.Eq, rel.C("t", "account"), rel.T(s.b.Account)),
-		rel.F(rel.Eq, rel.C("t", "object"), rel.T(s.b.Object.Name)), rel.F(rel.Eq, rel.C("t", "target"), rel.T(s.b.Sync.Into)))
-	err := se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("sync", rel.C("t", "sync"))}, From: rel.Table{Name: s.table(tLedgers), Alias: "t"}, Where: same, Limit: 1},
-		func(r []any) error { other = asText(r[0]); return nil })
-	if err != nil {
-		return nil, err
-	}
-	// Messages and rows of no target may come from several syncs; a membership has one owner.
-	if other != "" && other != s.name && !s.appends() {
-		return nil, &BoundError{Sync: s.name, Other: other, Place: s.b.place()}
-	}
 	room := max(len(s.b.Object.Identifiers), len(s.b.Rows.IDs)) + spareSlots
 	if err := se.do(ctx, rel.CreateTable{Name: s.own(), IfNotExists: true, Columns: ledgerFields(room)}); err != nil {
-		return nil, err
+		if have, herr := se.have(ctx, s.w.Schema()); herr != nil || !have[ledgerTable(s.name)] { // or another process was faster
+			return nil, err
+		}
 	}
 	canary, err := se.canary(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// print stays empty and started NULL until the first run is settled.
-	row := rel.Select{
-		Columns: []rel.Column{rel.As("sync", rel.T(s.name)), rel.As("account", rel.T(s.b.Account)), rel.As("object", rel.T(s.b.Object.Name)),
-			rel.As("target", rel.T(s.b.Sync.Into)), rel.As("print", rel.T("")), rel.As("columns", rel.T("")), rel.As("slots", rel.T("")),
-			rel.As("canary", rel.I(canary)), rel.As("version", rel.I(0))},
-		Where: rel.F(rel.Not, rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: s.table(tLedgers), Alias: "t"},
-			Where: rel.F(rel.Eq, rel.C("t", "sync"), rel.T(s.name))}}),
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	err = s.locked(ctx, se, func(ctx context.Context) error {
+		// Messages and rows of no target may come from several syncs; a membership has one owner.
+		if !s.appends() {
+			other := ""
+			err := se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("sync", t("sync"))}, From: rel.Table{Name: s.table(tLedgers), Alias: "t"}, Limit: 1,
+				Where: and(eq(t("account"), rel.T(s.b.Account)), eq(t("object"), rel.T(s.b.Object.Name)), eq(t("target"), rel.T(s.b.Sync.Into)), rel.F(rel.Ne, t("sync"), rel.T(s.name)))},
+				func(r []any) error { other = asText(r[0]); return nil })
+			if err != nil {
+				return err
+			}
+			if other != "" {
+				return &BoundError{Sync: s.name, Other: other, Place: s.b.place()}
+			}
+		}
+		// started stays NULL until the first run is settled.
+		return se.insertNew(ctx, s.table(tLedgers), []rel.Column{
+			rel.As("sync", rel.T(s.name)), rel.As("account", rel.T(s.b.Account)), rel.As("object", rel.T(s.b.Object.Name)), rel.As("target", rel.T(s.b.Sync.Into)),
+			rel.As("print", rel.T("")), rel.As("columns", rel.T("")), rel.As("slots", rel.T("")), rel.As("canary", rel.I(canary)), rel.As("version", rel.I(0)),
+		}, eq(t("sync"), rel.T(s.name)))
+	})
+	var taken *BoundError
+	if errors.As(err, &taken) {
+		err = errors.Join(err, se.do(ctx, rel.DropTable{Name: s.own()})) // nobody's ledger
 	}
-	if err := se.do(ctx, rel.Insert{Into: s.table(tLedgers), Columns: names(row.Columns), From: row}); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return s.readBound(ctx, se)
+	b, err := s.readBound(ctx, se)
+	if err == nil && b == nil {
+		err = fmt.Errorf("the ledger of %s was dropped while it was being made", s.name)
+	}
+	return b, err
 }
 
 func names(cs []rel.Column) []string {

@@ -62,6 +62,9 @@ type world struct {
 	store string
 }
 
+// openWarehouse opens the warehouse under test, empty.
+var openWarehouse = openDuck
+
 func openDuck(t testing.TB) warehouse.Warehouse {
 	t.Helper()
 	k, ok := warehouse.Lookup("duckdb")
@@ -79,7 +82,7 @@ func openDuck(t testing.TB) warehouse.Warehouse {
 // newWorld makes a sync whose rows are those of the table people. change may alter the binding.
 func newWorld(t *testing.T, obj destinations.Object, change func(*Binding)) *world {
 	t.Helper()
-	w := &world{t: t, w: openDuck(t), store: "store-a"}
+	w := &world{t: t, w: openWarehouse(t), store: "store-a"}
 	w.l = New(w.w, Options{Key: []byte("a secret of sixteen bytes or more")})
 	w.b = newWorldBinding(obj)
 	if len(obj.Identifiers) == 1 {

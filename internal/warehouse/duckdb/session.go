@@ -58,11 +58,15 @@ func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 	}
 	defer st.Close()
 	if t, err := st.StatementType(); err == nil && !s.inTx && (t == duckdb.STATEMENT_TYPE_UPDATE || t == duckdb.STATEMENT_TYPE_DELETE) {
-		turn, err := s.file.turn(ctx)
-		if err != nil {
-			return -1, err
-		}
-		defer turn()
+		// Prepared again inside of a transaction: the engine drops conditions that the table's
+		// statistics prove, as they are when it prepares, and without a transaction another
+		// session may change the rows before the statement runs.
+		n := int64(-1)
+		err := s.Tx(ctx, func(ctx context.Context) (err error) {
+			n, err = s.Exec(ctx, sql)
+			return err
+		})
+		return n, err
 	}
 	res, err := st.ExecContext(ctx, nil)
 	if err != nil {

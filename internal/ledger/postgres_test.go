@@ -1,0 +1,49 @@
+//go:build cgo && !noduckdb && unix
+
+package ledger
+
+import (
+	"testing"
+
+	"github.com/weir-data/weir/internal/warehouse"
+	_ "github.com/weir-data/weir/internal/warehouse/postgres"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/pgtest"
+)
+
+// TestOnPostgreSQL puts the same rules to another warehouse: one meaning, two texts.
+func TestOnPostgreSQL(t *testing.T) {
+	dsn := pgtest.Start(t)
+	k, ok := warehouse.Lookup("postgres")
+	if !ok {
+		t.Fatal("postgres is not there")
+	}
+	open := openWarehouse
+	defer func() { openWarehouse = open }()
+	openWarehouse = func(t testing.TB) warehouse.Warehouse {
+		w, err := k.Open(warehouse.Config{Target: "pg", Settings: map[string]string{"dsn": dsn, "schema": "weir"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close() })
+		s, err := w.Session(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for _, schema := range []string{"weir", "shop"} {
+			if _, err := s.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return w
+	}
+	for name, test := range map[string]func(*testing.T){
+		"what is sent": TestWhatIsSent, "append after a time": TestAppendAfterATime, "tally": TestTally, "keys": TestNullAndDoubledKeys, "columns": TestColumnOrderChangesNothing,
+		"mapping": TestAMappingChangeSendsWhatItChanges, "hash": TestTheHashOfTheWarehouseChanges, "one place": TestTwoLedgersOnOnePlace,
+		"verdicts": TestVerdictsAreFoldedIn, "doubt": TestInDoubtIsSentAgainThoughTheSourceWentBack, "refused": TestRefusedRowsAreTriedAgain, "harmful": TestHarmfulRowsInDoubtWaitForAPerson,
+		"halves": TestHalfOfAChangedValue, "erasure": TestErasure, "suppression": TestSuppression, "late suppression": TestASuppressionBetweenPlanAndSend,
+		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "jobs": TestJobs, "lease": TestLease, "race": TestTwoTakeTheLeaseAtOnce, "again": TestTheSamePlanIsGivenAgain, "preview": TestPreview,
+	} {
+		t.Run(name, test)
+	}
+}
