@@ -40,10 +40,9 @@ func large(t testing.TB, n int) string {
 	return dir
 }
 
-// patience is how long a test waits for 1,000 models. It is four times what is promised, and what
-// is promised four times what a quiet machine takes: the detector of races and other work on the
-// machine may slow this down. BenchmarkLoadThousandModels tells the time itself.
-const patience = 2 * time.Second
+// patience is how long a test waits before it calls a load hung. What a load takes is told by
+// BenchmarkLoadThousandModels: no test fails because a machine is slow.
+const patience = 30 * time.Second
 
 // TestThousandModels loads 1,000 segments and 100 syncs.
 func TestThousandModels(t *testing.T) {

@@ -55,7 +55,7 @@ func TestBounds(t *testing.T) {
 				}
 			}
 			t.Log(best.Round(time.Microsecond))
-			if best > time.Second { // 40 ms at most on a quiet machine; the detector of races takes ten times that
+			if best > 20*time.Second { // a hang, not a slow machine: a quiet one takes 40 ms at most
 				t.Errorf("took %v", best)
 			}
 		})
