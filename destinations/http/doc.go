@@ -23,7 +23,7 @@
 // Every request carries Idempotency-Key, equal over retries and restarts. With a signing_secret it
 // carries X-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of t + "." + body>.
 //
-// Any 2xx is a success. 408, 425, 429 and 5xx are tried again, 410 and 404 on a path without rows
-// stop the run, and other 4xx reject: one row, or a batch that the engine then halves until the
-// bad row is alone. `statuses:` changes that by status.
+// Any 2xx is a success. 408, 425, 429 and 5xx are tried again; 401, 403 and 410 stop the run; other
+// 4xx reject: one row, or a batch that the engine then halves until the bad row is alone.
+// `statuses:` changes that by status.
 package http
