@@ -265,9 +265,12 @@ func Worst(reports []syncs.Report) error {
 	if bad == 0 {
 		return nil
 	}
-	e := &Error{Kind: Failed, Code: "run." + string(worst.Status), Message: fmt.Sprintf("sync %s ended %s", worst.Sync, worst.Status)}
+	e := &Error{Kind: Failed, Code: "run." + string(worst.Status), Message: "sync " + worst.Sync + " " + ended[worst.Status]}
+	if worst.Error != "" {
+		e.Message += ": " + worst.Error
+	}
 	if bad > 1 {
-		e.Message = fmt.Sprintf("%d of %d syncs did not end ok; the worst, %s, ended %s", bad, len(reports), worst.Sync, worst.Status)
+		e.Message += fmt.Sprintf(" (%d of %d syncs did not end ok)", bad, len(reports))
 	}
 	switch worst.Status {
 	case syncs.Held:
@@ -287,5 +290,10 @@ func Worst(reports []syncs.Report) error {
 	return e
 }
 
+// ended says in words how a sync ended.
+var ended = map[syncs.Status]string{
+	syncs.Degraded: "ended degraded", syncs.Stopped: "was stopped", syncs.Held: "is held by a guard", syncs.Failed: "failed",
+}
+
 // unavailable are the codes of runs that failed because something was not there.
-var unavailable = map[string]bool{"syncs.transient": true, "syncs.throttled": true, "syncs.unreachable": true}
+var unavailable = map[string]bool{"syncs.unavailable": true, "syncs.throttled": true}

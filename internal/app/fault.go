@@ -56,7 +56,7 @@ func (a *App) worldly(err error) error {
 	case errors.As(err, &busy):
 		return &Error{Kind: Unavailable, Code: "build.busy", Message: "building " + busy.Entity + ": " + busy.Error(), Fix: "wait for it", Err: err}
 	case errors.As(err, &held):
-		return &Error{Kind: Refused, Code: held.Code, Message: "the build is held: " + held.What, Fix: held.Fix + "; or accept it: --approve " + held.Code, Err: err}
+		return &Error{Kind: Refused, Code: held.Code, Message: "the build is held: " + held.What, Fix: held.Fix + "; or accept it: weir run --approve " + held.Code, Err: err}
 	case errors.As(err, &problems):
 		return &Error{Kind: Refused, Code: "models.mismatch", Message: "the models do not fit the warehouse", Findings: a.p.Findings(problems.Problems), Err: err}
 	case errors.As(err, &holder):

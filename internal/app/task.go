@@ -32,6 +32,11 @@ func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input) (*syncs
 	if !ok {
 		return nil, fmt.Errorf("sync %s: %s has no object %s", s.Name, d.Type, s.Object)
 	}
+	if text, ok := d.Settings["timeout"].(string); ok { // leases and waits are reckoned from it
+		if long, err := time.ParseDuration(text); err == nil && long > 0 {
+			obj.Limits.Timeout = long
+		}
+	}
 	rows, problems := compile.Desired(in, *s, obj, spec.Kind, a.p.Purpose(s))
 	if err := a.mismatch(problems); err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *session) buildCmd() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "build",
 		Short: "Build profiles and segments in the warehouse; send nothing",
 		Example: `  weir build
@@ -31,6 +31,8 @@ func (s *session) buildCmd() *cobra.Command {
 			return err
 		},
 	}
+	s.approvals(c)
+	return c
 }
 
 func (s *session) printBuild(b app.BuildResult) {

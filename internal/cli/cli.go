@@ -23,6 +23,7 @@ type session struct {
 	target         string
 	selects        []string
 	asOf           string
+	approve        []string
 	json           bool
 	events         bool
 	ui             *ui
@@ -91,7 +92,7 @@ func (s *session) root() *cobra.Command {
 
 // options are the app's options from the global flags.
 func (s *session) options() (app.Options, error) {
-	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Progress: s.ui.event}
+	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Progress: s.ui.event}
 	if s.asOf != "" {
 		t, err := parseTime(s.asOf)
 		if err != nil {

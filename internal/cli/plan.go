@@ -36,6 +36,7 @@ func (s *session) planCmd() *cobra.Command {
 			return nil
 		},
 	}
+	s.approvals(c)
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 4 if a run would do something")
 	return c
 }

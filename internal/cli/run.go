@@ -11,7 +11,7 @@ import (
 )
 
 func (s *session) runCmd() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "run",
 		Short: "Build, then send exactly what changed",
 		Long:  "Builds profiles and segments, compares them with what each destination last accepted, and\nsends the difference. The first Ctrl-C stops after what is on its way and records it; the\nnext run goes on from there.",
@@ -39,6 +39,13 @@ func (s *session) runCmd() *cobra.Command {
 			return app.Worst(r.Runs)
 		},
 	}
+	s.approvals(c)
+	return c
+}
+
+// approvals gives a command the flag by which a person accepts what a guard held.
+func (s *session) approvals(c *cobra.Command) {
+	c.Flags().StringSliceVar(&s.approve, "approve", nil, "codes of guards whose plan or build was read and is accepted, this once")
 }
 
 // printReports prints how runs ended.
@@ -47,14 +54,7 @@ func (s *session) printReports(reports []syncs.Report) {
 		return
 	}
 	for _, r := range reports {
-		mark := s.ui.good("✔")
-		switch r.Status {
-		case syncs.Degraded, syncs.Stopped:
-			mark = s.ui.warn("!")
-		case syncs.Held, syncs.Failed:
-			mark = s.ui.bad("✖")
-		}
-		s.out("%s %-24s %-9s %s  %s", mark, r.Sync, r.Status, counts(r.Counts), s.ui.dim(seconds(r.Ended.Sub(r.Started).Seconds())))
+		s.out("%s %-24s %-9s %s  %s", s.ui.mark(r.Status), r.Sync, r.Status, counts(r.Counts), s.ui.dim(seconds(r.Ended.Sub(r.Started).Seconds())))
 		for _, h := range r.Holds {
 			s.out("    held: %s\n      %s", h.What, h.Fix)
 		}

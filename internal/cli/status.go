@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
+
+	"github.com/weir-data/weir/syncs"
 )
 
 func (s *session) statusCmd() *cobra.Command {
@@ -40,7 +44,16 @@ func (s *session) statusCmd() *cobra.Command {
 				}
 				rows = append(rows, []string{x.Sync, last, ended, number(x.Ledger["rows"]), x.Destination, x.Schedule})
 			}
-			s.out("%s", table(rows, 3))
+			s.out("%s", strings.TrimSuffix(table(rows, 3), "\n"))
+			for _, x := range st.Syncs {
+				if x.Last != nil && x.Last.Status != syncs.OK {
+					s.out("")
+					s.printReports([]syncs.Report{*x.Last})
+				}
+				if n := x.Ledger["in_doubt"]; n > 0 {
+					s.out("    %s of its rows may or may not have arrived", number(n))
+				}
+			}
 			return nil
 		},
 	}

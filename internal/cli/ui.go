@@ -91,14 +91,15 @@ func (u *ui) event(e app.Event) {
 	if u.quiet {
 		return
 	}
+	mark := u.good("✔")
 	name, text, done, total, over := e.Step, e.Text, e.Done, e.Total, e.Kind == "step.finished"
 	if s := e.Sync; s != nil {
 		name, text, done, total, over = s.Sync, s.Text, s.Done, s.Total, s.Kind == "run.finished"
 		if s.Wait > time.Second {
-			text = strings.TrimSpace(text + " waits " + s.Wait.Round(time.Second).String())
+			text = strings.TrimSpace(text + " (" + s.Wait.Round(time.Second).String() + ")")
 		}
 		if s.Counts != nil && over {
-			text = string(s.Status) + "  " + counts(*s.Counts)
+			mark, text = u.mark(s.Status), string(s.Status)+"  "+counts(*s.Counts)
 		}
 	}
 	line := fmt.Sprintf("  %-22s ", name)
@@ -111,7 +112,7 @@ func (u *ui) event(e app.Event) {
 		if u.brief {
 			return
 		}
-		fmt.Fprintln(u.w, u.good("✔")+line[1:])
+		fmt.Fprintln(u.w, mark+strings.TrimRight(line[1:], " "))
 		delete(u.last, name)
 		return
 	}
@@ -129,6 +130,17 @@ func (u *ui) event(e app.Event) {
 	}
 	u.last[name] = u.now()
 	fmt.Fprintln(u.w, strings.TrimRight(line, " "))
+}
+
+// mark is the sign of how a run ended.
+func (u *ui) mark(s syncs.Status) string {
+	switch s {
+	case syncs.Degraded, syncs.Stopped:
+		return u.warn("!")
+	case syncs.Held, syncs.Failed:
+		return u.bad("✖")
+	}
+	return u.good("✔")
 }
 
 func (u *ui) clear() {
