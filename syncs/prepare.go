@@ -69,6 +69,7 @@ func (p *preparer) prepare(c Change) ready {
 		return r
 	}
 	r.row.IDs = make([]any, len(c.IDs))
+	named, wrong := false, error(nil)
 	for i, v := range c.IDs {
 		r.row.IDs[i] = v
 		s, ok := v.(string)
@@ -76,11 +77,19 @@ func (p *preparer) prepare(c Change) ready {
 			continue
 		}
 		w, err := destinations.Prepare(p.ids[i], s)
-		if err != nil {
+		switch {
+		case err == nil:
+			r.row.IDs[i], named = w, true
+		case p.ids[i].Required:
 			r.skip, r.code, r.reason = Malformed, CodeCannotNormalise, err.Error()
 			return r
+		default: // the person may be found by another one
+			r.row.IDs[i], wrong = destinations.Absent, err
 		}
-		r.row.IDs[i] = w
+	}
+	if wrong != nil && !named {
+		r.skip, r.code, r.reason = Malformed, CodeCannotNormalise, wrong.Error()
+		return r
 	}
 	r.row.Dedup = p.rowKey(c)
 	r.bytes = p.size(r.row)
