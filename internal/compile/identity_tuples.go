@@ -70,7 +70,7 @@ func (x *identity) normQuery(s identitySource) rel.Query {
 		q.Columns = append(q.Columns, same("q", c))
 	}
 	for _, layer := range layers {
-		next := rel.Select{From: rel.Sub{Query: q, Alias: "q"}}
+		next := rel.Select{From: rel.Sub{Query: q, Alias: "q"}, Fence: true}
 		for _, c := range q.Columns {
 			next.Columns = append(next.Columns, same("q", c.As))
 		}

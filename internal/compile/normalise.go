@@ -28,9 +28,6 @@ type layer struct {
 	of   func(id *models.Identifier, col func(layer string) rel.Expr) rel.Expr
 }
 
-// formLayers are those that lead to the normal form.
-func formLayers() []layer { return layers[:5] }
-
 // junk are values that people and systems write where they have none.
 var junk = []string{"null", "none", "nil", "n/a", "na", "unknown", "undefined", "anonymous", "guest", "test", "invalid", "-1", "[object object]"}
 

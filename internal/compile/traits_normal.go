@@ -10,6 +10,9 @@ import (
 // normalForms adds to a query the columns of forms. Each step of normalising is a layer of its
 // own, so that no expression is written twice.
 func normalForms(q rel.Select, alias string, forms []form) rel.Select {
+	if len(forms) == 0 {
+		return q
+	}
 	phone := slices.ContainsFunc(forms, func(f form) bool { return f.id.Normalize == "phone" })
 	for i, layer := range layers {
 		switch {
@@ -24,7 +27,7 @@ func normalForms(q rel.Select, alias string, forms []form) rel.Select {
 		case !phone && (layer.name == "f" || layer.name == "c"):
 			continue
 		}
-		next := rel.Select{From: rel.Sub{Query: q, Alias: alias}}
+		next := rel.Select{From: rel.Sub{Query: q, Alias: alias}, Fence: true}
 		for _, c := range q.Columns {
 			e := rel.Expr(rel.C(alias, c.As))
 			if i := slices.IndexFunc(forms, func(f form) bool { return f.name == c.As }); i >= 0 {

@@ -67,6 +67,7 @@ var postgres = spelling{
 	first: func(x, order string) string {
 		return "(array_agg(" + x + " ORDER BY " + order + ") FILTER (WHERE (" + x + ") IS NOT NULL))[1]"
 	},
+	fence:   "OFFSET 0", // a query with an offset is not merged into the one around it
 	boolMin: "bool_and", boolMax: "bool_or",
 	createView: pgCreateView,
 	analyze:    func(name string) string { return "ANALYZE " + name },

@@ -97,6 +97,8 @@ func (w *writer) selects(q rel.Select, level int) string {
 	}
 	if q.Offset > 0 {
 		text += nl(level) + "OFFSET " + strconv.FormatInt(q.Offset, 10)
+	} else if q.Fence && w.s.fence != "" {
+		text += nl(level) + w.s.fence
 	}
 	return text
 }
@@ -144,7 +146,7 @@ func (w *writer) union(q rel.Union, level int) string {
 			text += nl(level) + word + nl(level)
 		}
 		s, simple := b.(rel.Select)
-		if simple && len(s.With) == 0 && len(s.OrderBy) == 0 && s.Limit == 0 && s.Offset == 0 {
+		if simple && len(s.With) == 0 && len(s.OrderBy) == 0 && s.Limit == 0 && s.Offset == 0 && !s.Fence {
 			text += w.query(b, level)
 		} else {
 			text += `SELECT * FROM ` + w.inner(b, level) + ` AS "q"`

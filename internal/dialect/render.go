@@ -37,6 +37,8 @@ type spelling struct {
 	fn map[rel.Fn]func(a []string) string
 	// first is the first value in an order, of those that are not NULL.
 	first func(x, order string) string
+	// fence is put at the end of a fenced query; "" where columns are computed once anyway.
+	fence string
 	// hashesNull tells that the hash of NULL is a number.
 	hashesNull bool
 	// boolMin and boolMax are the aggregates of booleans.

@@ -17,6 +17,9 @@ type Select struct {
 	OrderBy  []Order
 	Limit    int64 // 0 means all
 	Offset   int64
+	// Fence asks for the columns to be computed once, where they stand: a warehouse that would copy
+	// their expressions to each place in the query around that names them is kept from it.
+	Fence bool
 }
 
 // CTE is a named query of a WITH.
