@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -545,7 +546,10 @@ func TestF55RowsOfOnePersonAreNeverInTwoCalls(t *testing.T) {
 			return c
 		}
 		removed := map[string]bool{}
+		var mu sync.Mutex
 		s.vendor.write = func(_ int, b destinations.Batch) (destinations.Outcome, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			for _, r := range b.Rows {
 				if r.Op == destinations.Add && !removed[r.Key] {
 					t.Errorf("%s was added before the old one was removed", r.Key)

@@ -53,9 +53,11 @@ func holds(t *Task, ref PlanRef) []Hold {
 		add(HoldMaxRemoved, "read the plan, then approve it or raise guard.max_removed",
 			"%d of %d rows would be removed, more than %s", n, y.Ledger, percent(limit))
 	}
-	if limit := g.MaxAdded.Or(maxAdded); y.Ledger > 0 && over(y.Added, y.Ledger, limit) {
+	// What an interrupted run left over has passed the guard once: a first run that was stopped
+	// half way can go on.
+	if n, limit := y.Added-min(y.Resumed, y.Added), g.MaxAdded.Or(maxAdded); y.Ledger > 0 && over(n, y.Ledger, limit) {
 		add(HoldMaxAdded, "read the plan, then approve it or raise guard.max_added",
-			"%d rows would be added to %d, more than %s", y.Added, y.Ledger, percent(limit))
+			"%d rows would be added to %d, more than %s", n, y.Ledger, percent(limit))
 	}
 	return append(append(out, ref.Holds...), t.Holds...)
 }

@@ -139,6 +139,7 @@ type Tally struct {
 	Ledger      int64 `json:"ledger"`  // rows in the ledger before the run
 	Desired     int64 `json:"desired"` // people that should be at the destination
 	Added       int64 `json:"added"`
+	Resumed     int64 `json:"resumed,omitempty"` // of these at most, left over by a run that no guard held
 	Updated     int64 `json:"updated"`
 	Removed     int64 `json:"removed"` // all removals
 	Forced      int64 `json:"forced"`  // of these, by policy, suppression or erasure
