@@ -118,7 +118,7 @@ func (f *folding) foldUnit() rel.Expr {
 
 // foldSub is the rows of foldTable for which where is true, under the alias f, with their unit.
 func (f *folding) foldSub(where rel.Expr) rel.Relation {
-	cs := append(f.planColumns("f"), rel.As("unit", f.foldUnit()), rel.As("verdict", fc("verdict")), rel.As("code", fc("code")), rel.As("reason", fc("reason")), rel.As("permanent", fc("permanent")), rel.As("heard", fc("heard")))
+	cs := append(f.foldColumns("f"), rel.As("unit", f.foldUnit()), rel.As("verdict", fc("verdict")), rel.As("code", fc("code")), rel.As("reason", fc("reason")), rel.As("permanent", fc("permanent")), rel.As("heard", fc("heard")))
 	return rel.Sub{Alias: "f", Query: rel.Select{Columns: cs, From: foldRows, Where: where}}
 }
 

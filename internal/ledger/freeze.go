@@ -390,6 +390,9 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	if y.Ledger, err = f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: rel.F(rel.Ne, rel.C("t", "state"), rel.T(stAbsent))}); err != nil {
 		return ref, err
 	}
+	if y.Resumed, err = f.leftOver(ctx); err != nil {
+		return ref, err
+	}
 	y.SourceRows = placed
 	if f.b.Rows.Source != nil {
 		if y.SourceRows, err = f.sourceRows(ctx); err != nil {
@@ -402,6 +405,26 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	ref.Holds = f.holds(cutOff)
 	ref.Hash, err = f.digest(ctx, ref)
 	return ref, err
+}
+
+// leftOver reads how many additions the sync's last run planned and did not bring about. A run
+// that a guard held does not count, since nothing says that they are wanted: of such a run no
+// more is told than removals.
+func (f *freeze) leftOver(ctx context.Context) (int64, error) {
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	sum := func(first rel.Expr, more ...string) rel.Expr {
+		for _, c := range more {
+			first = rel.F(rel.Add, first, t(c))
+		}
+		return first
+	}
+	left := sum(t("due"), "in_doubt")
+	passed := or(eq(left, rel.I(0)), rel.F(rel.Gt, sum(t("delivered"), "accepted", "rejected", "in_doubt"), t("removed")))
+	return f.se.number(ctx, rel.Select{
+		Columns: []rel.Column{rel.As("n", when(rel.F(rel.Lt, left, t("added")), left, t("added")))},
+		From:    rel.Table{Name: f.table(tRuns), Alias: "t"}, Where: and(eq(t("sync"), rel.T(f.name)), passed),
+		OrderBy: []rel.Order{{Expr: t("at"), Desc: true}, {Expr: t("run"), Desc: true}}, Limit: 1,
+	})
 }
 
 // sourceRows reads how many rows there were before policies. The query gives either that number

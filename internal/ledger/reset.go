@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"time"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -55,6 +56,15 @@ func (l *Ledger) Retry(ctx context.Context, sync string, g syncs.Grant) (n int64
 			}
 			return se.do(ctx, s.bump())
 		})
+	})
+	return n, err
+}
+
+// Forget drops the history of deliveries before a time. Ledgers and markers stay.
+func (l *Ledger) Forget(ctx context.Context, before time.Time) (n int64, err error) {
+	err = l.with(ctx, "forgetting old deliveries", func(s *session) (err error) {
+		n, err = s.change(ctx, rel.Delete{From: l.table(tDeliveries), Where: rel.F(rel.Lt, rel.C("t", "at"), rel.At(before))})
+		return err
 	})
 	return n, err
 }

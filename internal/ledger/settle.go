@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -150,7 +151,7 @@ func (f *folding) hear(ctx context.Context, v syncs.Verdicts) error {
 		return err
 	}
 	h := func(c string) rel.Expr { return rel.C("h", c) }
-	cs := append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, f.planColumns("p")...)
+	cs := append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, f.foldColumns("p")...)
 	for i, c := range cs {
 		if c.As == "remote_id" {
 			cs[i].Expr = coalesce(h("remote_id"), c.Expr)
@@ -161,6 +162,12 @@ func (f *folding) hear(ctx context.Context, v syncs.Verdicts) error {
 		Columns: cs, From: rel.Table{Name: f.table(f.ref.Table), Alias: "p"},
 		Joins: []rel.Join{{Kind: rel.Left, Rel: rel.Table{Name: heardTable, Alias: "h"}, On: eq(rel.C("h", "seq"), rel.C("p", "seq"))}},
 	}})
+}
+
+// foldColumns are the columns of a plan that settling needs: all but the fields.
+func (s *source) foldColumns(alias string) []rel.Column {
+	cs := s.planColumns(alias)
+	return slices.Delete(cs, 4+len(s.b.Rows.IDs), 4+len(s.b.Rows.IDs)+len(s.b.Rows.Fields))
 }
 
 // spell yields a row for each row of a plan that has another verdict than the usual one, or

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -682,4 +685,68 @@ func TestTwoTakeTheLeaseAtOnce(t *testing.T) { // F37
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestConsentWithdrawnAfterLeaving(t *testing.T) { // SEMANTICS 19
+	w := newWorld(t, list, func(b *Binding) {
+		b.Sync.Mode = syncs.Add
+		// The policy speaks of everybody, the rows only of those in the segment.
+		p := func(c string) rel.Expr { return rel.C("p", c) }
+		b.Rows.Barred = rel.Select{Columns: []rel.Column{rel.As("key", p("key")), rel.As("barred", p("barred"))}, From: rel.Table{Name: people, Alias: "p"}, Where: notNull(p("barred"))}
+		q := b.Rows.Query.(rel.Select)
+		q.Where = rel.F(rel.Ne, coalesce(p("name"), rel.T("")), rel.T("left"))
+		b.Rows.Query = q
+	})
+	w.want(ann, bob).sends(addAnn, addBob)
+	w.want(ann.named("left"), bob).sends()
+	w.want(ann.named("left").but("policy.x"), bob).sends("remove p1 email=ann@example.com forced")
+}
+
+func TestALedgerIsCopiedAfterEachSettle(t *testing.T) { // SEMANTICS 36
+	w := newWorld(t, list, nil)
+	dir := t.TempDir()
+	k, _ := warehouse.Lookup("duckdb")
+	var err error
+	if w.w, err = k.Open(warehouse.Config{Target: "dev", Dir: dir, Settings: map[string]string{"path": "shop.duckdb", "schema": "weir"}}); err != nil {
+		t.Fatal(err)
+	}
+	defer w.w.Close()
+	w.exec("CREATE SCHEMA shop", "CREATE TABLE shop.people (key VARCHAR, email VARCHAR, phone VARCHAR, name VARCHAR, barred VARCHAR, invalid VARCHAR)")
+	w.l = New(w.w, Options{Key: w.l.key})
+	w.rebind()
+	for _, p := range []person{ann, bob, cleo} {
+		w.want(p).freeze()
+		ref, ok, err := w.src.Plan(ctx, fmt.Sprintf("run_%d", w.runs))
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		w.settle(ref, syncs.Applied)
+	}
+	copies, err := filepath.Glob(filepath.Join(dir, "shop.duckdb.ledger-*.duckdb"))
+	if err != nil || len(copies) != 2 {
+		t.Fatalf("copies %v, %v", copies, err)
+	}
+	last, err := k.Open(warehouse.Config{Target: "copy", Dir: dir, Settings: map[string]string{"path": copies[1], "schema": "weir"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer last.Close()
+	w.w = last
+	if diff := cmp.Diff([]string{"p3 cleo@example.com sent"}, w.rows("SELECT key, id_1, state FROM weir.ledger_vip")); diff != "" {
+		t.Errorf("the last copy (-want +got):\n%s", diff)
+	}
+}
+
+func TestForget(t *testing.T) {
+	w := newWorld(t, list, nil)
+	w.want(ann).sends(addAnn)
+	for _, c := range []struct {
+		before time.Duration
+		want   int64
+	}{{-time.Hour, 0}, {time.Hour, 1}} {
+		if n, err := w.l.Forget(ctx, time.Now().Add(c.before)); n != c.want || err != nil {
+			t.Errorf("%v: %d, %v; want %d", c.before, n, err, c.want)
+		}
+	}
+	w.sends()
 }
