@@ -34,8 +34,8 @@ const (
 // header.
 //
 // A member is a row: the whole of its identifiers, whatever their order. The same row twice is
-// one member, and only the same row takes it out again. Two rows that share an address but
-// differ in a phone number are two members. Nobody is matched to accounts, and changes show at
+// one member. A removal takes out the same row, or everybody who has all of the identifiers that
+// it names. Two rows that share an address but differ in a phone number are two members. Nobody is matched to accounts, and changes show at
 // once, where Meta takes up to a day.
 func (Destination) Sandbox(o destinations.SandboxOptions) destinations.Sandbox {
 	now := o.Now
@@ -318,7 +318,7 @@ func (v *vendor) users(w http.ResponseWriter, r *http.Request) {
 		case r.Method == http.MethodPost:
 			a.Members[member] = true
 		default:
-			delete(a.Members, member)
+			a.remove(member)
 		}
 	}
 	out := map[string]any{"audience_id": a.ID, "num_received": len(in.Payload.Data), "num_invalid_entries": malformed, "invalid_entry_samples": samples}
@@ -326,6 +326,22 @@ func (v *vendor) users(w http.ResponseWriter, r *http.Request) {
 		out["session_id"] = strconv.FormatInt(in.Session.ID, 10)
 	}
 	answer(w, out)
+}
+
+// remove takes out the member, or, where a row names only some of the keys that somebody was added
+// with, everybody who has all of those.
+func (a *audience) remove(member string) {
+	if a.Members[member] {
+		delete(a.Members, member)
+		return
+	}
+	want := strings.Split(member, "\n")
+	for m := range a.Members {
+		has := strings.Split(m, "\n")
+		if !slices.ContainsFunc(want, func(part string) bool { return !slices.Contains(has, part) }) {
+			delete(a.Members, m)
+		}
+	}
 }
 
 // identity names the member that a row is; false if the row is malformed: of another width than
