@@ -78,8 +78,8 @@ type Machine struct {
 	lease lease
 	calm  time.Time // nothing is sent before: earlier requests may still arrive
 
-	open    []opening_
-	jobs    []OpenJob
+	open    []leftover     // oldest first
+	jobs    []OpenJob      // to ask about: of earlier runs, later of this one
 	jobOf   map[string]int // open jobs by run
 	began   bool
 	planned bool
@@ -100,15 +100,15 @@ type Machine struct {
 	lost       bool // the lease is somebody else's, or may be
 	tries      int  // of the effect that is being repeated
 	resumeAt   time.Time
-	resume     func() // what waits until resumeAt
-	doubtful   time.Time
-	jobsBy     time.Time
-	closing    closing
+	resume     func()          // what waits until resumeAt
+	doubtful   time.Time       // when the last call ended without a usable answer
+	jobsBy     time.Time       // the run does not wait for its jobs longer than this
+	closing    closing         // the job of an earlier run that is being told to the ledger
 	done       []closing       // jobs of this run that came to their end
 	jobAttempt map[int64]int64 // of this run: the first row of a job to its attempt
 	unsure     bool            // whether this run has a plan is not known
-	concluded  bool
-	refuse     error // why nothing was run
+	concluded  bool            // the end has begun
+	refuse     error           // why nothing was run
 	decided    int64
 	report     *Report
 	counts     Counts
@@ -116,11 +116,11 @@ type Machine struct {
 	rejects    map[string]int64
 	reasons    map[string]string
 	holds      []Hold
-	noted      time.Time
+	noted      time.Time // when progress was told last
 }
 
-// opening_ is a run to settle before this one.
-type opening_ struct {
+// leftover is a run to settle before this one.
+type leftover struct {
 	ref     PlanRef
 	plan    bool // there is a plan to settle
 	known   bool // the journal knows the run

@@ -30,12 +30,12 @@ func (m *Machine) surveyed(in surveyed) {
 	for _, p := range in.plans {
 		planned[p.Run] = true
 		r, ok := known[p.Run]
-		m.open = append(m.open, opening_{ref: p, plan: true, known: ok, record: r})
+		m.open = append(m.open, leftover{ref: p, plan: true, known: ok, record: r})
 	}
 	for _, r := range in.runs {
 		// A run without a plan never got one, or was settled and the journal did not hear of it.
 		if !planned[r.Run] {
-			m.open = append(m.open, opening_{known: true, record: r, ref: PlanRef{Run: r.Run}})
+			m.open = append(m.open, leftover{known: true, record: r, ref: PlanRef{Run: r.Run}})
 		}
 	}
 	m.phase = recovering
@@ -93,7 +93,7 @@ func (m *Machine) settledEarlier(in settled) {
 }
 
 // interrupted is the report of a run that did not come to its own end.
-func (m *Machine) interrupted(o opening_) Report {
+func (m *Machine) interrupted(o leftover) Report {
 	return Report{Run: o.ref.Run, Sync: m.task.Sync.Name, Status: Failed, Counts: o.counts, Code: "syncs.interrupted",
 		Error: "the run was interrupted; a later run settled it", Fix: "nothing to do: what it did not deliver is due",
 		Started: o.record.Started, Ended: m.at.Now}
