@@ -69,21 +69,33 @@ func (x *identity) normQuery(s identitySource) rel.Query {
 	for _, c := range seenColumns {
 		q.Columns = append(q.Columns, same("q", c))
 	}
+	at := map[int]map[string]string{} // by rank and layer, the column that holds it
+	for _, id := range s.ids {
+		at[id.rank] = map[string]string{"r": ranked("r", id.rank)}
+	}
+	below := "r"
 	for _, layer := range layers {
 		next := rel.Select{From: rel.Sub{Query: q, Alias: "q"}, Fence: true}
 		for _, c := range q.Columns {
 			next.Columns = append(next.Columns, same("q", c.As))
 		}
 		for _, id := range s.ids {
-			col := func(name string) rel.Expr { return rel.C("q", ranked(name, id.rank)) }
-			next.Columns = append(next.Columns, rel.As(ranked(layer.name, id.rank), layer.of(id.Identifier, col)))
+			here := at[id.rank]
+			here[layer.name] = here[below]
+			if e := layer.of(id.Identifier, func(name string) rel.Expr { return rel.C("q", here[name]) }); e != nil {
+				here[layer.name] = ranked(layer.name, id.rank)
+				next.Columns = append(next.Columns, rel.As(here[layer.name], e))
+			}
 		}
-		q = next
+		if len(next.Columns) > len(q.Columns) {
+			q = next
+		}
+		below = layer.name
 	}
 	last := rel.Select{From: rel.Sub{Query: q, Alias: "q"}}
 	for _, id := range s.ids {
 		for _, layer := range []string{"r", "x", "v"} {
-			last.Columns = append(last.Columns, same("q", ranked(layer, id.rank)))
+			last.Columns = append(last.Columns, rel.As(ranked(layer, id.rank), rel.C("q", at[id.rank][layer])))
 		}
 	}
 	for _, c := range seenColumns {

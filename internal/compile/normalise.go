@@ -22,7 +22,8 @@ var layers = []layer{
 	{"v", usable},       // the normal form if it joins
 }
 
-// layer is one step of normalising.
+// layer is one step of normalising. It gives nil where it would change nothing: then the layers
+// above see the one below.
 type layer struct {
 	name string
 	of   func(id *models.Identifier, col func(layer string) rel.Expr) rel.Expr
@@ -48,7 +49,7 @@ func normalizer(id *models.Identifier) string {
 func trimmed(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	switch normalizer(id) {
 	case "none":
-		return col("r")
+		return nil
 	case "email", "phone", "lower":
 		return rel.F(rel.Lower, rel.F(rel.Trim, col("r")))
 	}
@@ -64,21 +65,21 @@ func undecorated(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 		return rel.Case{Whens: []rel.When{{If: rel.F(rel.HasSuffix, t, rel.T(".")),
 			Then: rel.F(rel.Substr, t, rel.I(1), rel.F(rel.Subtract, rel.F(rel.Length, t), rel.I(1)))}}, Else: t}
 	}
-	return t
+	return nil
 }
 
 func dialled(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	if normalizer(id) == "phone" {
 		return phoneDigits(id.Country, col("d"))
 	}
-	return col("d")
+	return nil
 }
 
 func withoutTrunk(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	if normalizer(id) == "phone" {
 		return phoneTrunk(col("f"))
 	}
-	return col("f")
+	return nil
 }
 
 func normalForm(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
@@ -94,7 +95,7 @@ func normalForm(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 			rel.F(rel.Le, rel.F(rel.Position, c, rel.T("@")), rel.I(65)),
 			rel.F(rel.Le, rel.F(rel.Bytes, c), rel.I(254))), Then: c}}}
 	}
-	return c
+	return nil
 }
 
 func usable(id *models.Identifier, col func(string) rel.Expr) rel.Expr {

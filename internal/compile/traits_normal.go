@@ -32,7 +32,9 @@ func normalForms(q rel.Select, alias string, forms []form) rel.Select {
 			e := rel.Expr(rel.C(alias, c.As))
 			if i := slices.IndexFunc(forms, func(f form) bool { return f.name == c.As }); i >= 0 {
 				below := e
-				e = layer.of(&forms[i].id, func(string) rel.Expr { return below })
+				if made := layer.of(&forms[i].id, func(string) rel.Expr { return below }); made != nil {
+					e = made
+				}
 			}
 			next.Columns = append(next.Columns, rel.As(c.As, e))
 		}
