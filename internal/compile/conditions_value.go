@@ -37,10 +37,10 @@ func compare(in Input, e rel.Expr, typ models.Type, t models.Test) (rel.Expr, er
 		take(func() rel.Expr { return c.pair(rel.Distinct, *v) })
 	}
 	if t.In != nil {
-		take(func() rel.Expr { return c.in_(t.In) })
+		take(func() rel.Expr { return c.oneOf(t.In) })
 	}
 	if t.NotIn != nil {
-		take(func() rel.Expr { return rel.F(rel.Not, rel.F(rel.IsTrue, c.in_(t.NotIn))) })
+		take(func() rel.Expr { return rel.F(rel.Not, rel.F(rel.IsTrue, c.oneOf(t.NotIn))) })
 	}
 	ordered(t.AtLeast, "at_least", rel.Ge)
 	ordered(t.AtMost, "at_most", rel.Le)
@@ -120,7 +120,7 @@ func (c *comparison) between(vs []models.Value) rel.Expr {
 	return rel.F(rel.And, c.ordered("between", rel.Ge, vs[0]), c.ordered("between", upper, vs[1]))
 }
 
-func (c *comparison) in_(vs []models.Value) rel.Expr {
+func (c *comparison) oneOf(vs []models.Value) rel.Expr {
 	if len(vs) == 0 {
 		return c.fail("the list is empty")
 	}

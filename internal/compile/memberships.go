@@ -40,9 +40,8 @@ func membershipTable(in Input, name rel.Name, members rel.Query) rel.Statement {
 	}
 	if in.Previous.ID != "" {
 		q.Columns[2].Expr = rel.F(rel.Coalesce, rel.C("o", "since"), rel.At(in.AsOf.UTC()))
-		q.Joins = []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: carried(in, Memberships, func(profile rel.Expr) []rel.Column {
-			return []rel.Column{rel.As("since", rel.Agg{Fn: rel.Min, Arg: rel.C("b", "since")})}
-		}), Alias: "o"}, On: sameMember("o", "m")}}
+		q.Joins = []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: carried(in, Memberships,
+			rel.As("since", rel.Agg{Fn: rel.Min, Arg: rel.C("b", "since")})), Alias: "o"}, On: sameMember("o", "m")}}
 	}
 	return rel.CreateTable{Name: name, As: q, Comment: "who is in which segment, since when"}
 }
@@ -56,10 +55,10 @@ func sameMember(a, b string) rel.Expr {
 // carried is a table of the previous build, under the alias b, by the profiles of this one: one
 // row per profile and segment. What it was merged into is under the alias g, absent if the
 // profile is still its own.
-func carried(in Input, what string, columns func(profile rel.Expr) []rel.Column) rel.Query {
+func carried(in Input, what string, columns ...rel.Column) rel.Query {
 	profile := rel.F(rel.Coalesce, rel.C("g", "to_id"), rel.C("b", "profile_id"))
 	return rel.Select{
-		Columns: append([]rel.Column{rel.As("profile_id", profile), rel.As("segment", rel.C("b", "segment"))}, columns(profile)...),
+		Columns: append([]rel.Column{rel.As("profile_id", profile), rel.As("segment", rel.C("b", "segment"))}, columns...),
 		From:    rel.Table{Name: in.Previous.Table(in.Entity, what), Alias: "b"},
 		Joins:   []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: mergedNow(in), Alias: "g"}, On: rel.F(rel.Eq, rel.C("g", "from_id"), rel.C("b", "profile_id"))}},
 		GroupBy: []rel.Expr{profile, rel.C("b", "segment")},

@@ -19,17 +19,13 @@ func assignmentTable(in Input, memberships rel.Name) rel.Statement {
 	name := in.Build.Table(in.Entity, Assignments)
 	var each []rel.Query
 	if in.Previous.ID != "" {
-		each = append(each, carried(in, Assignments, func(rel.Expr) []rel.Column {
-			arm, since := rel.C("b", "arm"), rel.C("b", "since")
-			own := rel.Case{Whens: []rel.When{{If: rel.F(rel.IsNull, rel.C("g", "to_id")), Then: rel.I(0)}}, Else: rel.I(1)}
-			first := rel.Agg{Fn: rel.First, Arg: arm, OrderBy: []rel.Order{{Expr: own}, {Expr: since}, {Expr: arm}}}
-			met := rel.F(rel.Distinct, rel.Agg{Fn: rel.Min, Arg: arm}, rel.Agg{Fn: rel.Max, Arg: arm})
-			return []rel.Column{
-				rel.As("arm", first),
-				rel.As("since", rel.Agg{Fn: rel.Min, Arg: since}),
-				rel.As("contaminated", rel.F(rel.Or, met, rel.Agg{Fn: rel.Max, Arg: rel.F(rel.IsTrue, rel.C("b", "contaminated"))})),
-			}
-		}))
+		arm, since := rel.C("b", "arm"), rel.C("b", "since")
+		own := rel.Case{Whens: []rel.When{{If: rel.F(rel.IsNull, rel.C("g", "to_id")), Then: rel.I(0)}}, Else: rel.I(1)}
+		met := rel.F(rel.Distinct, rel.Agg{Fn: rel.Min, Arg: arm}, rel.Agg{Fn: rel.Max, Arg: arm})
+		each = append(each, carried(in, Assignments,
+			rel.As("arm", rel.Agg{Fn: rel.First, Arg: arm, OrderBy: []rel.Order{{Expr: own}, {Expr: since}, {Expr: arm}}}),
+			rel.As("since", rel.Agg{Fn: rel.Min, Arg: since}),
+			rel.As("contaminated", rel.F(rel.Or, met, rel.Agg{Fn: rel.Max, Arg: rel.F(rel.IsTrue, rel.C("b", "contaminated"))}))))
 	}
 	var splits [][]rel.Expr
 	for i := range in.Model.Segments {

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,10 +32,24 @@ func EntityOf(m *models.Model, s syncs.Sync, purpose string) string {
 		}
 		return ""
 	}
-	for _, p := range guards(m, "", purpose) {
-		return p.Entity
+	policies := guards(m, "", purpose)
+	for _, p := range policies {
+		if e := m.Entity(p.Entity); e != nil && slices.Contains(e.Identity.From, s.Source) {
+			return e.Name // it owns the rows
+		}
+	}
+	if len(policies) > 0 {
+		return policies[0].Entity
 	}
 	return ""
+}
+
+// ownersOf lists the sources whose rows belong to an entity's profiles.
+func ownersOf(m *models.Model, entity string) []string {
+	if e := m.Entity(entity); e != nil {
+		return e.Identity.From
+	}
+	return nil
 }
 
 // SQLSource is the rows of an sql sync as a source. Its name is the one under which Input.Columns
@@ -50,7 +65,14 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 	d := &desired{in: in, sync: &s, obj: obj, purpose: purpose}
 	d.policies = guards(in.Model, "", purpose)
 	if in.Entity != "" {
+		all := len(d.policies)
 		d.policies = guards(in.Model, in.Entity, purpose)
+		if s.Segment == "" && s.Entity == "" && len(d.policies) < all && !slices.Contains(ownersOf(in.Model, in.Entity), s.Source) {
+			d.fail(d.problem("purpose", "syncs.policy_needs_profile",
+				fmt.Sprintf("the policies of purpose %s are about several entities, and nothing tells whose these rows are", purpose),
+				"sync a segment of the entity that is meant"))
+			return Rows{}, d.problems
+		}
 		if in.Model.Entity(in.Entity) == nil {
 			return Rows{}, []diag.Problem{d.problem("entity", "models.unknown_entity", fmt.Sprintf("there is no entity %q", in.Entity), "")}
 		}

@@ -89,8 +89,6 @@ func (d *desired) fields() {
 			d.needed = append(d.needed, i)
 		}
 		d.columns = append(d.columns, col)
-		// The forms come first in the layers, so fields are named here and cast to nothing: their
-		// type is the warehouse's own.
 		d.rows.Columns = append(d.rows.Columns, rel.As(nth("field", i), e))
 	}
 }

@@ -27,7 +27,9 @@ FROM (
       FROM "crm"."contacts" AS "s"
       JOIN "weir"."customer_records_b17" AS "r" ON "r"."source" = 'crm' AND "r"."key" = (CAST("s"."id" AS text) COLLATE "C") AND "r"."profile_id" IS NOT NULL
     ) AS "s"
+    OFFSET 0
   ) AS "s"
+  OFFSET 0
 ) AS "s"
 GROUP BY "s"."weir_profile";
 
@@ -70,7 +72,9 @@ FROM (
       FROM "shop"."orders" AS "s"
       JOIN "weir"."customer_owners_orders_b17" AS "r" ON "r"."profile_id" IS NOT NULL AND COALESCE("s"."email", '') = "r"."email"
     ) AS "s"
+    OFFSET 0
   ) AS "s"
+  OFFSET 0
 ) AS "s"
 GROUP BY "s"."weir_profile";
 
