@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -94,13 +95,10 @@ func (c counts) balanced(t *testing.T, sync string) {
 }
 
 func TestDemo(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "shop")
-	out, code := weir(t, "demo", "--once", "--json", "--people", "3000", "--dir", dir)
-	if code != 0 {
-		t.Fatalf("exit code %d\n%s", code, out)
-	}
+	dir := copied(t)
+	_, out := demo()
 	d := decode[demoResult](t, out).Result
-	if d.People != 3000 || d.Records < 10000 || d.Profiles < 2900 || d.Profiles > d.Records {
+	if d.People != people || d.Records < 10000 || d.Profiles < people || d.Profiles > d.Records {
 		t.Errorf("people %d, records %d, profiles %d", d.People, d.Records, d.Profiles)
 	}
 	if d.Identity.Precision < 0.999 || d.Identity.Recall < 0.99 {
@@ -137,8 +135,11 @@ func TestDemo(t *testing.T) {
 
 	// The same seed tells the same story.
 	again := filepath.Join(t.TempDir(), "again")
-	out, _ = weir(t, "demo", "--once", "--json", "--people", "3000", "--dir", again)
+	out, code := weir(t, "demo", "--once", "--json", "--people", strconv.Itoa(people), "--dir", again)
 	e := decode[demoResult](t, out).Result
+	if code != 0 {
+		t.Errorf("demo: exit code %d", code)
+	}
 	if diff := cmp.Diff([]any{d.Records, d.Profiles, d.Segments, d.Sandbox, d.Identity}, []any{e.Records, e.Profiles, e.Segments, e.Sandbox, e.Identity}); diff != "" {
 		t.Errorf("a second demo with the same seed differs (-first +second):\n%s", diff)
 	}
@@ -299,32 +300,49 @@ func (s *sandboxServer) members(t *testing.T, name string) []string {
 		t.Fatalf("%s: %v\n%s", resp.Status, err, b)
 	}
 	all := []string{}
-	for _, list := range decode[map[string][]string](t, b) {
+	for _, list := range decode[struct{ Members map[string][]string }](t, b).Members {
 		all = append(all, list...)
 	}
 	slices.Sort(all)
 	return all
 }
 
-// shop makes a project whose first run has not happened: the demo's tables, and an empty ledger.
-func shop(t *testing.T, people int) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "shop")
-	out, code := weir(t, "demo", "--once", "--json", "--people", strconv.Itoa(people), "--dir", dir)
-	if code != 0 {
-		t.Fatalf("demo: exit code %d\n%s", code, out)
+// demo runs the demonstration once for all tests, in a folder that they only copy.
+var demo = sync.OnceValues(func() (string, []byte) {
+	dir, err := os.MkdirTemp("", "weir-demo-*")
+	if err != nil {
+		panic(err)
 	}
+	c := command(context.Background(), "demo", "--once", "--json", "--people", strconv.Itoa(people), "--dir", filepath.Join(dir, "shop"))
+	out, _ := c.Output() // what it printed says it
+	return filepath.Join(dir, "shop"), out
+})
+
+// people are how many the demonstration invents here.
+const people = 2000
+
+// copied is a copy of the demonstration's folder as it was left.
+func copied(t *testing.T) string {
+	t.Helper()
+	from, out := demo()
+	if d := decode[demoResult](t, out); !d.OK {
+		t.Fatalf("the demo failed:\n%s", out)
+	}
+	dir := filepath.Join(t.TempDir(), "shop")
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// shop is a project whose first run has not happened: the demo's tables, and no ledger.
+func shop(t *testing.T) string {
+	t.Helper()
+	dir := copied(t)
 	if err := os.RemoveAll(filepath.Join(dir, ".weir")); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("duckdb", filepath.Join(dir, "shop.duckdb"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec("drop schema weir cascade"); err != nil {
-		t.Fatal(err)
-	}
+	execute(t, filepath.Join(dir, "shop.duckdb"), "drop schema weir cascade")
 	return dir
 }
 
@@ -349,8 +367,11 @@ func runUntilDone(t *testing.T, dir string) {
 	t.Error("twelve runs were not enough")
 }
 
+// TestFaultsLoseNothing holds that what a vendor fails to take is sent until it is there, and
+// messages at most once.
 func TestFaultsLoseNothing(t *testing.T) {
-	dir := shop(t, 2000)
+	t.Parallel()
+	dir := shop(t)
 	box := startSandbox(t, dir, "--faults", "20%", "--seed", "3", "--speed", "200")
 	defer box.stop(t)
 	runUntilDone(t, dir)
@@ -371,31 +392,43 @@ func touch(t *testing.T, dir string, i int) {
 }
 
 func TestKilledRunsLoseNothing(t *testing.T) {
-	dir := shop(t, 2000)
+	t.Parallel()
+	dir := shop(t)
 	box := startSandbox(t, dir, "--speed", "5")
 	defer box.stop(t)
 	r := rand.New(rand.NewPCG(1, 2))
-	kills := 0
 	want := 5
 	if n, err := strconv.Atoi(os.Getenv("WEIR_KILLS")); err == nil {
 		want = n
 	}
+	kills, sending := 0, 0
 	for i := range want {
 		if i > 0 && i%10 == 0 { // let it get somewhere, then give it something new to do
 			weir(t, "run", "--project", dir)
 			touch(t, dir, i)
 		}
-		c := command(context.Background(), "run", "--project", dir)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
+		// Two in three are killed while they plan, send and settle, the others at any time.
+		p := begin(t, "run", "--project", dir, "--events")
+		wait := time.Duration(r.IntN(2500)) * time.Millisecond
+		if i%3 != 2 {
+			until(t, "a sync to begin", func() bool {
+				return strings.Contains(p.stderr(), "run.started") || p.done()
+			})
+			wait /= 4
 		}
-		time.Sleep(time.Duration(200+r.IntN(2500)) * time.Millisecond)
-		if err := c.Process.Kill(); err == nil {
+		time.Sleep(wait)
+		if strings.Contains(p.stderr(), "run.planned") {
+			sending++
+		}
+		if err := p.cmd.Process.Kill(); err == nil {
 			kills++
 		}
-		_ = c.Wait()
+		<-p.gone
 	}
-	t.Logf("%d kills", kills)
+	t.Logf("%d kills, %d of them after a plan was made", kills, sending)
+	if kills == 0 || sending == 0 {
+		t.Error("no run was killed while it was sending")
+	}
 	runUntilDone(t, dir)
 	compare(t, dir, box)
 	if out, code := weir(t, "plan", "--project", dir, "--json", "--detailed-exitcode"); code != 0 {

@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"database/sql"
+	"fmt"
+	"io"
 	"os"
 	"testing"
 
@@ -15,9 +18,47 @@ import (
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
 )
 
-// The test binary is weir when it is called by that name.
+// The test binary is weir when it is called by that name, and a small tool for warehouses.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"weir": cli.Exec})
+	testscript.Main(m, map[string]func(){"weir": cli.Exec, "duckdb": duckdb})
+}
+
+// duckdb FILE SQL… executes statements and prints what the last one gives, a row a line.
+// duckdb FILE hold keeps the file open until stdin ends.
+func duckdb() {
+	fail := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	db, err := sql.Open("duckdb", os.Args[1])
+	fail(err)
+	defer db.Close()
+	fail(db.Ping())
+	if os.Args[2] == "hold" {
+		fmt.Println("held")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
+	for _, s := range os.Args[2 : len(os.Args)-1] {
+		_, err := db.Exec(s)
+		fail(err)
+	}
+	rows, err := db.Query(os.Args[len(os.Args)-1])
+	fail(err)
+	names, err := rows.Columns()
+	fail(err)
+	for rows.Next() {
+		values := make([]any, len(names))
+		into := make([]any, len(names))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		fail(rows.Scan(into...))
+		fmt.Println(values...)
+	}
+	fail(rows.Err())
 }
 
 func TestScripts(t *testing.T) {
