@@ -289,6 +289,8 @@ func TestGuards(t *testing.T) {
 		"a share of nothing":               {tally: Tally{SourceRows: 1, Ledger: 1000, Removed: 100}, guard: Guard{MaxRemoved: pct(0)}, codes: []string{HoldMaxRemoved}},
 		"the first run adds freely":        {tally: Tally{SourceRows: 1, Added: 100000}},
 		"exactly half passes":              {tally: Tally{SourceRows: 1, Ledger: 1000, Added: 500}},
+		"what a run left over goes on":     {tally: Tally{SourceRows: 1, Ledger: 1000, Added: 5001, Resumed: 4501}},
+		"more than was left over holds":    {tally: Tally{SourceRows: 1, Ledger: 1000, Added: 5001, Resumed: 4500}, codes: []string{HoldMaxAdded}},
 		"more than half holds":             {tally: Tally{SourceRows: 1, Ledger: 1000, Added: 501}, codes: []string{HoldMaxAdded}},
 		"F03 an empty source, few rows":    {tally: Tally{Ledger: 3, Removed: 3}, codes: []string{HoldEmpty}},
 		"an empty source and nothing sent": {tally: Tally{}},

@@ -34,7 +34,7 @@ func broken(ctx context.Context, req *http.Request, err error, left, read bool) 
 		f.Class = destinations.Ambiguous
 	}
 	f.Code, f.Err = kind(err)
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		f.Code, f.Err = "cancelled", ctx.Err()
 	}
 	f.Text = words[f.Code] + " (" + req.URL.Hostname() + ")"
