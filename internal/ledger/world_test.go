@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -312,5 +311,3 @@ func (w *world) isFenced(what string, err error) {
 		w.t.Errorf("%s: %v, want ErrFenced", what, err)
 	}
 }
-
-func sorted(s []string) []string { slices.Sort(s); return s }

@@ -1,0 +1,178 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/syncs"
+)
+
+// The codes of holds that planning finds.
+const (
+	HoldReplace = "syncs.first_run_replace"
+	HoldCutOff  = "syncs.match_changed"
+)
+
+// describe counts what planning found and names the plan.
+func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error) {
+	ref := syncs.PlanRef{Sync: f.name, Run: f.run, Epoch: g.Epoch, Table: planTable(f.name, f.run), Version: fmt.Sprint(f.bound.version), AsOf: f.b.AsOf}
+	y := &ref.Tally
+	invalid := func(code string, n int64) {
+		if n == 0 {
+			return
+		}
+		if y.Reasons == nil {
+			y.Reasons = map[string]int64{}
+		}
+		y.Invalid += n
+		y.Reasons[code] += n
+	}
+	count := rel.As("n", rel.Agg{Fn: rel.CountRows})
+	var placed int64
+	err := f.se.each(ctx, rel.Select{
+		Columns: []rel.Column{rel.As("place", f.place()), rel.As("invalid", rel.C("w", "invalid")), count},
+		From:    rel.Table{Name: wantTable, Alias: "w"}, Joins: f.placeJoins(), GroupBy: []rel.Expr{f.place(), rel.C("w", "invalid")},
+	}, func(r []any) error {
+		n := asInt(r[2])
+		switch asText(r[0]) {
+		case inPlace:
+			placed += n
+			if r[1] == nil {
+				y.Desired += n
+			}
+		case noKey:
+			y.NullKeys += n
+			invalid(codeNullKey, n)
+		case doubled:
+			y.DoubledKeys += n
+			invalid(codeDoubledKey, n)
+		case keptOut:
+			y.Suppressed += n
+		case shared:
+			invalid(codeSharedMatch, n)
+		case unmatched:
+			if r[1] != nil {
+				invalid(asText(r[1]), n)
+			} else {
+				invalid(codeNoMatch, n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return ref, err
+	}
+	y.Unchanged = placed
+	code := when(eq(rel.C("t", "action"), rel.T(isInvalid)), rel.C("t", "code"))
+	var cutOff int64
+	err = f.se.each(ctx, rel.Select{
+		Columns: []rel.Column{rel.As("action", rel.C("t", "action")), rel.As("wanted", rel.C("t", "wanted")), rel.As("code", code), count},
+		From:    rel.Table{Name: todoTable, Alias: "t"}, GroupBy: []rel.Expr{rel.C("t", "action"), rel.C("t", "wanted"), code},
+	}, func(r []any) error {
+		n, moved := asInt(r[3]), true
+		switch asText(r[0]) {
+		case doAdd:
+			y.Added += n
+		case doUpdate:
+			y.Updated += n
+		case doRemove:
+			y.Removed += n
+		case doErase, doForced:
+			y.Removed += n
+			y.Forced += n
+		case isInvalid:
+			invalid(asText(r[2]), n)
+		case isWaiting:
+			y.Waiting += n
+		case isQuarant:
+			y.Quarantined += n
+		case isDoubted:
+			y.InDoubt += n
+		case isCutOff:
+			cutOff += n
+		default:
+			moved = false
+		}
+		if moved && asBool(r[1]) {
+			y.Unchanged -= n
+		}
+		return nil
+	})
+	if err != nil {
+		return ref, err
+	}
+	if over := f.hasLeftover(); over != nil {
+		n, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: todoTable, Alias: "t"}, Where: over})
+		if err != nil {
+			return ref, err
+		}
+		y.Removed += n
+	}
+	if y.Ledger, err = f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: rel.F(rel.Ne, rel.C("t", "state"), rel.T(stAbsent))}); err != nil {
+		return ref, err
+	}
+	if y.Resumed, err = f.leftOver(ctx); err != nil {
+		return ref, err
+	}
+	y.SourceRows = placed
+	if y.SourceRows = placed; f.b.Rows.Source != nil {
+		if y.SourceRows, err = f.se.number(ctx, f.b.Rows.Source); err != nil {
+			return ref, err
+		}
+	}
+	y.Mapping = f.bound.started && f.bound.print != f.b.Rows.Fingerprint
+	y.Columns = f.bound.started && f.bound.columns != f.columns() && (f.b.Columns != nil || !y.Mapping)
+	ref.Rows, ref.Forced = y.Added+y.Updated+y.Removed, y.Forced
+	ref.Holds = f.holds(cutOff)
+	ref.Hash, err = f.digest(ctx, ref)
+	return ref, err
+}
+
+// leftOver reads how many additions the sync's last run planned and did not bring about. A run
+// that a guard held does not count, since nothing says that they are wanted: of such a run no
+// more is told than removals.
+func (f *freeze) leftOver(ctx context.Context) (int64, error) {
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	sum := func(first rel.Expr, more ...string) rel.Expr {
+		for _, c := range more {
+			first = rel.F(rel.Add, first, t(c))
+		}
+		return first
+	}
+	left := sum(t("due"), "in_doubt")
+	passed := or(eq(left, rel.I(0)), rel.F(rel.Gt, sum(t("delivered"), "accepted", "rejected", "in_doubt"), t("removed")))
+	return f.se.number(ctx, rel.Select{
+		Columns: []rel.Column{rel.As("n", when(rel.F(rel.Lt, left, t("added")), left, t("added")))},
+		From:    rel.Table{Name: f.table(tRuns), Alias: "t"}, Where: and(eq(t("sync"), rel.T(f.name)), passed),
+		OrderBy: []rel.Order{{Expr: t("at"), Desc: true}, {Expr: t("run"), Desc: true}}, Limit: 1,
+	})
+}
+
+func (f *freeze) holds(cutOff int64) []syncs.Hold {
+	var out []syncs.Hold
+	if f.b.Sync.FirstRun == syncs.Replace && !f.bound.started {
+		out = append(out, syncs.Hold{Code: HoldReplace, What: "the first run replaces whoever is at the destination already", Fix: "read the plan, then approve it"})
+	}
+	if cutOff > 0 {
+		out = append(out, syncs.Hold{Code: HoldCutOff, What: fmt.Sprintf("%d rows at the destination are known by identifiers that the sync no longer maps, and cannot be removed", cutOff),
+			Fix: "map the old identifier beside the new one until a run has removed them, or start over: weir sync reset " + f.name})
+	}
+	return out
+}
+
+// digest is a hash over the sync's fingerprint and every change, whatever their order.
+func (f *freeze) digest(ctx context.Context, ref syncs.PlanRef) (string, error) {
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	line := concat(t("action"), rel.T(":"), t("key"), rel.T(":"), t("g"), rel.T(":"), text(t("hash"), models.Integer), rel.T(":"), text(t("version"), models.Integer))
+	bits, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("bits", rel.Agg{Fn: rel.BitXor, Arg: rel.F(rel.Hash64, line)})},
+		From: rel.Table{Name: f.table(ref.Table), Alias: "t"}, Where: notNull(t("seq"))})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d\x00%d", f.b.Rows.Fingerprint, bits, ref.Rows, ref.Forced))
+	return hex.EncodeToString(sum[:12]), nil
+}
