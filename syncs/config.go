@@ -28,7 +28,7 @@ type Config struct {
 	// PollFor is how long a run waits for its own asynchronous jobs, before it leaves them to
 	// later runs. Defaults to 2 min.
 	PollFor time.Duration
-	// Retries is how many calls a run may repeat after errors, beside one for every ten calls
+	// Retries is how many calls a run may repeat after errors, beside one for every two calls
 	// that went well. Defaults to 10.
 	Retries int
 	// Splits is the largest number of calls spent on finding the bad rows of one refused batch.

@@ -74,7 +74,7 @@
 // # Ends
 //
 // A Fault decides about the call and never about a row: throttled calls wait, for all syncs of the
-// account; transient errors back off and spend from a budget of one repetition for ten calls that
+// account; transient errors back off and spend from a budget of one repetition for two calls that
 // went well; an expired credential is refreshed once; a refused one, wrong settings or a list that
 // is gone end the run and blame no row. A batch that is refused as a whole is halved until the bad
 // rows stand alone; if every row that stands alone is refused and none was taken, the destination

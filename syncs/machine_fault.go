@@ -89,7 +89,7 @@ func (m *Machine) ambiguous(c *call, code, text string) {
 	m.ackUnsent(c, code, text)
 	c.tries++
 	if m.harmful {
-		m.watchSilence(true, text)
+		m.watchSilence(true, c, text)
 		m.giveUp(c.items, code, text)
 		m.follow(c)
 		return
@@ -107,13 +107,18 @@ func (m *Machine) ambiguous(c *call, code, text string) {
 }
 
 // watchSilence ends a run that would leave row after row in doubt for a person.
-func (m *Machine) watchSilence(silent bool, text string) {
+func (m *Machine) watchSilence(silent bool, c *call, text string) {
 	s := &m.send
 	if !silent {
-		s.blind = 0
+		s.blind, s.blindRows = 0, 0
 		return
 	}
-	if s.blind++; s.blind >= maxBlind {
+	s.blind++
+	s.blindRows += len(c.items)
+	if s.blind > 1 { // once is chance; then give it time
+		s.paused = m.at.Now.Add(m.backoff(s.blind))
+	}
+	if s.blind >= maxBlind && s.blindRows >= maxBlindRows {
 		m.fail("syncs.unavailable", "see what arrived, then say so with weir runs settle", "the destination gave no usable answer %d times in a row: %s", s.blind, text)
 	}
 }

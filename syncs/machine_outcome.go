@@ -19,12 +19,14 @@ type result struct {
 
 // Bounds of what a run does about one row or one call, before it leaves it to later runs.
 const (
-	maxLater     = 5  // answers of "later" on one row
-	maxAmbiguous = 3  // unusable answers to one call that is harmless to repeat
-	maxBlind     = 3  // unusable answers in a row at an object that is harmful to repeat
-	maxThrottles = 30 // answers of "too fast" without one success
-	maxUnproven  = 5  // errors in a row at a destination that has not taken one row yet
-	manySuspects = 5  // rows refused alone, with nothing taken, that make it the destination's fault
+	maxLater     = 5    // answers of "later" on one row
+	maxAmbiguous = 3    // unusable answers to one call that is harmless to repeat
+	maxBlind     = 3    // unusable answers in a row at an object that is harmful to repeat, …
+	maxBlindRows = 10   // … if so many rows are in doubt by them
+	refill       = 0.5 // of a repetition, for each call that went well
+	maxThrottles = 30   // answers of "too fast" without one success
+	maxUnproven  = 5    // errors in a row at a destination that has not taken one row yet
+	manySuspects = 5    // rows refused alone, with nothing taken, that make it the destination's fault
 )
 
 // written takes the answer to a call.
@@ -95,8 +97,8 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 		}
 	}
 	s.streak, s.throttles, s.paused = 0, 0, time.Time{}
-	m.watchSilence(m.harmful && doubt && !good, "it cannot say what became of the rows")
-	s.budget = min(s.budget+0.1, float64(m.cfg.Retries))
+	m.watchSilence(m.harmful && doubt && !good, c, "it cannot say what became of the rows")
+	s.budget = min(s.budget+refill, float64(m.cfg.Retries))
 	m.addNotes(o.Notes)
 	var job *destinations.Job
 	if taken {

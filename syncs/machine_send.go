@@ -27,6 +27,7 @@ type sender struct {
 	streak        int  // errors in a row
 	throttles     int
 	blind         int // unanswered calls in a row that may not be repeated
+	blindRows     int // and their rows
 	budget        float64
 	paused        time.Time
 	needRefresh   bool

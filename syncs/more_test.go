@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,8 +73,43 @@ func TestSilenceStopsHarmfulRuns(t *testing.T) {
 		s.vendor.write = func(int, destinations.Batch) (destinations.Outcome, error) {
 			return destinations.Outcome{}, context.DeadlineExceeded
 		}
-		s.want(s.run(), Failed, "syncs.unavailable", Counts{Added: 1000, InDoubt: 3, Due: 997})
+		s.want(s.run(), Failed, "syncs.unavailable", Counts{Added: 1000, InDoubt: 10, Due: 990})
 	})
+}
+
+// One call in five goes wrong, in every way there is: still all of a long plan is sent.
+func TestManyFaultsAreRiddenOut(t *testing.T) {
+	for name, harm := range map[string]bool{"idempotent": false, "harmful": true} {
+		t.Run(name, func(t *testing.T) {
+			inItsTime(t, func(t *testing.T) {
+				s := newScene(t, 2000)
+				if harm {
+					s.emit()
+				}
+				s.task.Object.Limits = destinations.Limits{Rows: 1, Concurrency: 4}
+				dice := rand.New(rand.NewPCG(1, 2))
+				var mu sync.Mutex
+				s.vendor.write = func(int, destinations.Batch) (destinations.Outcome, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					switch dice.IntN(30) {
+					case 0:
+						return destinations.Outcome{}, fault(destinations.Throttled, "429")
+					case 1:
+						return destinations.Outcome{}, fault(destinations.Transient, "500")
+					case 2, 3, 4, 5:
+						return destinations.Outcome{}, errors.New("reset")
+					}
+					return delivered, nil
+				}
+				r := s.run()
+				c := r.Counts
+				if c.Due > 0 || c.Delivered+c.InDoubt != 2000 || !harm && c.InDoubt > 20 {
+					t.Errorf("%s %s %+v", r.Status, r.Error, c)
+				}
+			})
+		})
+	}
 }
 
 func TestRowsInDoubtOfAHarmfulObjectAreNotSent(t *testing.T) {
