@@ -19,14 +19,14 @@ type result struct {
 
 // Bounds of what a run does about one row or one call, before it leaves it to later runs.
 const (
-	maxLater     = 5    // answers of "later" on one row
-	maxAmbiguous = 3    // unusable answers to one call that is harmless to repeat
-	maxBlind     = 3    // unusable answers in a row at an object that is harmful to repeat, …
-	maxBlindRows = 10   // … if so many rows are in doubt by them
+	maxLater     = 5   // answers of "later" on one row
+	maxAmbiguous = 3   // unusable answers to one call that is harmless to repeat
+	maxBlind     = 3   // unusable answers in a row at an object that is harmful to repeat, …
+	maxBlindRows = 10  // … if so many rows are in doubt by them
 	refill       = 0.5 // of a repetition, for each call that went well
-	maxThrottles = 30   // answers of "too fast" without one success
-	maxUnproven  = 5    // errors in a row at a destination that has not taken one row yet
-	manySuspects = 5    // rows refused alone, with nothing taken, that make it the destination's fault
+	maxThrottles = 30  // answers of "too fast" without one success
+	maxUnproven  = 5   // errors in a row at a destination that has not taken one row yet
+	manySuspects = 5   // rows refused alone, with nothing taken, that make it the destination's fault
 )
 
 // written takes the answer to a call.
