@@ -182,9 +182,49 @@ func (l *Ledger) Erase(ctx context.Context, values []string) error {
 					return err
 				}
 			}
-			return nil
+			return l.purge(ctx, s, values)
 		})
 	})
+}
+
+// purge takes erased people out of ledgers that keep hashes in place of identifiers: nothing can
+// be removed at their destinations, so that no plan would ever do it.
+func (l *Ledger) purge(ctx context.Context, s *session, values []string) error {
+	type kept struct {
+		sync  string
+		slots []string
+	}
+	var ledgers []kept
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	err := s.each(ctx, rel.Select{Columns: []rel.Column{rel.As("sync", t("sync")), rel.As("slots", t("slots"))}, From: rel.Table{Name: l.table(tLedgers), Alias: "t"}, Where: rel.F(rel.Ne, t("slots"), rel.T(""))},
+		func(r []any) error {
+			ledgers = append(ledgers, kept{asText(r[0]), strings.Split(asText(r[1]), ",")})
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	for _, k := range ledgers {
+		hashes := rel.InList{Expr: t("grp")}
+		for _, name := range k.slots {
+			for _, v := range values {
+				hashes.List = append(hashes.List, rel.T(l.hash(name+":"+v)))
+			}
+		}
+		if len(hashes.List) == 0 {
+			continue
+		}
+		own := l.table(ledgerTable(k.sync))
+		erased := rel.Sub{Alias: "e", Query: rel.Select{Columns: []rel.Column{rel.As("key", t("key"))}, From: rel.Table{Name: own, Alias: "t"}, Where: hashes}}
+		err := s.do(ctx,
+			rel.Delete{From: l.table(tDeliveries), Where: and(eq(t("sync"), rel.T(k.sync)), rel.Exists{Query: rel.Select{
+				Columns: []rel.Column{rel.As("one", rel.I(1))}, From: erased, Where: eq(rel.C("e", "key"), t("key"))}})},
+			rel.Delete{From: own, Where: hashes})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Suppression keeps one identifier out of a channel.

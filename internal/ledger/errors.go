@@ -31,13 +31,13 @@ func (e *BoundError) Code() string {
 // Fix says what to do.
 func (e *BoundError) Fix() string {
 	if e.Other != "" {
-		return "point one of them elsewhere, or reset the ledger that is no longer used: weir sync reset " + e.Other
+		return "point one of them elsewhere; if " + e.Other + " has only got another name, give it its old one back"
 	}
-	return "undo the change of destination, object or into, or start over there: weir sync reset " + e.Sync
+	return "undo the change of destination, object or into; to start anew there, give the sync another name"
 }
 
-// UnknownStoreError says that this machine's store has never run anything in this warehouse,
-// while another has. It may be a second machine, or a store that was lost.
+// UnknownStoreError says that no store of this machine has ever run anything in this warehouse,
+// while one of another machine has.
 type UnknownStoreError struct {
 	Store string
 	Open  int64 // plans that were published and not settled, whose answers only the lost store knew
@@ -53,7 +53,7 @@ func (e *UnknownStoreError) Code() string { return "ledger.unknown_store" }
 
 // Fix says what to do.
 func (e *UnknownStoreError) Fix() string {
-	return "run where the old store is; if it is lost, or this is a second machine: weir doctor --adopt-store"
+	return "run on the machine that ran it before, or copy its .weir folder here"
 }
 
 // RestoredError says that the warehouse allots epochs that this store has seen already: it was
@@ -73,7 +73,7 @@ func (e *RestoredError) Code() string { return "ledger.restored" }
 
 // Fix says what to do.
 func (e *RestoredError) Fix() string {
-	return "send everything again, which also takes the epoch forward: weir sync full " + e.Sync
+	return "bring the newer copy of the warehouse back; if it was made anew on purpose, remove this target's .db file under .weir"
 }
 
 // KeyError says that the project's secret is not the one that erasures and suppressions in the
@@ -108,4 +108,6 @@ func (e *SlotsError) Error() string {
 func (*SlotsError) Code() string { return "ledger.too_many_identifiers" }
 
 // Fix says what to do.
-func (e *SlotsError) Fix() string { return "start over: weir sync reset " + e.Sync }
+func (e *SlotsError) Fix() string {
+	return "give the sync another name: it then has a ledger of its own"
+}

@@ -129,17 +129,26 @@ func (l *Ledger) locked(ctx context.Context, s *session, do func(context.Context
 	})
 }
 
-// admit refuses a store that the warehouse does not know, unless it knows none.
+// admit refuses a store that the warehouse does not know. The first store of a warehouse is taken
+// in, and so is one on a host that has run there before: that machine has lost its store. What
+// the lost journal knew of open plans is in doubt then, which the engine sees to.
 func (s *source) admit(ctx context.Context, se *session, h syncs.Holder) error {
 	known, err := se.some(ctx, s.table(tStores), eq(rel.C("t", "store"), rel.T(h.Store)))
 	if err != nil || known {
 		return err
 	}
-	others, err := se.some(ctx, s.table(tStores), rel.F(rel.Ne, rel.C("t", "store"), rel.T(h.Store)))
+	others, err := se.some(ctx, s.table(tStores), nil)
 	if err != nil {
 		return err
 	}
-	if !others {
+	here, err := se.some(ctx, s.table(tStores), eq(rel.C("t", "host"), rel.T(h.Host)))
+	if err != nil {
+		return err
+	}
+	if here {
+		s.log.Warn("this machine has a new store: what the old one knew of open runs is in doubt", "store", h.Store)
+	}
+	if !others || here {
 		return s.adopt(ctx, se, h)
 	}
 	open, err := se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})},

@@ -745,3 +745,31 @@ func TestForget(t *testing.T) {
 	}
 	w.sends()
 }
+
+func TestErasureOfSomebodyWhoWasWrittenTo(t *testing.T) { // F56
+	w := newWorld(t, message, appendWith("", syncs.Send))
+	w.want(ann.as("p1:1"), bob.as("p2:1")).sends("emit p1:1 email=ann@example.com name=Ann", "emit p2:1 email=bob@example.com name=Bob")
+	if err := w.l.Erase(ctx, []string{ann.email}); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{"SELECT key FROM weir.ledger_vip", "SELECT key FROM weir.deliveries"} {
+		if diff := cmp.Diff([]string{"p2:1"}, w.rows(q)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", q, diff)
+		}
+	}
+	w.sends()
+}
+
+func TestAMachineThatLostItsStoreGoesOn(t *testing.T) {
+	w := newWorld(t, list, nil)
+	w.want(ann).freeze()
+	if err := w.src.Release(ctx, w.g, false); err != nil {
+		t.Fatal(err)
+	}
+	if g, err := w.src.Acquire(ctx, syncs.Holder{Store: "store-b", Host: "here", PID: os.Getpid()}, time.Minute); err != nil || g.Epoch != 2 {
+		t.Fatalf("got %+v, %v", g, err)
+	}
+	if open, err := w.src.Open(ctx); err != nil || len(open) != 1 {
+		t.Errorf("open plans: %v, %v", open, err)
+	}
+}

@@ -159,7 +159,7 @@ func (f *freeze) holds(cutOff int64) []syncs.Hold {
 	}
 	if cutOff > 0 {
 		out = append(out, syncs.Hold{Code: HoldCutOff, What: fmt.Sprintf("%d rows at the destination are known by identifiers that the sync no longer maps, and cannot be removed", cutOff),
-			Fix: "map the old identifier beside the new one until a run has removed them, or start over: weir sync reset " + f.name})
+			Fix: "map the old identifier beside the new one until a run has removed them"})
 	}
 	return out
 }
