@@ -50,6 +50,7 @@ func (s *session) printPlan(p *app.PlanResult) {
 	var add, update, remove, held int64
 	for _, x := range p.Plans {
 		c := x.Counts
+		c.Due = 0 // everything is, before it is sent
 		mark := s.ui.dim("·")
 		if c.Added+c.Updated+c.Removed > 0 {
 			mark = s.ui.warn("~")
@@ -98,7 +99,11 @@ func (s *session) printSegments(all []app.SegmentChange) {
 		s.out("  %s segment %-21s %s   %s %s", mark, g.Segment, size, s.ui.good("+"+number(g.Join)), s.ui.bad("−"+number(g.Leave)))
 	}
 	if still > 0 {
-		s.out("  %s %d segments unchanged", s.ui.dim("·"), still)
+		what := "segments"
+		if still == 1 {
+			what = "segment"
+		}
+		s.out("  %s %d %s unchanged", s.ui.dim("·"), still, what)
 	}
 	s.out("")
 }
