@@ -175,11 +175,18 @@ func (m *Machine) makeReport() {
 		r.Status, r.Code, r.Error, r.Fix = Held, m.holds[0].Code, m.holds[0].What, m.holds[0].Fix
 	case m.stopping:
 		r.Status = Stopped
-	case c.Rejected+c.Invalid+c.InDoubt+c.Due > 0:
+	case c.Rejected+c.Invalid-m.unreachable()+c.InDoubt+c.Due > 0:
 		r.Status = Degraded
 	}
 	m.report = r
 	m.note(Event{Kind: "run.finished", Status: r.Status, Counts: &c, Text: r.Error, Done: c.Added + c.Updated + c.Removed - c.Due, Total: c.Added + c.Updated + c.Removed})
+}
+
+// unreachable counts the invalid rows that are nobody's fault: every segment has people without a
+// phone, and families that share an address. They are told, and do not degrade a run: a schedule
+// whose every run ends badly is one that nobody looks at any more.
+func (m *Machine) unreachable() int64 {
+	return m.rejects["syncs.missing_match"] + m.rejects["syncs.shared_match"]
 }
 
 // finishRow counts what became of a row in this run and lets go of it.

@@ -189,7 +189,7 @@ func (m *Machine) watchRejects() {
 	if m.tripped || !over(m.counts.Rejected, m.send.tried, limit) {
 		return
 	}
-	h := Hold{Code: HoldMaxRejected, Fix: "see weir runs rejects, correct the mapping, then run again or raise guard.max_rejected",
+	h := Hold{Code: HoldMaxRejected, Fix: "see weir runs show, correct the mapping, then run again or raise guard.max_rejected",
 		What: fmt.Sprintf("%d of %d tried rows were rejected, more than %s", m.counts.Rejected, m.send.tried, percent(limit))}
 	if len(unapproved([]Hold{h}, m.order.Approved)) == 0 {
 		return

@@ -477,3 +477,18 @@ func BenchmarkDelivery(b *testing.B) {
 		})
 	}
 }
+
+// That somebody has no phone, or shares an address, is told and is nobody's fault.
+func TestUnreachablePeopleDoNotDegrade(t *testing.T) {
+	inItsTime(t, func(t *testing.T) {
+		s := newScene(t, 0)
+		s.src.tally = &Tally{SourceRows: 7, Ledger: 4, Unchanged: 4, Invalid: 3, Reasons: map[string]int64{"syncs.missing_match": 2, "syncs.shared_match": 1}}
+		r := s.run()
+		s.want(r, OK, "", Counts{Unchanged: 4, Invalid: 3})
+		if r.Rejects["syncs.missing_match"] != 2 || r.Rejects["syncs.shared_match"] != 1 {
+			t.Errorf("they are not told: %v", r.Rejects)
+		}
+		s.src.tally = &Tally{SourceRows: 7, Ledger: 4, Unchanged: 4, Invalid: 3, Reasons: map[string]int64{"syncs.missing_match": 2, "syncs.missing_field": 1}}
+		s.want(s.run(), Degraded, "", Counts{Unchanged: 4, Invalid: 3})
+	})
+}

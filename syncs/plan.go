@@ -25,7 +25,7 @@ type Status string
 // The ends of a run.
 const (
 	OK       Status = "ok"
-	Degraded Status = "degraded" // some rows were rejected, invalid or left in doubt
+	Degraded Status = "degraded" // some rows were rejected, malformed, left due or in doubt; not: somebody has no match value
 	Held     Status = "held"     // a guard held it; only forced removals were sent
 	Failed   Status = "failed"
 	Stopped  Status = "stopped" // asked to stop; what was sent is recorded
