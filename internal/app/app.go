@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -283,7 +284,7 @@ func Worst(reports []syncs.Report) error {
 		if worst.Fix != "" {
 			e.Fix = worst.Fix
 		}
-		if unavailable[worst.Code] {
+		if unavailable[worst.Code] || strings.Contains(worst.Error, store.ErrNoSpace.Error()) || strings.Contains(worst.Error, warehouse.ErrNoSpace.Error()) {
 			e.Kind = Unavailable
 		}
 	}
