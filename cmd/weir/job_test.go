@@ -95,6 +95,7 @@ func (c counts) balanced(t *testing.T, sync string) {
 }
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	dir := copied(t)
 	_, out := demo()
 	d := decode[demoResult](t, out).Result
@@ -319,7 +320,7 @@ var demo = sync.OnceValues(func() (string, []byte) {
 })
 
 // people are how many the demonstration invents here.
-const people = 2000
+const people = 1500
 
 // copied is a copy of the demonstration's folder as it was left.
 func copied(t *testing.T) string {
