@@ -18,7 +18,7 @@ func (s *session) demoCmd() *cobra.Command {
 	o := app.DemoOptions{}
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch weir do its whole job on a shop of its own",
+		Short: "Watch weir do its whole job on an invented shop",
 		Long:  "Invents a shop in an embedded warehouse, makes one profile per person, builds segments,\nplans, sends to local stand-ins of an email, an ad and an SMS tool, runs again with nothing\nto send, and shows what a changed model would do. Nothing leaves this machine.",
 		Example: `  weir demo
   weir demo --once --json
@@ -72,13 +72,14 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 		s.out("%s   The project that reads them is in %s: seven short YAML files.", table(rows, 1), r.Dir)
 	case app.DemoBuilt:
 		head(2, "One profile per person", took("build"))
-		s.out("   %s rows → %s people, and %s visitors who never said who they are.", number(r.Records), number(r.Known), number(r.Profiles-r.Known))
+		s.out("   %s rows → %s profiles of people, and %s of visitors who never said who they are.", number(r.Records), number(r.Known), number(r.Profiles-r.Known))
+		s.out("   (Somebody whose rows have nothing in common has two: no data says that they are one person.)")
 		if n := dropped(r.Stats); n > 0 {
 			s.out("   %s shared or junk identifiers were kept from joining strangers.", number(n))
 		}
-		s.out("   The truth is known here, so it can be checked: of the rows put together, %s belong together;", percent(r.Identity.Precision))
-		s.out("   of those that the data can join, %s were joined.", percent(r.Identity.Recall))
-		head(3, "Segments", "")
+		s.out("   The truth is known here, so it can be checked: of all pairs of rows put together, %s are one", percent(r.Identity.Precision))
+		s.out("   person; of all pairs that the data can link, %s were put together.", percent(r.Identity.Recall))
+		head(3, "Segments, which anyone can read in segments/segments.yml", "")
 		var rows [][]string
 		for _, k := range slices.Sorted(maps.Keys(r.Segments)) {
 			rows = append(rows, []string{"     " + k, number(r.Segments[k])})
@@ -87,7 +88,7 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 	case app.DemoPlanned:
 		head(4, "The plan: what a run would send, before anything is sent", took("plan"))
 		for _, p := range r.Plan {
-			s.out("     %-18s %s to add to %s%s", p.Sync, s.ui.good("+"+number(p.Counts.Added)), p.Destination, s.ui.dim(leftOut(p.Counts)))
+			s.out("     %-18s %s for %-8s %s", p.Sync, s.ui.good("+"+number(p.Counts.Added)), p.Destination, s.ui.dim(leftOut(p.Counts)))
 		}
 	case app.DemoFirst:
 		head(5, "The run", took("first_run"))
@@ -131,23 +132,22 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 
 // leftOut says who a plan leaves out.
 func leftOut(c syncs.Counts) string {
-	out := ""
+	var parts []string
 	if c.Suppressed > 0 {
-		out = fmt.Sprintf("   (%s left out: they did not say yes", number(c.Suppressed))
-		if c.Invalid > 0 {
-			out += fmt.Sprintf("; %s cannot be reached", number(c.Invalid))
-		}
-		out += ")"
+		parts = append(parts, number(c.Suppressed)+" suppressed: they did not say yes")
 	}
-	return out
+	if c.Invalid > 0 {
+		parts = append(parts, number(c.Invalid)+" invalid: nothing to reach them by")
+	}
+	return strings.Join(parts, "; ")
 }
 
 // percent never rounds up to 100 %.
 func percent(x float64) string {
 	if x == 1 {
-		return "100 %"
+		return "100%"
 	}
-	return fmt.Sprintf("%.2f %%", math.Floor(x*10000)/100)
+	return fmt.Sprintf("%.2f%%", math.Floor(x*10000)/100)
 }
 
 // dropped sums what limits, junk and sharing kept apart.

@@ -58,7 +58,7 @@ func describe(sp destinations.Spec) string {
 	if sp.APIVersion != "" {
 		fmt.Fprintf(&b, "API version %s   %s\n", sp.APIVersion, sp.Docs)
 	}
-	settings(&b, "Settings", sp.Settings)
+	settings(&b, "Settings, under destinations:", sp.Settings)
 	for _, o := range sp.Objects {
 		fmt.Fprintf(&b, "\nObject %s", o.Name)
 		if o.Title != "" {
@@ -74,7 +74,11 @@ func describe(sp destinations.Spec) string {
 			repeat = "harmful: never done without a person"
 		}
 		fmt.Fprintf(&b, "  does %s; errors by %s; repeating is %s\n", strings.Join(ops, ", "), o.Granularity, repeat)
-		fmt.Fprintf(&b, "  at most %s rows a call", number(int64(o.Limits.Rows)))
+		rowsACall := number(int64(o.Limits.Rows)) + " rows"
+		if o.Limits.Rows == 1 {
+			rowsACall = "one row"
+		}
+		fmt.Fprintf(&b, "  at most %s a call", rowsACall)
 		for _, r := range o.Limits.Rates {
 			fmt.Fprintf(&b, ", %s calls in %s", number(int64(r.N)), short(r.Per))
 		}
@@ -88,7 +92,7 @@ func describe(sp destinations.Spec) string {
 			case id.AnyOf != "":
 				note = "at least one of these. " + note
 			}
-			if id.Hash != "" {
+			if id.Hash != "" && !strings.Contains(note, "sent hashed") && !strings.Contains(note, "Sent hashed") {
 				note += " Sent hashed (" + id.Hash + ")."
 			}
 			rows = append(rows, []string{"    match." + id.Name, strings.TrimSpace(note)})
@@ -104,7 +108,7 @@ func describe(sp destinations.Spec) string {
 			rows = append(rows, []string{"    fields.…", "any other name"})
 		}
 		b.WriteString(table(rows))
-		settings(&b, "  with", o.With)
+		settings(&b, "  Parameters, under with: of a sync", o.With)
 	}
 	return b.String()
 }

@@ -12,7 +12,7 @@ func (s *session) planCmd() *cobra.Command {
 	var detailed bool
 	c := &cobra.Command{
 		Use:   "plan",
-		Short: "Show who joins and leaves and what would be sent; change nothing",
+		Short: "Show who joins and leaves and what would be sent; send nothing",
 		Long:  "Builds the changed models beside the live ones, compares, and drops them again. Shows for\nevery segment who joins and who leaves, for every sync what a run would send, and which\nguard would hold it.",
 		Example: `  weir plan
   weir plan --select vip_lapsed+
