@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -99,7 +100,7 @@ func TestDemo(t *testing.T) {
 	dir := copied(t)
 	_, out := demo()
 	d := decode[demoResult](t, out).Result
-	if d.People != people || d.Records < 10000 || d.Profiles < people || d.Profiles > d.Records {
+	if d.People != people || d.Records < 5*people || d.Profiles < people || d.Profiles > d.Records {
 		t.Errorf("people %d, records %d, profiles %d", d.People, d.Records, d.Profiles)
 	}
 	if d.Identity.Precision < 0.999 || d.Identity.Recall < 0.99 {
@@ -226,8 +227,8 @@ func compare(t *testing.T, dir string, box *sandboxServer) {
 	if diff := cmp.Diff(want["klaviyo"], box.members(t, "klaviyo")); diff != "" {
 		t.Errorf("klaviyo does not hold the segment (-want +got):\n%s", diff)
 	}
-	if got := len(box.members(t, "meta")); got != len(want["meta"]) {
-		t.Errorf("meta holds %d members, want %d", got, len(want["meta"]))
+	if diff := cmp.Diff(hashed(want["meta"]), box.members(t, "meta")); diff != "" {
+		t.Errorf("meta does not hold the segment (-want +got):\n%s", diff)
 	}
 	got := box.members(t, "twilio")
 	numbers := map[string]int{}
@@ -242,9 +243,41 @@ func compare(t *testing.T, dir string, box *sandboxServer) {
 			t.Errorf("a message went to somebody who is not in the segment")
 		}
 	}
-	if len(numbers) == 0 && len(want["twilio"]) > 0 {
-		t.Errorf("no message was sent")
+	// Whom no message reached is one whom it may have reached, or whom the vendor refused.
+	out, _ := weir(t, "status", "--project", dir, "--json")
+	excused := int64(0)
+	for _, s := range decode[struct {
+		Result struct {
+			Syncs []struct {
+				Sync   string
+				Ledger map[string]int64
+			}
+		}
+	}](t, out).Result.Syncs {
+		if s.Sync == "cart_sms" {
+			excused = s.Ledger["absent"]
+		}
 	}
+	if n := int64(len(want["twilio"]) - len(numbers)); len(numbers) == 0 || n > excused {
+		t.Errorf("%d messages were sent; of %d people without one, %d are in doubt or rejected", len(numbers), n, excused)
+	}
+}
+
+// hashed is what an ad destination is told of an address and a number: SHA-256 of each.
+func hashed(people []string) []string {
+	out := []string{}
+	for _, p := range people {
+		email, phone, _ := strings.Cut(p, " ")
+		var values []string
+		for _, v := range []string{email, strings.TrimPrefix(phone, "+")} {
+			if v != "" {
+				values = append(values, fmt.Sprintf("%x", sha256.Sum256([]byte(v))))
+			}
+		}
+		out = append(out, strings.Join(values, ","))
+	}
+	slices.Sort(out)
+	return out
 }
 
 type sandboxServer struct {
@@ -320,7 +353,7 @@ var demo = sync.OnceValues(func() (string, []byte) {
 })
 
 // people are how many the demonstration invents here.
-const people = 1500
+const people = 1000
 
 // copied is a copy of the demonstration's folder as it was left.
 func copied(t *testing.T) string {
@@ -371,6 +404,9 @@ func runUntilDone(t *testing.T, dir string) {
 // TestFaultsLoseNothing holds that what a vendor fails to take is sent until it is there, and
 // messages at most once.
 func TestFaultsLoseNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the demonstration many times")
+	}
 	t.Parallel()
 	dir := shop(t)
 	box := startSandbox(t, dir, "--faults", "20%", "--seed", "3", "--speed", "200")
@@ -393,6 +429,9 @@ func touch(t *testing.T, dir string, i int) {
 }
 
 func TestKilledRunsLoseNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the demonstration many times")
+	}
 	t.Parallel()
 	dir := shop(t)
 	box := startSandbox(t, dir, "--speed", "5")
