@@ -50,13 +50,13 @@ func holds(t *Task, ref PlanRef) []Hold {
 		add(HoldColumns, "read the plan, then approve it", "the columns of the source are not those of the last run")
 	}
 	if n, limit := y.Removed-y.Forced, g.MaxRemoved.Or(maxRemoved); over(n, y.Ledger, limit) {
-		add(HoldMaxRemoved, "read the plan, then approve it or raise guard.max_removed",
+		add(HoldMaxRemoved, "read the plan, then raise guard.max_removed or approve it",
 			"%d of %d rows would be removed, more than %s", n, y.Ledger, percent(limit))
 	}
 	// What an interrupted run left over has passed the guard once: a first run that was stopped
 	// half way can go on.
 	if n, limit := y.Added-min(y.Resumed, y.Added), g.MaxAdded.Or(maxAdded); y.Ledger > 0 && over(n, y.Ledger, limit) {
-		add(HoldMaxAdded, "read the plan, then approve it or raise guard.max_added",
+		add(HoldMaxAdded, "read the plan, then raise guard.max_added or approve it",
 			"%d rows would be added to %d, more than %s", n, y.Ledger, percent(limit))
 	}
 	return append(append(out, ref.Holds...), t.Holds...)

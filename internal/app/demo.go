@@ -135,9 +135,11 @@ func Demo(ctx context.Context, o DemoOptions) (*DemoResult, error) {
 	}
 
 	t = time.Now()
-	if r.Change, err = changedModel(ctx, o); err != nil {
+	changed, err := changedModel(ctx, o)
+	if err != nil {
 		return r, err
 	}
+	r.Change, r.ChangePlan = changed.Segments, changed.Plans
 	phase("change", t)
 	say(DemoChanged)
 	phase("total", start)
@@ -224,14 +226,14 @@ func (a *App) invent(ctx context.Context, o DemoOptions, r *DemoResult) error {
 	return nil
 }
 
-// changedModel plans a copy of the project in which the segment vip begins at 600. It publishes
+// changedModel plans a copy of the project in which the segment vip begins at 800. It publishes
 // and sends nothing.
-func changedModel(ctx context.Context, o DemoOptions) ([]SegmentChange, error) {
+func changedModel(ctx context.Context, o DemoOptions) (*PlanResult, error) {
 	dir := filepath.Join(o.Dir, ".weir", "change")
 	defer os.RemoveAll(dir)
 	for name, edit := range map[string][2]string{
 		"weir.yml":              {"path: shop.duckdb", "path: ../../shop.duckdb"},
-		"segments/segments.yml": {"trait: lifetime_value, at_least: 500", "trait: lifetime_value, at_least: 600"},
+		"segments/segments.yml": {"trait: lifetime_value, at_least: 500", "trait: lifetime_value, at_least: 800"},
 	} {
 		b, err := fs.ReadFile(examples.Shop(), name)
 		if err != nil {
@@ -264,9 +266,5 @@ func changedModel(ctx context.Context, o DemoOptions) ([]SegmentChange, error) {
 		return nil, err
 	}
 	defer a.Close()
-	p, err := a.Plan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return p.Segments, nil
+	return a.Plan(ctx)
 }

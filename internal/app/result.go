@@ -87,22 +87,23 @@ type Status struct {
 
 // DemoResult is what `weir demo` showed.
 type DemoResult struct {
-	Dir       string             `json:"dir"`
-	People    int                `json:"people"`
-	Records   int64              `json:"records"`
-	Rows      map[string]int64   `json:"rows"`  // by source
-	Known     int64              `json:"known"` // profiles with more than a cookie
-	Profiles  int64              `json:"profiles"`
-	Identity  Quality            `json:"identity"`
-	Segments  map[string]int64   `json:"segments"`
-	FirstRun  []syncs.Report     `json:"first_run"`
-	SecondRun []syncs.Report     `json:"second_run"`
-	Plan      []SyncPlan         `json:"plan"`
-	Change    []SegmentChange    `json:"change"` // what the plan of a changed model shows
-	Sandbox   map[string]int64   `json:"sandbox"`
-	Seconds   map[string]float64 `json:"seconds"`
-	Address   string             `json:"address,omitempty"`
-	Stats     map[string]int64   `json:"stats"`
+	Dir        string             `json:"dir"`
+	People     int                `json:"people"`
+	Records    int64              `json:"records"`
+	Rows       map[string]int64   `json:"rows"`  // by source
+	Known      int64              `json:"known"` // profiles with more than a cookie
+	Profiles   int64              `json:"profiles"`
+	Identity   Quality            `json:"identity"`
+	Segments   map[string]int64   `json:"segments"`
+	FirstRun   []syncs.Report     `json:"first_run"`
+	SecondRun  []syncs.Report     `json:"second_run"`
+	Plan       []SyncPlan         `json:"plan"`
+	Change     []SegmentChange    `json:"change"`      // what the plan of a changed model shows
+	ChangePlan []SyncPlan         `json:"change_plan"` // and what its run would send
+	Sandbox    map[string]int64   `json:"sandbox"`
+	Seconds    map[string]float64 `json:"seconds"`
+	Address    string             `json:"address,omitempty"`
+	Stats      map[string]int64   `json:"stats"`
 }
 
 // Quality is pairwise precision and recall of identity.

@@ -102,11 +102,12 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 		s.printReports(r.SecondRun)
 	case app.DemoChanged:
 		head(7, "A changed model", took("change"))
-		s.out("   In a copy of segments.yml, vip begins at 600 instead of 500. The plan says who that moves, before")
-		s.out("   anything is sent:")
+		s.out("   In a copy of segments.yml, vip begins at 800 instead of 500. The plan says who that moves, before")
+		s.out("   anything is sent, and a guard holds what removes too many at once:")
 		s.printSegments(r.Change)
+		s.printSyncs(r.ChangePlan)
 	case app.DemoDone:
-		s.out("%s in %s. Yours to play with:", s.ui.good("Done"), seconds(r.Seconds["total"]))
+		s.out("\n%s in %s. Yours to play with:", s.ui.good("Done"), seconds(r.Seconds["total"]))
 		dir := r.Dir
 		weir := "weir"
 		if _, err := exec.LookPath("weir"); err != nil {

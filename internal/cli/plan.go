@@ -47,8 +47,30 @@ func (s *session) printPlan(p *app.PlanResult) {
 	}
 	s.out("weir would do this on target %s:\n", s.ui.bold(p.Target))
 	s.printSegments(p.Segments)
+	s.printSyncs(p.Plans)
 	var add, update, remove, held int64
 	for _, x := range p.Plans {
+		add, update, remove = add+x.Counts.Added, update+x.Counts.Updated, remove+x.Counts.Removed
+		if len(x.Holds) > 0 {
+			held++
+		}
+	}
+	line := fmt.Sprintf("\nPlan: %s to add, %s to update, %s to remove", number(add), number(update), number(remove))
+	if held > 0 {
+		line += s.ui.bad(fmt.Sprintf(" · %d held by a guard", held))
+	}
+	s.out("%s", line)
+	if add+update+remove > 0 {
+		s.out("%s", s.ui.dim("Nothing was sent. Send it:  weir run"))
+	}
+}
+
+// printSyncs prints what a run would send for each sync, and what would hold it.
+func (s *session) printSyncs(plans []app.SyncPlan) {
+	if s.json {
+		return
+	}
+	for _, x := range plans {
 		c := x.Counts
 		c.Due = 0 // everything is, before it is sent
 		mark := s.ui.dim("·")
@@ -66,18 +88,6 @@ func (s *session) printPlan(p *app.PlanResult) {
 				s.out("            %s", h.Fix)
 			}
 		}
-		add, update, remove = add+c.Added, update+c.Updated, remove+c.Removed
-		if len(x.Holds) > 0 {
-			held++
-		}
-	}
-	line := fmt.Sprintf("\nPlan: %s to add, %s to update, %s to remove", number(add), number(update), number(remove))
-	if held > 0 {
-		line += s.ui.bad(fmt.Sprintf(" · %d held by a guard", held))
-	}
-	s.out("%s", line)
-	if add+update+remove > 0 {
-		s.out("%s", s.ui.dim("Nothing was sent. Send it:  weir run"))
 	}
 }
 
