@@ -36,7 +36,11 @@ func (s *session) buildCmd() *cobra.Command {
 }
 
 func (s *session) printBuild(b app.BuildResult) {
-	s.out("%s: %s records → %s profiles  %s", s.ui.bold(b.Entity), number(b.Records), number(b.Profiles), s.ui.dim("build "+b.Build+" as of "+b.AsOf.Format("2006-01-02 15:04 MST")))
+	from := ""
+	if b.Records > 0 { // known right after a build only
+		from = number(b.Records) + " records → "
+	}
+	s.out("%s: %s%s profiles  %s", s.ui.bold(b.Entity), from, number(b.Profiles), s.ui.dim("build "+b.Build+" as of "+b.AsOf.Format("2006-01-02 15:04 MST")))
 	var rows [][]string
 	for _, name := range slices.Sorted(maps.Keys(b.Segments)) {
 		rows = append(rows, []string{"  " + name, number(b.Segments[name])})

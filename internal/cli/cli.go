@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,11 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if cmd != nil && s.command == "" {
 		s.command = strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), "weir"), " ")
 	}
+	if err != nil && isUsage(err) {
+		err = usage(cmd, err)
+	}
+	// A flag that cannot be read ends the reading of those that follow.
+	s.json = s.json || slices.Contains(args, "--json")
 	code := exitCode(ctx, err, s.code)
 	s.finish(err, code)
 	return code

@@ -11,7 +11,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/weir-data/weir/internal/app"
+	"github.com/weir-data/weir/models/diag"
 )
 
 // The exit codes.
@@ -40,14 +43,32 @@ func exitCode(ctx context.Context, err error, asked int) int {
 			return exitUnavailable
 		}
 		return exitFailed
-	case isUsage(err):
-		return exitRefused
 	}
 	return exitFailed
 }
 
+// usage is a usage error in weir's own words, with what to do.
+func usage(cmd *cobra.Command, err error) error {
+	e := &app.Error{Kind: app.Refused, Code: "cli.usage", Message: err.Error(), Fix: "see: " + cmd.CommandPath() + " --help"}
+	var unknown string
+	if n, _ := fmt.Sscanf(e.Message, "unknown command %q", &unknown); n == 1 {
+		var names []string
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
+		}
+		if fix := diag.DidYouMean(unknown, names); fix != "" {
+			e.Fix = fix
+		}
+	}
+	return e
+}
+
 // isUsage recognises cobra's own errors, which carry no type.
 func isUsage(err error) bool {
+	var own *app.Error
+	if errors.As(err, &own) {
+		return false
+	}
 	s := err.Error()
 	for _, p := range []string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires at least", "requires at most", "invalid argument", "flag needs an argument", "required flag"} {
 		if len(s) >= len(p) && s[:len(p)] == p {
