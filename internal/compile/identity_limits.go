@@ -168,25 +168,25 @@ func (x *identity) growRound(lim []int, r int) []Step {
 	return []Step{{Do: do}, x.contract(fmt.Sprintf("grow%d", r), x.work("acc", r), grown), {Do: after}}
 }
 
-// ordered lists the links from both ends: center, leaf, ord; rn, the rank of the link among the
+// ordered lists the links from both ends: centre, leaf, ord; rn, the rank of the link among the
 // leaf's; sec, the order of the leaf's second link; free, whether the leaf counts towards no
-// limit; and what center and leaf count: c_<rank>, l_<rank>.
+// limit; and what centre and leaf count: c_<rank>, l_<rank>.
 func (x *identity) ordered(lim []int, cnt, ce rel.Name) rel.Query {
 	both := rel.Union{All: true, Queries: []rel.Query{
-		rel.Select{Columns: []rel.Column{rel.As("center", rel.C("e", "a")), rel.As("leaf", rel.C("e", "b")), same("e", "ord")}, From: from(ce, "e")},
-		rel.Select{Columns: []rel.Column{rel.As("center", rel.C("e", "b")), rel.As("leaf", rel.C("e", "a")), same("e", "ord")}, From: from(ce, "e")},
+		rel.Select{Columns: []rel.Column{rel.As("centre", rel.C("e", "a")), rel.As("leaf", rel.C("e", "b")), same("e", "ord")}, From: from(ce, "e")},
+		rel.Select{Columns: []rel.Column{rel.As("centre", rel.C("e", "b")), rel.As("leaf", rel.C("e", "a")), same("e", "ord")}, From: from(ce, "e")},
 	}}
 	ranking := rel.Select{
-		Columns: []rel.Column{same("d", "center"), same("d", "leaf"), same("d", "ord"),
+		Columns: []rel.Column{same("d", "centre"), same("d", "leaf"), same("d", "ord"),
 			rel.As("rn", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{rel.C("d", "leaf")}, OrderBy: []rel.Order{{Expr: rel.C("d", "ord")}}})},
 		From: rel.Sub{Query: both, Alias: "d"},
 	}
 	second := rel.Case{Whens: []rel.When{{If: eq(rel.C("k", "rn"), rel.I(2)), Then: rel.C("k", "ord")}}}
 	q := rel.Select{
-		Columns: []rel.Column{same("k", "center"), same("k", "leaf"), same("k", "ord"), same("k", "rn"),
+		Columns: []rel.Column{same("k", "centre"), same("k", "leaf"), same("k", "ord"), same("k", "rn"),
 			rel.As("sec", rel.Over{Agg: &rel.Agg{Fn: rel.Min, Arg: second}, PartitionBy: []rel.Expr{rel.C("k", "leaf")}})},
 		From: rel.Sub{Query: ranking, Alias: "k"},
-		Joins: []rel.Join{join(rel.Inner, from(cnt, "cc"), eq(rel.C("cc", "label"), rel.C("k", "center"))),
+		Joins: []rel.Join{join(rel.Inner, from(cnt, "cc"), eq(rel.C("cc", "label"), rel.C("k", "centre"))),
 			join(rel.Inner, from(cnt, "cl"), eq(rel.C("cl", "label"), rel.C("k", "leaf")))},
 	}
 	var free []rel.Expr
@@ -199,14 +199,14 @@ func (x *identity) ordered(lim []int, cnt, ce rel.Name) rel.Query {
 	return q
 }
 
-// starsQuery lists around each center the links that are sure to be accepted: center, leaf, ord
+// starsQuery lists around each centre the links that are sure to be accepted: centre, leaf, ord
 // and n, how many they are.
 func (x *identity) starsQuery(lim []int, r int) rel.Query {
 	running := func(fn rel.AggFn, e rel.Expr) rel.Expr {
-		return rel.Over{Agg: &rel.Agg{Fn: fn, Arg: e}, PartitionBy: []rel.Expr{rel.C("d", "center")}, OrderBy: []rel.Order{{Expr: rel.C("d", "ord")}}}
+		return rel.Over{Agg: &rel.Agg{Fn: fn, Arg: e}, PartitionBy: []rel.Expr{rel.C("d", "centre")}, OrderBy: []rel.Order{{Expr: rel.C("d", "ord")}}}
 	}
 	q := rel.Select{
-		Columns: []rel.Column{same("d", "center"), same("d", "leaf"), same("d", "ord"),
+		Columns: []rel.Column{same("d", "centre"), same("d", "leaf"), same("d", "ord"),
 			rel.As("bad", running(rel.Sum, oneIf(rel.F(rel.Ne, rel.C("d", "rn"), rel.I(1))))), rel.As("sec", running(rel.Min, rel.C("d", "sec")))},
 		From: from(x.work("cand", r), "d"),
 	}
@@ -217,9 +217,9 @@ func (x *identity) starsQuery(lim []int, r int) rel.Query {
 		ok = append(ok, rel.F(rel.Le, rel.C("s", w), rel.I(int64(x.ids[rank].Limit.Max))))
 	}
 	return rel.Select{
-		Columns: []rel.Column{same("s", "center"), same("s", "leaf"), same("s", "ord"),
-			rel.As("n", rel.Over{Agg: &rel.Agg{Fn: rel.CountRows}, PartitionBy: []rel.Expr{rel.C("s", "center")}}),
-			rel.As("rn", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{rel.C("s", "center")}, OrderBy: []rel.Order{{Expr: rel.C("s", "ord")}}})},
+		Columns: []rel.Column{same("s", "centre"), same("s", "leaf"), same("s", "ord"),
+			rel.As("n", rel.Over{Agg: &rel.Agg{Fn: rel.CountRows}, PartitionBy: []rel.Expr{rel.C("s", "centre")}}),
+			rel.As("rn", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{rel.C("s", "centre")}, OrderBy: []rel.Order{{Expr: rel.C("s", "ord")}}})},
 		From: rel.Sub{Query: q, Alias: "s"}, Where: and(ok),
 	}
 }
@@ -227,19 +227,19 @@ func (x *identity) starsQuery(lim []int, r int) rel.Query {
 // acceptedQuery lists the links accepted in a round as edges.
 func (x *identity) acceptedQuery(lim []int, r int) rel.Query {
 	star := x.work("star", r)
-	// The best link of a center is also that of its first leaf, which is a center too.
+	// The best link of a centre is also that of its first leaf, which is a centre too.
 	outdone := rel.Exists{Query: rel.Select{
 		Columns: []rel.Column{rel.As("one", rel.I(1))},
 		From:    from(star, "h"),
-		Joins: []rel.Join{join(rel.Inner, from(star, "g"), eq(rel.C("g", "center"), rel.C("h", "leaf")), eq(rel.C("g", "leaf"), rel.C("h", "center")),
+		Joins: []rel.Join{join(rel.Inner, from(star, "g"), eq(rel.C("g", "centre"), rel.C("h", "leaf")), eq(rel.C("g", "leaf"), rel.C("h", "centre")),
 			eq(rel.C("g", "rn"), rel.I(1)))},
-		Where: rel.F(rel.And, eq(rel.C("h", "center"), rel.C("s", "center")), eq(rel.C("h", "rn"), rel.I(1)),
+		Where: rel.F(rel.And, eq(rel.C("h", "centre"), rel.C("s", "centre")), eq(rel.C("h", "rn"), rel.I(1)),
 			rel.F(rel.Or, rel.F(rel.Gt, rel.C("g", "n"), rel.C("h", "n")),
-				rel.F(rel.And, eq(rel.C("g", "n"), rel.C("h", "n")), rel.F(rel.Lt, rel.C("g", "center"), rel.C("h", "center"))))),
+				rel.F(rel.And, eq(rel.C("g", "n"), rel.C("h", "n")), rel.F(rel.Lt, rel.C("g", "centre"), rel.C("h", "centre"))))),
 	}}
-	stars := edges(from(star, "s"), nil, rel.C("s", "center"), rel.C("s", "leaf"))
+	stars := edges(from(star, "s"), nil, rel.C("s", "centre"), rel.C("s", "leaf"))
 	stars.Where = rel.F(rel.Not, outdone)
-	free := edges(from(x.work("cand", r), "d"), nil, rel.C("d", "center"), rel.C("d", "leaf"))
+	free := edges(from(x.work("cand", r), "d"), nil, rel.C("d", "centre"), rel.C("d", "leaf"))
 	free.Where = rel.F(rel.And, eq(rel.C("d", "rn"), rel.I(1)), eq(rel.C("d", "free"), rel.I(1)))
 	return rel.Union{Queries: []rel.Query{stars, free}}
 }
