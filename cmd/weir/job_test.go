@@ -418,14 +418,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 // touch changes what many people are worth, so that there is something to send again.
 func touch(t *testing.T, dir string, i int) {
 	t.Helper()
-	db, err := sql.Open("duckdb", filepath.Join(dir, "shop.duckdb"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(fmt.Sprintf("update shop.orders set amount = amount + %d where order_id %% 7 = %d", i, i/10%7)); err != nil {
-		t.Fatal(err)
-	}
+	execute(t, filepath.Join(dir, "shop.duckdb"), fmt.Sprintf("update shop.shop.orders set amount = amount + %d where order_id %% 7 = %d", i, i/10%7))
 }
 
 func TestKilledRunsLoseNothing(t *testing.T) {

@@ -47,6 +47,7 @@ func duckdb() {
 	}
 	rows, err := db.Query(os.Args[len(os.Args)-1])
 	fail(err)
+	defer rows.Close()
 	names, err := rows.Columns()
 	fail(err)
 	for rows.Next() {

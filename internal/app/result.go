@@ -28,7 +28,7 @@ type BuildResult struct {
 	Entity   string             `json:"entity"`
 	Build    string             `json:"build"`
 	AsOf     time.Time          `json:"as_of"`
-	Records  int64              `json:"records"`
+	Records  int64              `json:"records,omitempty"` // rows read; known right after a build
 	Profiles int64              `json:"profiles"`
 	Segments map[string]int64   `json:"segments"`
 	Stats    map[string]int64   `json:"stats"`

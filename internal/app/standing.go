@@ -34,9 +34,6 @@ func (a *App) live(ctx context.Context) ([]BuildResult, error) {
 			if err := count(compile.Profiles, &r.Profiles); err != nil {
 				return err
 			}
-			if err := count(compile.Records, &r.Records); err != nil {
-				return err
-			}
 			for _, g := range a.p.Model.Segments {
 				if g.Entity == e {
 					r.Segments[g.Name] = 0
