@@ -347,10 +347,14 @@ var demo = sync.OnceValues(func() (string, []byte) {
 	if err != nil {
 		panic(err)
 	}
+	demoDir = dir
 	c := command(context.Background(), "demo", "--once", "--json", "--people", strconv.Itoa(people), "--dir", filepath.Join(dir, "shop"))
 	out, _ := c.Output() // what it printed says it
 	return filepath.Join(dir, "shop"), out
 })
+
+// demoDir is removed after the tests; "" if no test asked for the demonstration.
+var demoDir string
 
 // people are how many the demonstration invents here.
 const people = 1000
@@ -440,13 +444,12 @@ func TestKilledRunsLoseNothing(t *testing.T) {
 			weir(t, "run", "--project", dir)
 			touch(t, dir, i)
 		}
-		// Two in three are killed while they plan, send and settle, the others at any time.
+		// One in three is killed once its plan is made, one while it plans, one at any time.
 		p := begin(t, "run", "--project", dir, "--events")
 		wait := time.Duration(r.IntN(2500)) * time.Millisecond
 		if i%3 != 2 {
-			until(t, "a sync to begin", func() bool {
-				return strings.Contains(p.stderr(), "run.started") || p.done()
-			})
+			sign := []string{"run.planned", "run.started"}[i%3]
+			until(t, sign, func() bool { return strings.Contains(p.stderr(), sign) || p.done() })
 			wait /= 4
 		}
 		time.Sleep(wait)

@@ -20,7 +20,18 @@ import (
 
 // The test binary is weir when it is called by that name, and a small tool for warehouses.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"weir": cli.Exec, "duckdb": duckdb})
+	testscript.Main(tidy{m}, map[string]func(){"weir": cli.Exec, "duckdb": duckdb})
+}
+
+// tidy removes what the tests share when they are over.
+type tidy struct{ m *testing.M }
+
+func (t tidy) Run() int {
+	code := t.m.Run()
+	if demoDir != "" {
+		_ = os.RemoveAll(demoDir) // of no use to anybody, and in the folder for such
+	}
+	return code
 }
 
 // duckdb FILE SQL… executes statements and prints what the last one gives, a row a line.
