@@ -301,7 +301,7 @@ func TestDestinationFaults(t *testing.T) {
 				dir := t.TempDir()
 				small(t, dir, srv.URL, "1s")
 				end, r, code := run(t, dir)
-				if code != c.exit || string(end.Status) != c.status || end.Code != c.code || !strings.Contains(end.Error, c.says) {
+				if code != c.exit || end.Status != c.status || end.Code != c.code || !strings.Contains(end.Error, c.says) {
 					t.Errorf("exit code %d, %+v", code, end)
 				}
 				if (end.Counts.InDoubt > 0) != c.doubt || c.exit != 0 && end.Counts.Delivered != 0 {

@@ -197,6 +197,7 @@ func wanted(t *testing.T, dir string) map[string][]string {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		defer rows.Close()
 		for rows.Next() {
 			var v string
 			if err := rows.Scan(&v); err != nil {
