@@ -76,7 +76,7 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 			return none, err
 		}
 	}
-	plan := rel.Name(f.table(planTable(f.name, f.run)))
+	plan := f.table(planTable(f.name, f.run))
 	err := f.se.do(ctx,
 		rel.DropTable{Name: todoTable}, rel.CreateTable{Name: todoTable, Temp: true, As: f.todo(), Comment: "what differs from what the destination was last told"},
 		rel.DropTable{Name: plan}, rel.CreateTable{Name: plan, As: f.plan(), Comment: "what run " + f.run + " is to send"})

@@ -97,9 +97,7 @@ func (s *source) tidy(ctx context.Context, ref syncs.PlanRef, keep bool) error {
 
 // precious lists the tables that cannot be made again.
 func (s *source) precious(ctx context.Context, se *session, have map[string]bool) (out []string, err error) {
-	for _, t := range []string{tEpochs, tStores, tLedgers, tRuns, tErasures, tSuppressions, tSecret} {
-		out = append(out, t)
-	}
+	out = []string{tEpochs, tStores, tLedgers, tRuns, tErasures, tSuppressions, tSecret}
 	err = se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("sync", rel.C("t", "sync"))}, From: rel.Table{Name: s.table(tLedgers), Alias: "t"}}, func(r []any) error {
 		if t := ledgerTable(asText(r[0])); have[t] {
 			out = append(out, t)
