@@ -49,7 +49,7 @@ func TestShop(t *testing.T) {
 	want := map[string]row{
 		"vip_lapsed_email": {syncs.Mirror, syncs.Remove, syncs.Adopt, "", "list", "20%", "5%", "marketing_email"},
 		"vip_ads":          {syncs.Mirror, syncs.Remove, syncs.Adopt, "", "audience", "20%", "5%", "advertising"},
-		"cart_sms":         {syncs.Append, syncs.Keep, syncs.Send, "never", "message", "20%", "5%", "marketing_sms"},
+		"cart_sms":         {syncs.Append, syncs.Keep, syncs.Send, "on_reentry", "message", "20%", "5%", "marketing_sms"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -108,7 +108,7 @@ func TestHash(t *testing.T) {
 	base := load(nil)
 	for name, change := range map[string]func(string){
 		"comment":     replace("weir.yml", "# A shop", "# The shop"),
-		"description": replace("segments/segments.yml", "Spent much.", "Spent a lot."),
+		"description": replace("segments/segments.yml", "Spent 500 or more, our own people apart.", "Spent a lot."),
 		"schedule":    replace("syncs/syncs.yml", "0 * * * *", "5 * * * *"),
 		"file name": func(dir string) {
 			if err := os.Rename(filepath.Join(dir, "policies.yml"), filepath.Join(dir, "zz.yaml")); err != nil {
