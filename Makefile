@@ -45,7 +45,7 @@ generate: build ## write what is made from the sources: the JSON Schema and the 
 
 .PHONY: simulate
 simulate: ## run the engine under the simulator: 20,000 seeds, at most 3 minutes
-	WEIR_SIM_SEEDS=20000 WEIR_SIM_TIME=3m $(GO) test -count=1 -run 'Simul' ./syncs/syncstest
+	WEIR_SIM_SEEDS=20000 WEIR_SIM_TIME=3m $(GO) test -count=1 -v -run 'TestProtocol|TestFoundSeeds|TestVariants' ./syncs/syncstest
 
 .PHONY: proof
 proof: ## the heavy proofs: kills, a million people, benchmarks, fuzzing (about half an hour)

@@ -22,10 +22,23 @@ func seeds(t *testing.T) uint64 {
 	return 3000
 }
 
+// patience is when the worlds end, however many were asked for: WEIR_SIM_TIME, or three minutes.
+func patience(t *testing.T) time.Duration {
+	s := os.Getenv("WEIR_SIM_TIME")
+	if s == "" {
+		return 3 * time.Minute
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		t.Fatalf("WEIR_SIM_TIME: %v", err)
+	}
+	return d
+}
+
 // TestProtocol lives through thousands of worlds. With WEIR_SIM_SEEDS their number is set.
 func TestProtocol(t *testing.T) {
 	n := seeds(t)
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(patience(t))
 	var next atomic.Uint64
 	var mu sync.Mutex
 	var total Stats
