@@ -22,9 +22,15 @@ func record(r *http.Request) Recorded {
 	return out
 }
 
-// fault sends one batch whose first write meets m and returns the fault. A destination that
-// answers with a verdict instead must say Later or Uncertain, or Rejected for a batch of one.
-func (w *world) fault(m Mishap, want ...destinations.Class) *destinations.Fault {
+// fault sends one batch whose first write meets m, and holds the class of the fault.
+func (w *world) fault(m Mishap, want ...destinations.Class) {
+	w.t.Helper()
+	_ = w.faultOf(m, want...)
+}
+
+// faultOf is fault, and returns what it met. A destination that answers with a verdict instead
+// must say Later or Uncertain, or Rejected for a batch of one; there is no fault then.
+func (w *world) faultOf(m Mishap, want ...destinations.Class) *destinations.Fault {
 	w.t.Helper()
 	b := w.batch(1, true)
 	writes := w.once(m)
@@ -67,7 +73,7 @@ func throttling(w *world) {
 		{"X-RateLimit-Reset", fmt.Sprint(time.Now().Add(-time.Hour).Unix()), time.Second, time.Minute},
 		{"X-None", "", 0, time.Minute},
 	} {
-		f := w.fault(Mishap{Status: 429, Header: map[string]string{c.name: c.value}, Body: `{}`}, destinations.Throttled)
+		f := w.faultOf(Mishap{Status: 429, Header: map[string]string{c.name: c.value}, Body: `{}`}, destinations.Throttled)
 		if f != nil && (f.RetryAfter < c.min || f.RetryAfter > c.max) {
 			w.t.Errorf("%s: %s means a wait of %s, want %s to %s", c.name, c.value, f.RetryAfter, c.min, c.max)
 		}

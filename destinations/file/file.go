@@ -237,7 +237,7 @@ func (s *session) put(dir, name string, content []byte) error {
 // fault classifies an error of the file system: in each case the batch's file is as it was.
 func fault(doing string, err error) *destinations.Fault {
 	f := &destinations.Fault{Class: destinations.Transient, Code: "io", Err: err}
-	var cause error = err
+	cause := err
 	var pe *fs.PathError
 	var le *os.LinkError
 	switch {

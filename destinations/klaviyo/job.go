@@ -30,7 +30,7 @@ func codes(refused map[int]destinations.Result) map[int][2]string {
 func (s *session) Poll(ctx context.Context, j destinations.Job, b destinations.Batch) (destinations.Outcome, bool, error) {
 	var ref jobRef
 	if err := json.Unmarshal(j.Ref, &ref); err != nil || ref.ID == "" {
-		return unknown(ref, "bad_reference", "the reference to the import job cannot be read"), true, nil
+		return unknown(ref, "bad_reference", "the reference to the import job cannot be read"), true, nil //nolint:nilerr // the rows carry the error
 	}
 	path := "/api/profile-bulk-import-jobs/" + url.PathEscape(ref.ID)
 	res, err := s.api.Do(ctx, rest.Request{Method: http.MethodGet, Path: path})

@@ -85,15 +85,15 @@ type patient struct {
 
 func (p *patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", jsonAPI)
-	switch {
-	case r.Method == http.MethodGet:
+	switch r.Method {
+	case http.MethodGet:
 		_, values, _ := filter(w, r, "email")
 		var all []string
 		for _, v := range values {
 			all = append(all, fmt.Sprintf(`{"type":"profile","id":"01%s","attributes":{"email":%q,"first_name":"Anna"}}`, v, v))
 		}
 		fmt.Fprintf(w, `{"data":[%s],"links":{}}`, strings.Join(all, ","))
-	case r.Method == http.MethodPatch:
+	case http.MethodPatch:
 		time.Sleep(p.takes)
 		if p.refuse != 0 && p.cleared == p.after {
 			w.Header().Set("Retry-After", "9")

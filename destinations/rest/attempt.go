@@ -26,7 +26,6 @@ type state struct {
 	mu      sync.Mutex
 	left    bool // of the latest attempt: some byte may have reached the vendor
 	ever    bool // of any attempt
-	refused error
 	secrets []string
 }
 
@@ -153,12 +152,12 @@ func credentials(r *http.Request) []string {
 func (c *Client) checkRetry(ctx context.Context, res *http.Response, err error) (bool, error) {
 	st, _ := ctx.Value(stateKey{}).(*state)
 	if ctx.Err() != nil || st == nil {
-		return false, nil
+		return false, nil //nolint:nilerr // the attempt's own outcome stands
 	}
 	if err != nil {
 		var bad authError
 		if errors.Is(err, ErrHost) || errors.As(err, &bad) {
-			return false, nil
+			return false, nil //nolint:nilerr // the attempt's own outcome stands
 		}
 		return st.read || !st.hasLeft(), nil
 	}

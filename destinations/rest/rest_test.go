@@ -362,7 +362,7 @@ func TestNoErrorShowsAnything(t *testing.T) {
 		},
 		"cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"redirect": func(w http.ResponseWriter, _ *http.Request) {
-			http.Redirect(w, &http.Request{}, "https://"+secret+".example/"+email, 302)
+			http.Redirect(w, &http.Request{}, "https://"+secret+".example/"+email, http.StatusFound)
 		},
 		"html": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")

@@ -103,7 +103,7 @@ func (s *Server) answer(r *http.Request) *answer {
 	defer s.mu.Unlock()
 	now := s.now()
 	a := newAnswer()
-	f := none
+	var f fault
 	if wait := s.windows.take(s.vendor.Rates(r), now); wait > 0 {
 		f = limited
 		s.vendor.Refuse(a, r, http.StatusTooManyRequests, wait)
