@@ -70,10 +70,10 @@ type Reentry struct {
 // Reentry reads Again: never, on_reentry, or "after: 30d", for which 30d is enough. An empty text
 // means never.
 func (s *Sync) Reentry() (Reentry, error) {
-	switch a := strings.TrimSpace(s.Again); {
-	case a == "" || a == "never":
+	switch a := strings.TrimSpace(s.Again); a {
+	case "", "never":
 		return Reentry{Never: true}, nil
-	case a == "on_reentry":
+	case "on_reentry":
 		return Reentry{OnReentry: true}, nil
 	default:
 		var d models.Duration

@@ -256,13 +256,13 @@ func (w *world) network() bool {
 	}
 	for _, k := range w.packets {
 		canceled := k.from.cancel && k.life == k.from.life
-		if k.answerd || w.now.Before(k.answer) && !canceled || k.life == k.from.life && k.from.m != nil && w.now.Before(k.from.frozen) {
+		if k.answered || w.now.Before(k.answer) && !canceled || k.life == k.from.life && k.from.m != nil && w.now.Before(k.from.frozen) {
 			continue
 		}
 		if !k.arrived && k.err == nil && !canceled {
 			continue
 		}
-		k.answerd = true
+		k.answered = true
 		moved = true
 		if k.life != k.from.life || k.from.m == nil {
 			continue
@@ -276,6 +276,6 @@ func (w *world) network() bool {
 		}
 		k.from.step(syncs.Written{Call: k.call, Outcome: k.out})
 	}
-	w.packets = slices.DeleteFunc(w.packets, func(k *packet) bool { return k.arrived && k.answerd })
+	w.packets = slices.DeleteFunc(w.packets, func(k *packet) bool { return k.arrived && k.answered })
 	return moved
 }

@@ -34,18 +34,18 @@ func newReceiver(w *world) *receiver {
 
 // packet is a call between a machine and the destination.
 type packet struct {
-	from    *proc
-	life    int // of the machine that sent it: a later life hears nothing
-	epoch   int64
-	call    int64
-	batch   destinations.Batch
-	arrives time.Time
-	arrived bool
-	answer  time.Time
-	part    int   // rows that are applied; the rest is lost
-	err     error // what the sender hears, whatever happened
-	out     destinations.Outcome
-	answerd bool
+	from     *proc
+	life     int // of the machine that sent it: a later life hears nothing
+	epoch    int64
+	call     int64
+	batch    destinations.Batch
+	arrives  time.Time
+	arrived  bool
+	answer   time.Time
+	part     int   // rows that are applied; the rest is lost
+	err      error // what the sender hears, whatever happened
+	out      destinations.Outcome
+	answered bool
 }
 
 // send decides the fate of a call.
