@@ -37,20 +37,20 @@ func (w *writing) stmt(q string) (*sql.Stmt, error) {
 // exec runs a statement that changes rows. No caller's context is used: a caller that gives up
 // must not undo what others asked in the same transaction.
 func (w *writing) exec(q string, args ...any) (sql.Result, error) {
-	st, err := w.stmt(q)
+	st, err := w.stmt(q) //nolint:sqlclosecheck // closed with the writer
 	if err != nil {
 		return nil, err
 	}
-	return st.Exec(args...)
+	return st.ExecContext(context.Background(), args...)
 }
 
 // row reads one row into dest; sql.ErrNoRows if there is none.
 func (w *writing) row(q string, args []any, dest ...any) error {
-	st, err := w.stmt(q)
+	st, err := w.stmt(q) //nolint:sqlclosecheck // closed with the writer
 	if err != nil {
 		return err
 	}
-	return st.QueryRow(args...).Scan(dest...)
+	return st.QueryRowContext(context.Background(), args...).Scan(dest...)
 }
 
 // change hands do to the writer and waits until it is on disk.

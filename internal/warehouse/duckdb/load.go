@@ -60,8 +60,8 @@ func (s *session) load(ctx context.Context, table, columns []string, setters []s
 	}()
 	// Whatever went wrong, the appender is closed; what it still holds goes with the transaction.
 	abort := func(err error) (int64, error) {
-		a.Clear()
-		a.Close()
+		_ = a.Clear()
+		_ = a.Close()
 		return 0, err
 	}
 	values := make([]driver.Value, len(columns))

@@ -117,7 +117,7 @@ func (s *session) rows(ctx context.Context, st *duckdb.Stmt, yield func([]any, e
 		if n%2048 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := rows.Next(raw); err == io.EOF {
+		if err := rows.Next(raw); err == io.EOF { //nolint:errorlint // the driver's word for the end; a wrapped one is a failure
 			return nil
 		} else if err != nil {
 			return err

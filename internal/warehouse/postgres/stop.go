@@ -28,7 +28,7 @@ const (
 // HandleCancel begins to ask. The driver calls it when the context is over.
 func (s *stopper) HandleCancel(context.Context) {
 	deadline := time.Now().Add(giveUp)
-	s.conn.Conn().SetDeadline(deadline)
+	_ = s.conn.Conn().SetDeadline(deadline) // fails if the connection is closed, which ends the statement too
 	var ctx context.Context
 	ctx, s.end = context.WithDeadline(context.Background(), deadline)
 	s.ended = make(chan struct{})
@@ -53,5 +53,5 @@ func (s *stopper) HandleCancel(context.Context) {
 func (s *stopper) HandleUnwatchAfterCancel() {
 	s.end()
 	<-s.ended
-	s.conn.Conn().SetDeadline(time.Time{})
+	_ = s.conn.Conn().SetDeadline(time.Time{}) // a closed connection says so when it is used
 }

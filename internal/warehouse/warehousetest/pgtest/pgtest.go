@@ -57,20 +57,21 @@ func start(t testing.TB) (string, error) {
 		return "", err
 	}
 	data := filepath.Join(dir, "data")
-	run := func(name string, args ...string) *exec.Cmd {
-		c := exec.Command(name, args...)
+	run := func(ctx context.Context, name string, args ...string) *exec.Cmd {
+		c := exec.CommandContext(ctx, name, args...)
 		c.Dir, c.SysProcAttr = dir, &syscall.SysProcAttr{Credential: who, Setpgid: true}
 		c.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=America/New_York"}
 		return c
 	}
 	common := []string{"-D", data, "-A", "trust", "-U", "weir", "--no-sync", "--encoding=UTF8"}
-	if _, err := run(initdb, append(common, "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")...).CombinedOutput(); err != nil {
+	if _, err := run(t.Context(), initdb, append(common, "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")...).CombinedOutput(); err != nil {
 		os.RemoveAll(data)
-		if out, err := run(initdb, common...).CombinedOutput(); err != nil {
+		if out, err := run(t.Context(), initdb, common...).CombinedOutput(); err != nil {
 			return "", fmt.Errorf("initdb: %w: %s", err, out)
 		}
 	}
-	c := run(server, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=2GB",
+	// The test's context ends before its clean-up, which stops the server in order.
+	c := run(context.Background(), server, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=2GB",
 		"-c", "timezone=America/New_York", "-c", "datestyle=SQL, DMY", "-c", "log_min_messages=fatal")
 	if err := c.Start(); err != nil {
 		return "", fmt.Errorf("starting PostgreSQL: %w", err)
@@ -78,11 +79,11 @@ func start(t testing.TB) (string, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
 	t.Cleanup(func() {
-		c.Process.Signal(syscall.SIGINT)
+		_ = c.Process.Signal(syscall.SIGINT) // fails if it has ended
 		select {
 		case <-ended:
 		case <-time.After(20 * time.Second):
-			c.Process.Kill()
+			_ = c.Process.Kill()
 			<-ended
 		}
 	})
