@@ -50,7 +50,7 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	for i, s := range list {
 		g.Go(func() error {
 			if ctx.Err() != nil {
-				return nil // not begun: nothing to say
+				return nil //nolint:nilerr // not begun: nothing to say
 			}
 			task, err := a.bound(ctx, s, in, made)
 			if err == nil {

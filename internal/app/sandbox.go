@@ -63,7 +63,7 @@ func openSandbox(ctx context.Context, dir string, boxed map[string]destinations.
 		s.url = url
 		return s, nil
 	}
-	return s, s.serve(o.Addr)
+	return s, s.serve(ctx, o.Addr)
 }
 
 // running returns the address of a live sandbox of this project.
@@ -90,7 +90,7 @@ func (s *Sandbox) running(ctx context.Context) (string, bool) {
 	return at.URL, resp.StatusCode == http.StatusOK && resp.Header.Get("Weir-Sandbox") == s.dir
 }
 
-func (s *Sandbox) serve(addr string) error {
+func (s *Sandbox) serve(ctx context.Context, addr string) error {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
@@ -109,7 +109,7 @@ func (s *Sandbox) serve(addr string) error {
 			return &Error{Kind: Failed, Code: "sandbox.memory", Message: fmt.Sprintf("the sandbox's memory of %s cannot be read: %v", name, err), Fix: "remove " + s.file(name) + " to begin with an empty one"}
 		}
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return &Error{Kind: Unavailable, Code: "sandbox.address", Message: fmt.Sprintf("the sandbox cannot listen on %s: %v", addr, err), Fix: "give another address: --addr 127.0.0.1:0", Err: err}
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -46,7 +47,8 @@ func TestPick(t *testing.T) {
 		}
 	}
 	_, err := g.pick([]string{"lapsd+"})
-	if e, ok := err.(*Error); !ok || e.Kind != Refused || e.Fix != `did you mean "lapsed"?` {
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != Refused || e.Fix != `did you mean "lapsed"?` {
 		t.Errorf("a misspelt selector gives %#v", err)
 	}
 }

@@ -28,7 +28,8 @@ const (
 
 // exitCode decides every exit code of weir.
 func exitCode(ctx context.Context, err error, asked int) int {
-	if sig, ok := context.Cause(ctx).(signalError); ok {
+	var sig signalError
+	if errors.As(context.Cause(ctx), &sig) {
 		return 128 + int(sig.sig)
 	}
 	var ae *app.Error

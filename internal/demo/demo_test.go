@@ -82,13 +82,13 @@ func TestGenerateLooksLikeAShop(t *testing.T) {
 	}
 	for what, q := range map[string]string{
 		"addresses typed with blanks or capitals": `select count(*) from crm.contacts where email <> lower(trim(email))`,
-		"junk addresses":                          `select count(*) from crm.contacts where email in ('n/a', 'none', 'test@example.com')`,
-		"junk phones":                             `select count(*) from crm.contacts where mobile = '0000000000'`,
-		"addresses of two people":                 `select count(*) from (select lower(trim(email)) e from crm.contacts where email like '%home.%' group by 1 having count(distinct customer_no) = 2)`,
-		"cookies that log in later":               `select count(*) from (select cookie_id from web.events group by 1 having count(*) > 1 and count(login_email) = 1)`,
-		"people who were never asked":             `select count(*) from crm.contacts where sms_opt_in is null`,
-		"guests":                                  `select count(*) from shop.orders where customer_no is null and email is not null`,
-		"one phone of many customers":             `select count(*) from (select right(regexp_replace(mobile, '[^0-9]', '', 'g'), 9) p from crm.contacts group by 1 having count(distinct customer_no) > 20)`,
+		"junk addresses":              `select count(*) from crm.contacts where email in ('n/a', 'none', 'test@example.com')`,
+		"junk phones":                 `select count(*) from crm.contacts where mobile = '0000000000'`,
+		"addresses of two people":     `select count(*) from (select lower(trim(email)) e from crm.contacts where email like '%home.%' group by 1 having count(distinct customer_no) = 2)`,
+		"cookies that log in later":   `select count(*) from (select cookie_id from web.events group by 1 having count(*) > 1 and count(login_email) = 1)`,
+		"people who were never asked": `select count(*) from crm.contacts where sms_opt_in is null`,
+		"guests":                      `select count(*) from shop.orders where customer_no is null and email is not null`,
+		"one phone of many customers": `select count(*) from (select right(regexp_replace(mobile, '[^0-9]', '', 'g'), 9) p from crm.contacts group by 1 having count(distinct customer_no) > 20)`,
 	} {
 		if number(t, s, q) == 0 {
 			t.Errorf("the shop has no %s", what)

@@ -58,9 +58,10 @@ func newPerson(r *rand.Rand, n int, book *phoneBook) *person {
 	}
 	if yes(r, 62) {
 		from := p.country
-		if from == "AT" {
+		switch from {
+		case "AT":
 			from = "DE"
-		} else if from == "BE" {
+		case "BE":
 			from = "FR"
 		}
 		p.phone = book.next(from)
@@ -248,8 +249,7 @@ func (p *person) chains(rows [][]string) []int {
 	for i := range parent {
 		parent[i] = i
 	}
-	var root func(int) int
-	root = func(i int) int {
+	root := func(i int) int {
 		for parent[i] != i {
 			parent[i] = parent[parent[i]]
 			i = parent[i]
