@@ -70,7 +70,7 @@ func (m *Machine) failFault(f *destinations.Fault) {
 	code, fix := "syncs.unavailable", "run again later; what was not sent is due"
 	switch f.Class {
 	case destinations.Refused, destinations.Expired:
-		code, fix = "syncs.refused", "check the credential of the destination and its permissions: weir destinations check"
+		code, fix = "syncs.refused", "check the credential of the destination, and what it may do there"
 	case destinations.Config:
 		code, fix = "syncs.config", "correct the settings of the destination or the sync"
 	case destinations.Gone:
