@@ -177,7 +177,11 @@ func (f *freeze) action() rel.Expr {
 	var ps []rel.Expr
 	add := func(pairs ...rel.Expr) { ps = append(ps, pairs...) }
 
-	add(and(not(left), notNull(x("invalid"))), rel.T(isInvalid))
+	unfit := and(not(left), notNull(x("invalid")))
+	if f.appends() { // an entry that was sent asks for nothing more, whatever becomes of the person's values
+		unfit = and(unfit, or(isNull(x("l_state")), eq(x("l_state"), rel.T(stAbsent)), doubted))
+	}
+	add(unfit, rel.T(isInvalid))
 	if len(f.kept) > 0 {
 		add(and(rel.InList{Expr: x("l_state"), List: []rel.Expr{rel.T(stAccepted), rel.T(stLeaving)}}, rel.InList{Expr: x("l_run"), List: f.kept}), rel.T(isPending))
 	}

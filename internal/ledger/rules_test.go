@@ -192,6 +192,28 @@ func TestAppendAfterATime(t *testing.T) {
 	w.sends()
 }
 
+// What was sent is done with: that a value of its text is gone since is no fault of a later run.
+func TestAnEntryThatWasSentIsNotInvalidLater(t *testing.T) {
+	for _, first := range []syncs.FirstRun{syncs.Send, syncs.Skip} {
+		w := newWorld(t, message, appendWith("on_reentry", first))
+		w.want(ann.as("p1:1"))
+		if first == syncs.Send {
+			w.sends("emit p1:1 email=ann@example.com name=Ann")
+		} else {
+			w.sends()
+		}
+		unnamed := ann.named("").as("p1:1")
+		unnamed.invalid = "syncs.missing_field"
+		if ref := w.want(unnamed).sends(); ref.Tally.Invalid != 0 || ref.Tally.Unchanged != 1 {
+			t.Errorf("first_run %s: tally %+v, want one row unchanged and none invalid", first, ref.Tally)
+		}
+		next := unnamed.as("p1:2")
+		if ref := w.want(next).sends(); ref.Tally.Invalid != 1 {
+			t.Errorf("first_run %s: tally %+v, want the new entry invalid", first, ref.Tally)
+		}
+	}
+}
+
 func TestALedgerOfMessagesHoldsNoIdentifier(t *testing.T) {
 	w := newWorld(t, message, appendWith("", syncs.Send))
 	w.want(ann.as("p1:1")).sends("emit p1:1 email=ann@example.com name=Ann")
