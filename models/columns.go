@@ -152,7 +152,7 @@ func (c *columnChecker) source(s *Source) {
 	c.column(at+".key", false, s.Name, s.Key)
 	for _, f := range []struct{ key, column string }{{"updated_at", s.UpdatedAt}, {"time", s.Time}} {
 		if t, ok := c.column(at+"."+f.key, false, s.Name, f.column); ok && t != Unknown && t != Date && t != Timestamp {
-			c.fail(at+"."+f.key, "models.column_type", "name a column with dates or times", "%s must be a date or a timestamp, and %s.%s is %s", f.key, s.Name, f.column, named(t))
+			c.fail(at+"."+f.key, "models.column_type", "name a column with dates or times, or cast it in a query: sql: in place of table:", "%s must be a date or a timestamp, and %s.%s is %s", f.key, s.Name, f.column, named(t))
 		}
 	}
 	for _, id := range s.Identifiers {
@@ -205,7 +205,7 @@ func (c *columnChecker) aggregate(at, source string, a *Aggregate) Type {
 		return aggregateType(a, Unknown)
 	}
 	if (a.Sum != "" || a.Avg != "") && t != Unknown && t != Integer && t != Number {
-		c.fail(at+"."+keys[0], "models.column_type", "name a column with numbers, or use count_distinct, min, max or most_frequent",
+		c.fail(at+"."+keys[0], "models.column_type", "name a column with numbers, or cast it in a query: sql: in place of the source's table:",
 			"%s takes numbers, and %s.%s is %s", keys[0], source, a.Column(), named(t))
 	}
 	return aggregateType(a, t)

@@ -173,7 +173,7 @@ func TestCheckColumnsGiven(t *testing.T) {
 	}
 	want := []string{
 		`entities.customer.traits.diagnosis.from: source contacts has no column "diagnosis" (use one of: ID, MODIFIED, NO, EMAIL)`,
-		`entities.customer.traits.spent.sum: sum takes numbers, and orders.amount is text (name a column with numbers, or use count_distinct, min, max or most_frequent)`,
+		`entities.customer.traits.spent.sum: sum takes numbers, and orders.amount is text (name a column with numbers, or cast it in a query: sql: in place of the source's table:)`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %s", strings.Join(got, "\n"))

@@ -145,6 +145,9 @@ func (c *checker) operand(path, op string, typ Type, v Value) {
 		fix := map[Type]string{Text: fmt.Sprintf("write it in quotes: %q", v.Text), Integer: "write a number without quotes",
 			Number: "write a number without quotes", Boolean: "write true or false without quotes",
 			Date: "write a date such as 2026-01-31", Timestamp: "write a date such as 2026-01-31, or a time such as 2026-01-31T09:30:00Z"}[typ]
+		if numbers := typ == Integer || typ == Number; numbers && v.Type == Boolean {
+			fix = "write 1 or 0, or give the trait type: boolean"
+		}
 		wrong(fix, "%s can not be compared with %s %q", named(typ), named(v.Type), v.Text)
 	}
 }

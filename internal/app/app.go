@@ -27,6 +27,7 @@ type Options struct {
 	AsOf     time.Time   // zero means the warehouse's clock
 	Approve  []string    // codes of guards that a person has read and agreed to
 	Asked    string      // who asks, for the history; "" means "command"
+	Offline  bool        // check against the columns that Columns wrote: nothing will be connected to
 	Progress func(Event) // called from several goroutines; may be nil
 }
 
@@ -51,7 +52,11 @@ func Load(_ context.Context, o Options) (*App, []diag.Finding, error) {
 	if o.Asked == "" {
 		o.Asked = "command"
 	}
-	p, findings := project.Load(o.Dir, o.Target)
+	load := project.LoadLive
+	if o.Offline {
+		load = project.Load
+	}
+	p, findings := load(o.Dir, o.Target)
 	if diag.HasError(findings) {
 		n := 0
 		for _, f := range findings {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -73,16 +74,17 @@ func (a *App) Compile(ctx context.Context, entity, name string) ([]Program, erro
 }
 
 // Columns reads the columns of every source, writes them for validate, and returns them with the
-// file's path.
+// file's path: also where the models do not fit them, which err then says, since whoever mends the
+// models needs to see the columns.
 func (a *App) Columns(ctx context.Context) (Columns, string, error) {
-	in, err := a.input(ctx)
-	if err != nil {
-		return nil, "", err
+	in, refused := a.input(ctx)
+	if e := (*Error)(nil); refused != nil && (!errors.As(refused, &e) || e.Code != mismatched) {
+		return nil, "", refused
 	}
 	if err := project.WriteColumns(a.p.Dir, a.p.Target.Name, in.Columns); err != nil {
 		return nil, "", a.worldly(err)
 	}
-	return in.Columns, filepath.Join(a.p.Dir, project.StateDir, "columns."+a.p.Target.Name+".json"), nil
+	return in.Columns, filepath.Join(a.p.Dir, project.StateDir, "columns."+a.p.Target.Name+".json"), refused
 }
 
 // input asks the warehouse for the columns of every source and checks the models against them.
@@ -124,13 +126,16 @@ func (a *App) input(ctx context.Context) (in compile.Input, err error) {
 	return in, nil
 }
 
+// mismatched is the code of models that do not fit the warehouse.
+const mismatched = "models.mismatch"
+
 // mismatch is the error that the models do not fit the warehouse; nil for warnings only.
 func (a *App) mismatch(problems []diag.Problem) error {
 	findings := a.p.Findings(problems)
 	if !diag.HasError(findings) {
 		return nil
 	}
-	return &Error{Kind: Refused, Code: "models.mismatch", Message: "the models do not fit the warehouse", Findings: findings}
+	return &Error{Kind: Refused, Code: mismatched, Message: "the models do not fit the warehouse", Findings: findings}
 }
 
 // Build builds and publishes the entities that were picked.

@@ -31,6 +31,7 @@ type coded interface {
 func (a *App) worldly(err error) error {
 	var known *Error
 	var locked *warehouse.LockedError
+	var away *warehouse.UnreachableError
 	var missing *warehouse.MissingError
 	var storeLocked *store.LockedError
 	var newer *store.NewerError
@@ -47,6 +48,8 @@ func (a *App) worldly(err error) error {
 		return err
 	case errors.As(err, &locked):
 		return &Error{Kind: Unavailable, Code: "warehouse.locked", Message: locked.Error(), Fix: "end that process, or wait for it", Err: err}
+	case errors.As(err, &away):
+		return &Error{Kind: Unavailable, Code: "warehouse.unreachable", Message: firstLine(away), Fix: "check that it runs, and that the target's settings lead to it and let this user in", Err: err}
 	case errors.As(err, &storeLocked):
 		return &Error{Kind: Unavailable, Code: "store.locked", Message: storeLocked.Error(), Fix: "end that process, or wait for it", Err: err}
 	case errors.As(err, &newer):
@@ -58,7 +61,7 @@ func (a *App) worldly(err error) error {
 	case errors.As(err, &held):
 		return &Error{Kind: Refused, Code: held.Code, Message: "the build is held: " + held.What, Fix: held.Fix + "; or accept it: weir run --approve " + held.Code, Err: err}
 	case errors.As(err, &problems):
-		return &Error{Kind: Refused, Code: "models.mismatch", Message: "the models do not fit the warehouse", Findings: a.p.Findings(problems.Problems), Err: err}
+		return &Error{Kind: Refused, Code: mismatched, Message: "the models do not fit the warehouse", Findings: a.p.Findings(problems.Problems), Err: err}
 	case errors.As(err, &holder):
 		return &Error{Kind: Unavailable, Code: "syncs.busy", Message: holder.Error(), Fix: "wait for it", Err: err}
 	case errors.As(err, &stale):

@@ -42,7 +42,13 @@ func (a *App) Plan(ctx context.Context) (res *PlanResult, err error) {
 	}
 	name := hex.EncodeToString(scratch)
 	b := &build.Builder{W: w}
-	defer func() { err = errors.Join(err, a.worldly(b.Discard(context.WithoutCancel(ctx), name))) }()
+	defer func() {
+		dropped := a.worldly(b.Discard(context.WithoutCancel(ctx), name))
+		if err != nil && dropped != nil && err.Error() == dropped.Error() {
+			return // a warehouse that is away is away for both
+		}
+		err = errors.Join(err, dropped)
+	}()
 	_, made, err := a.build(ctx, name)
 	if err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func Sources(ctx context.Context, s warehouse.Session, in *compile.Input, names 
 
 func nearest(names []string) string {
 	if len(names) == 0 {
-		return ""
+		return "check the name, and which warehouse the target points to; weir only reads tables that others have loaded"
 	}
 	return "did you mean " + strings.Join(names[:min(3, len(names))], " or ") + "?"
 }

@@ -18,6 +18,7 @@ func (s *session) validateCmd() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			start := time.Now()
+			s.offline = true
 			a, err := s.load(c.Context())
 			if err != nil {
 				return err

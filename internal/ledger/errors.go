@@ -33,7 +33,7 @@ func (e *BoundError) Fix() string {
 	if e.Other != "" {
 		return "point one of them elsewhere; if " + e.Other + " has only got another name, give it its old one back"
 	}
-	return "undo the change of destination, object or into; to start anew there, give the sync another name"
+	return "undo the change of destination, object or into, or of the target's send; to start anew there, give the sync another name, or send from another target with a schema: of its own"
 }
 
 // UnknownStoreError says that no store of this machine has ever run anything in this warehouse,

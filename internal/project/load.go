@@ -17,13 +17,23 @@ import (
 // sorted by file and line. The project is never nil; with an error among the findings it holds
 // what could be read, and must not be built, planned or run. It never connects.
 func Load(dir, target string) (*Project, []diag.Finding) {
+	return load(dir, target, true)
+}
+
+// LoadLive is Load for what asks the warehouse itself: columns that were written down earlier may
+// have changed since, so they are not read.
+func LoadLive(dir, target string) (*Project, []diag.Finding) {
+	return load(dir, target, false)
+}
+
+func load(dir, target string, recorded bool) (*Project, []diag.Finding) {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
 	p := &Project{Dir: dir, Timezone: time.UTC, owners: map[string]*yamldoc.Doc{}}
 	docs, files, findings := read(dir)
 	p.docs = docs
-	l := &loader{p: p, findings: findings}
+	l := &loader{p: p, findings: findings, recorded: recorded}
 	l.merge(files)
 	l.check(target)
 	p.Model.FillDefaults()
@@ -65,6 +75,7 @@ type loader struct {
 	p        *Project
 	file     File // singles
 	findings []diag.Finding
+	recorded bool // whether to read what `weir columns` wrote
 }
 
 // add reports a problem at its place, unless it follows from YAML that is at fault.
@@ -218,7 +229,7 @@ func (l *loader) columns(told []diag.Problem) {
 			p.Columns[s.Name] = s.Columns
 		}
 	}
-	if p.Target.Name != "" {
+	if l.recorded && p.Target.Name != "" {
 		known, err := ReadColumns(p.Dir, p.Target.Name)
 		if err != nil {
 			l.findings = append(l.findings, diag.Finding{File: columnsFile(p.Target.Name), Severity: diag.Warning, Code: "project.columns",

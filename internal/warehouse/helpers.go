@@ -73,7 +73,7 @@ func Int(ctx context.Context, s Session, d dialect.Dialect, q rel.Query) (int64,
 }
 
 // Nearest returns up to three of the names that may have been meant, best first. A name without
-// a schema is compared with the last parts of the names.
+// a schema is compared with the last parts of the names, and one in another schema is meant too.
 func Nearest(name string, names []string) []string {
 	pool := slices.Clone(names)
 	var out []string
@@ -83,12 +83,26 @@ func Nearest(name string, names []string) []string {
 			best = byLastPart(name, pool)
 		}
 		if best == "" {
+			best = elsewhere(name, pool)
+		}
+		if best == "" {
 			return out
 		}
 		out = append(out, best)
 		pool = slices.DeleteFunc(pool, func(s string) bool { return s == best })
 	}
 	return out
+}
+
+// elsewhere finds a name whose last part is that of name, or "".
+func elsewhere(name string, pool []string) string {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	for _, p := range pool {
+		if strings.EqualFold(p[strings.LastIndexByte(p, '.')+1:], last) {
+			return p
+		}
+	}
+	return ""
 }
 
 func byLastPart(name string, pool []string) string {

@@ -111,6 +111,19 @@ func (e *LockedError) Error() string {
 // Unwrap returns the driver's error.
 func (e *LockedError) Unwrap() error { return e.Err }
 
+// UnreachableError says that no connection to the warehouse could be made: it is not there, or it
+// does not let this user in.
+type UnreachableError struct {
+	Place string // the warehouse's Identity
+	Err   error
+}
+
+// Error names the place and the reason.
+func (e *UnreachableError) Error() string { return fmt.Sprintf("connecting to %s: %v", e.Place, e.Err) }
+
+// Unwrap returns the driver's error.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
 // MissingError says that a table or column is not there.
 type MissingError struct {
 	What    string   // "table" or "column"

@@ -8,7 +8,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"time"
@@ -87,7 +86,7 @@ func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, fmt.Errorf("connecting to %s: %w", s.Identity(), connectError(err))
+		return nil, &warehouse.UnreachableError{Place: s.Identity(), Err: connectError(err)}
 	}
 	return &session{store: s, conn: c}, nil
 }
