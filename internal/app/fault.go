@@ -48,14 +48,14 @@ func (a *App) worldly(err error) error {
 		return err
 	case errors.As(err, &locked):
 		return &Error{Kind: Unavailable, Code: "warehouse.locked", Message: locked.Error(), Fix: "end that process, or wait for it", Err: err}
-	case errors.As(err, &away):
-		return &Error{Kind: Unavailable, Code: "warehouse.unreachable", Message: firstLine(away), Fix: "check that it runs, and that the target's settings lead to it and let this user in", Err: err}
 	case errors.As(err, &storeLocked):
 		return &Error{Kind: Unavailable, Code: "store.locked", Message: storeLocked.Error(), Fix: "end that process, or wait for it", Err: err}
 	case errors.As(err, &newer):
 		return &Error{Kind: Unavailable, Code: "store.newer", Message: newer.Error(), Fix: "use the newer weir that wrote it", Err: err}
 	case errors.Is(err, warehouse.ErrNoSpace), errors.Is(err, store.ErrNoSpace), errors.Is(err, syscall.ENOSPC):
 		return &Error{Kind: Unavailable, Code: "disk.full", Message: "the disk is full: " + firstLine(err), Fix: "make room and run the same command again; nothing was lost", Err: err}
+	case errors.As(err, &away):
+		return &Error{Kind: Unavailable, Code: "warehouse.unreachable", Message: firstLine(away), Fix: "check that the target's settings lead to it, that it runs if it is a server, and that this user may use it", Err: err}
 	case errors.As(err, &busy):
 		return &Error{Kind: Unavailable, Code: "build.busy", Message: "building " + busy.Entity + ": " + busy.Error(), Fix: "wait for it", Err: err}
 	case errors.As(err, &held):

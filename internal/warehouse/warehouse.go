@@ -111,17 +111,17 @@ func (e *LockedError) Error() string {
 // Unwrap returns the driver's error.
 func (e *LockedError) Unwrap() error { return e.Err }
 
-// UnreachableError says that no connection to the warehouse could be made: it is not there, or it
-// does not let this user in.
+// UnreachableError says that a warehouse could not be opened or connected to: it is not there, it
+// is none, or it does not let this user in.
 type UnreachableError struct {
-	Place string // the warehouse's Identity
+	Doing string // "opening shop.duckdb"
 	Err   error
 }
 
-// Error names the place and the reason.
-func (e *UnreachableError) Error() string { return fmt.Sprintf("connecting to %s: %v", e.Place, e.Err) }
+// Error says what was tried, and the reason.
+func (e *UnreachableError) Error() string { return e.Doing + ": " + e.Err.Error() }
 
-// Unwrap returns the driver's error.
+// Unwrap returns the reason.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // MissingError says that a table or column is not there.

@@ -133,7 +133,7 @@ func (f *file) shut() {
 // open opens the file, waiting for another process that holds it.
 func (f *file) open(ctx context.Context, o options, wait time.Duration) error {
 	if st, err := os.Stat(filepath.Dir(o.path)); err != nil || !st.IsDir() {
-		return fmt.Errorf("opening %s: its folder %s is not there", o.shown, filepath.Dir(o.path))
+		return &warehouse.UnreachableError{Doing: "opening " + o.shown, Err: fmt.Errorf("its folder %s is not there", filepath.Dir(o.path))}
 	}
 	deadline := time.Now().Add(wait)
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
@@ -147,7 +147,7 @@ func (f *file) open(ctx context.Context, o options, wait time.Duration) error {
 		case isWAL(err):
 			return setAside(o, err)
 		case locked == "":
-			return fmt.Errorf("opening %s: %w", o.shown, clean(err))
+			return &warehouse.UnreachableError{Doing: "opening " + o.shown, Err: clean(err)}
 		case time.Now().Add(pause).After(deadline):
 			return &warehouse.LockedError{Path: o.shown, Holder: locked, Err: err}
 		}

@@ -86,7 +86,7 @@ func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, &warehouse.UnreachableError{Place: s.Identity(), Err: connectError(err)}
+		return nil, &warehouse.UnreachableError{Doing: "connecting to " + s.Identity(), Err: connectError(err)}
 	}
 	return &session{store: s, conn: c}, nil
 }
