@@ -22,8 +22,10 @@ type Rows struct {
 	// the rows or not, so that somebody who left a segment and then said no is taken out. It is
 	// nil where no policy applies or keys are no profiles.
 	Barred rel.Query
-	IDs    []RowColumn
-	Fields []RowColumn
+	// HeldOut gives key of every profile that the segment's holdout keeps out; nil without one.
+	HeldOut rel.Query
+	IDs     []RowColumn
+	Fields  []RowColumn
 	// Fingerprint changes when the mapping, constants, texts or normalisers do.
 	Fingerprint string
 }

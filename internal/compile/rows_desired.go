@@ -89,6 +89,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 		Query:       q,
 		Source:      rowsIn(d.all, "a"),
 		Barred:      d.kept,
+		HeldOut:     d.heldOut,
 		IDs:         d.ids,
 		Fields:      d.columns,
 		Fingerprint: fingerprint(&s, obj, countryIn(in)),
@@ -110,6 +111,7 @@ type desired struct {
 	rows    rel.Select
 	barred  rel.Expr  // in rows, unless it is made over it
 	kept    rel.Query // every profile that a policy keeps out
+	heldOut rel.Query // every profile that the segment's holdout keeps out
 	forms   []form
 	ids     []RowColumn
 	columns []RowColumn
@@ -159,11 +161,12 @@ func (d *desired) fromSegment() bool {
 		On:  rel.F(rel.Eq, rel.C("p", "profile_id"), rel.C("m", "profile_id")),
 	}}
 	if seg.Holdout.BasisPoints > 0 {
+		assigned := rel.Table{Name: d.in.Build.Table(d.in.Entity, Assignments), Alias: "a"}
+		inArm := []rel.Expr{rel.F(rel.Eq, rel.C("a", "segment"), rel.T(seg.Name)), rel.F(rel.Eq, rel.C("a", "arm"), rel.T(ArmHoldout))}
+		d.heldOut = rel.Select{Columns: []rel.Column{rel.As("key", rel.C("a", "profile_id"))}, Distinct: true, From: assigned, Where: rel.F(rel.And, inArm...)}
 		d.rows.Where = rel.F(rel.Not, rel.Exists{Query: rel.Select{
-			Columns: []rel.Column{rel.As("one", rel.I(1))},
-			From:    rel.Table{Name: d.in.Build.Table(d.in.Entity, Assignments), Alias: "a"},
-			Where: rel.F(rel.And, rel.F(rel.Eq, rel.C("a", "profile_id"), rel.C("m", "profile_id")),
-				rel.F(rel.Eq, rel.C("a", "segment"), rel.T(seg.Name)), rel.F(rel.Eq, rel.C("a", "arm"), rel.T(ArmHoldout))),
+			Columns: []rel.Column{rel.As("one", rel.I(1))}, From: assigned,
+			Where: rel.F(rel.And, append([]rel.Expr{rel.F(rel.Eq, rel.C("a", "profile_id"), rel.C("m", "profile_id"))}, inArm...)...),
 		}})
 	}
 	d.bar(rel.C("p", "profile_id"))

@@ -192,6 +192,21 @@ func TestAppendAfterATime(t *testing.T) {
 	w.sends()
 }
 
+func TestAHoldoutOnALiveSyncIsHeld(t *testing.T) {
+	w := newWorld(t, list, nil)
+	w.want(ann, bob, cleo).sends(addAnn, addBob, addCleo)
+	w.b.Rows.HeldOut = rel.Select{Columns: []rel.Column{rel.As("key", rel.T("p2"))}}
+	w.rebind()
+	ref := w.want(ann, bob).freeze()
+	if len(ref.Holds) != 0 {
+		t.Errorf("somebody who left of herself is taken for held out: %+v", ref.Holds)
+	}
+	ref = w.want(ann, cleo).freeze()
+	if len(ref.Holds) != 1 || ref.Holds[0].Code != HoldHoldout || ref.Tally.Removed != 1 {
+		t.Errorf("holds %+v, removed %d; want %s and 1", ref.Holds, ref.Tally.Removed, HoldHoldout)
+	}
+}
+
 // What was sent is done with: that a value of its text is gone since is no fault of a later run.
 func TestAnEntryThatWasSentIsNotInvalidLater(t *testing.T) {
 	for _, first := range []syncs.FirstRun{syncs.Send, syncs.Skip} {

@@ -15,6 +15,7 @@ import (
 const (
 	HoldReplace = "syncs.first_run_replace"
 	HoldCutOff  = "syncs.match_changed"
+	HoldHoldout = "syncs.holdout_added"
 )
 
 // describe counts what planning found and names the plan.
@@ -128,6 +129,9 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	y.Columns = f.bound.started && f.bound.columns != f.columns() && (f.b.Columns != nil || !y.Mapping)
 	ref.Rows, ref.Forced = y.Added+y.Updated+y.Removed, y.Forced
 	ref.Holds = f.holds(cutOff)
+	if err := f.holdHoldout(ctx, &ref); err != nil {
+		return ref, err
+	}
 	ref.Hash, err = f.digest(ctx, ref)
 	return ref, err
 }
@@ -162,6 +166,22 @@ func (f *freeze) holds(cutOff int64) []syncs.Hold {
 			Fix: "map the old identifier beside the new one until a run has removed them"})
 	}
 	return out
+}
+
+// holdHoldout holds a plan that takes people away because a holdout was added or enlarged: they
+// have been reached already, so that they are no sound group to compare with.
+func (f *freeze) holdHoldout(ctx context.Context, ref *syncs.PlanRef) error {
+	if f.b.Rows.HeldOut == nil {
+		return nil
+	}
+	n, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: todoTable, Alias: "t"},
+		Joins: []rel.Join{{Rel: rel.Sub{Query: f.b.Rows.HeldOut, Alias: "o"}, On: eq(rel.C("o", "key"), rel.C("t", "key"))}},
+		Where: eq(rel.C("t", "action"), rel.T(doRemove))})
+	if err == nil && n > 0 {
+		ref.Holds = append(ref.Holds, syncs.Hold{Code: HoldHoldout, What: fmt.Sprintf("the segment's holdout takes away %d people who were sent before", n),
+			Fix: "approve it if the holdout is meant for those who are in already"})
+	}
+	return err
 }
 
 // digest is a hash over the sync's fingerprint and every change, whatever their order.
