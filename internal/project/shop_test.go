@@ -49,7 +49,7 @@ func TestShop(t *testing.T) {
 	want := map[string]row{
 		"vip_lapsed_email": {syncs.Mirror, syncs.Remove, syncs.Adopt, "", "list", "20%", "5%", "marketing_email"},
 		"vip_ads":          {syncs.Mirror, syncs.Remove, syncs.Adopt, "", "audience", "20%", "5%", "advertising"},
-		"cart_sms":         {syncs.Append, syncs.Keep, syncs.Send, "on_reentry", "message", "20%", "5%", "marketing_sms"},
+		"cart_sms":         {syncs.Append, syncs.Keep, syncs.Send, "never", "message", "20%", "5%", "marketing_sms"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
