@@ -347,9 +347,7 @@ func refused(t *testing.T) {
 	if code != 3 || end.Code != "syncs.unavailable" || !strings.Contains(end.Error, "127.0.0.1") || end.Counts.Due != crowd {
 		t.Errorf("exit code %d, %+v", code, end)
 	}
-	if l, err = net.Listen("tcp", address); err != nil {
-		t.Skipf("the port was taken by somebody else: %v", err)
-	}
+	until(t, "the port is free again", func() bool { l, err = net.Listen("tcp", address); return err == nil })
 	srv := &crm{members: map[string]string{}}
 	srv.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: srv}}
 	srv.Start()
@@ -531,12 +529,21 @@ func TestLockedWarehouse(t *testing.T) {
 	heals(t, dir, srv)
 }
 
-// full mounts a small disk, or skips where that is not allowed.
+// absent skips a test for want of something, or fails it where everything is required.
+func absent(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("WEIR_REQUIRE") == "all" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// full mounts a small disk.
 func full(t *testing.T) (dir string, fill, free func()) {
 	t.Helper()
 	dir = t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("a small disk cannot be mounted here, so a full one is not tried: %v: %s", err, out)
+		absent(t, fmt.Sprintf("a small disk cannot be mounted here, so a full one is not tried: %v: %s", err, out))
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {

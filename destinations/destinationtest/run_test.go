@@ -128,7 +128,7 @@ func (s *sampleSession) wait(h http.Header) time.Duration {
 func TestSampleHelper(t *testing.T) {
 	bug, check, ok := strings.Cut(os.Getenv("SAMPLE_BUG"), "/")
 	if !ok {
-		t.Skip("run by TestTheSuiteFindsBugs")
+		return // nothing by itself
 	}
 	skip := map[string]string{}
 	for _, c := range checks {

@@ -133,18 +133,20 @@ func TestSeedIsEverything(t *testing.T) {
 	}
 }
 
+// TestTrace shows one world step by step, with -v: that of WEIR_SIM_TRACE, or the first found.
 func TestTrace(t *testing.T) {
-	s := os.Getenv("WEIR_SIM_TRACE")
-	if s == "" {
-		t.Skip("set WEIR_SIM_TRACE to a seed")
-	}
-	seed, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		t.Fatal(err)
+	seed := found[0]
+	if s := os.Getenv("WEIR_SIM_TRACE"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
 	}
 	lines, err := Trace(seed, Sound)
 	for _, l := range lines {
 		t.Log(l)
 	}
-	t.Log(err)
+	if err != nil || len(lines) == 0 {
+		t.Errorf("seed %d, %d steps: %v", seed, len(lines), err)
+	}
 }
