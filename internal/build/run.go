@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -162,6 +163,11 @@ func (r *run) step(ctx context.Context, step compile.Step, name string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	if step.Solve != nil {
+		if err := r.solve(ctx, step.Solve); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	if step.Loop == nil {
 		return nil
 	}
@@ -171,7 +177,7 @@ func (r *run) step(ctx context.Context, step compile.Step, name string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if left == 0 {
+		if left <= step.Loop.Small {
 			break
 		}
 		if done == step.Loop.Max {
@@ -186,6 +192,30 @@ func (r *run) step(ctx context.Context, step compile.Step, name string) error {
 		return nil
 	}
 	return r.steps(ctx, step.Loop.After(done), name)
+}
+
+// solve reads rows, has them worked on in this process and loads what comes of it.
+func (r *run) solve(ctx context.Context, do *compile.Solve) error {
+	var read []iter.Seq2[[]any, error]
+	for _, q := range do.Read {
+		text, err := r.d.Query(q)
+		if err != nil {
+			return err
+		}
+		read = append(read, r.s.Query(ctx, text))
+	}
+	if _, err := r.exec(ctx, do.Into); err != nil {
+		return err
+	}
+	var columns []string
+	for _, c := range do.Into.Columns {
+		columns = append(columns, c.Name)
+	}
+	if _, err := r.s.Load(ctx, do.Into.Name, columns, do.Run(read)); err != nil {
+		return err
+	}
+	_, err := r.exec(ctx, rel.Analyze{Name: do.Into.Name})
+	return err
 }
 
 func (r *run) steps(ctx context.Context, steps []compile.Step, name string) error {

@@ -40,6 +40,9 @@ func (w *printer) steps(steps []Step, depth int) {
 		for _, st := range s.Do {
 			w.statement(st)
 		}
+		if s.Solve != nil {
+			w.solve(s.Solve, depth)
+		}
 		if s.Loop != nil {
 			w.loop(s.Loop, depth)
 		}
@@ -52,7 +55,11 @@ func (w *printer) heading(name string, depth int) {
 }
 
 func (w *printer) loop(l *Loop, depth int) {
-	w.heading("repeat until this is 0, at first and after each round", depth+1)
+	until := "0"
+	if l.Small > 0 {
+		until = fmt.Sprintf("%d or less", l.Small)
+	}
+	w.heading("repeat until this is "+until+", asked at first and after each round", depth+1)
 	w.query(l.Rest(0))
 	w.heading("round 1", depth+1)
 	w.steps(l.Body(1), depth+2)
@@ -60,6 +67,15 @@ func (w *printer) loop(l *Loop, depth int) {
 		w.heading("after the last round, here after 1", depth+1)
 		w.steps(after, depth+2)
 	}
+}
+
+// solve shows what is read into this process and where the outcome goes.
+func (w *printer) solve(s *Solve, depth int) {
+	w.heading("read by weir, worked on, and loaded into "+strings.Join(s.Into.Name, "."), depth+1)
+	for _, q := range s.Read {
+		w.query(q)
+	}
+	w.statement(s.Into)
 }
 
 // statement writes a statement. Those that the warehouse has no need of have no text.

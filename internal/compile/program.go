@@ -3,6 +3,7 @@
 package compile
 
 import (
+	"iter"
 	"time"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -41,26 +42,35 @@ func (b Build) Table(entity, what string) rel.Name {
 // View returns the name under which people and other systems read the live table.
 func (b Build) View(entity, what string) rel.Name { return rel.Name{b.Schema, entity + "_" + what} }
 
-// The tables of a build, as `what` of Build.Table. Each has a view of the same name without the
-// build. Beside them each event source of an entity's identity has a table Owners(source).
+// The tables and views of a build, as `what` of Build.Table. Each has a view of the same name
+// without the build. Beside them each source of an entity's identity has Combos(source), and each
+// event source Owners(source).
+//
+// A build that follows another one writes only what changed: what is marked "layered" is a view
+// over a base, made by a full build, and the changes since then; see layers.go.
 const (
-	Identifiers  = "identifiers"        // type text, value text (normalised), profile_id text, first_seen, last_seen timestamp, source text
+	Identifiers  = "identifiers"        // view: type text, value text (normalised), profile_id text, first_seen, last_seen timestamp, source text
 	Profiles     = "profiles"           // profile_id text, anonymous boolean, then every trait
-	Records      = "records"            // source text, key text, profile_id text: rows of sources with updated_at, each key once
-	Nodes        = "nodes"              // node integer, type text, value text, status text (active|shared), first_seen, last_seen timestamp, seen integer
-	Tuples       = "tuples"             // source text, node_<type> integer per identifier type, first_seen, last_seen timestamp, seen integer
-	Map          = "map"                // node integer, component integer (before limits), cluster integer (after)
-	Clusters     = "clusters"           // cluster integer, number integer, profile_id text, anonymous boolean: one row per profile
+	Records      = "records"            // view: source text, key text, profile_id text: rows of sources with updated_at, each key once
+	Nodes        = "nodes"              // layered: node integer, type text, value text, source text, status text (active|shared), first_seen, last_seen timestamp, seen integer, component integer (before limits), cluster integer (after; NULL if it finds nobody), profile_id text; rank, src integer. Type "record" is a row without any identifier, its value source:key
+	Tuples       = "tuples"             // view: source text, key text (NULL for events), node_<type> integer per identifier type, node integer (the owner), first_seen, last_seen timestamp, seen integer
+	Map          = "map"                // view: node integer, component integer, cluster integer
+	Clusters     = "clusters"           // layered: cluster integer, number integer, profile_id text, anonymous boolean: one row per profile
 	Sequence     = "sequence"           // last integer: the highest number ever given to a profile
-	Merges       = "merges"             // at timestamp, kind text (new|merge|split), from_id text, to_id text, type text, value text, build text
-	DroppedLinks = "dropped_links"      // type text, value text, rule text (junk|ignore|invalid|max_links|limit|contested), profile_id text (nullable), detail text
+	Merges       = "merges"             // layered: at timestamp, kind text (new|merge|split), from_id text, to_id text, type text, value text, build text
+	DroppedLinks = "dropped_links"      // type text, value text, rule text (junk|ignore|invalid|max_links|limit|contested), profile_id text (nullable), detail text, node integer, other integer: the nodes kept apart, NULL where there are none
+	State        = "state"              // source text ('' for the entity), what the next build needs to go on from this one
 	Memberships  = "memberships"        // profile_id text, segment text, since timestamp: who is in now
 	History      = "membership_history" // profile_id text, segment text, entered_at timestamp, left_at timestamp (nullable)
 	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
+	Provenance   = "provenance"         // profile_id text, then per kept trait <trait>__source, <trait>__key text, <trait>__at timestamp: the row that each value came from
+	Pairs        = "pairs"              // source_a, key_a, source_b, key_b text (a before b), weight number (log2 of the odds), probability number, decision text (join|review|apart), by text (weight|person), reasons text: records that may be one person
+	Weights      = "weights"            // field text, level integer, label text, m, u number, weight number: what a comparison says
 )
 
-// BuildTables are all of them.
-var BuildTables = []string{Identifiers, Profiles, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks, Memberships, History, Assignments}
+// BuildTables are all of them that have a fixed name.
+var BuildTables = []string{Identifiers, Profiles, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks, State,
+	Memberships, History, Assignments, Provenance, Pairs, Weights}
 
 // Owners names the table that says which profile owns the rows of an event source: one text
 // column per identifier type of the source with the value as the source has it, absent as ”, and profile_id
@@ -76,15 +86,26 @@ type Program struct {
 
 // Step is a few statements, or a loop of them.
 type Step struct {
-	Name string // for people and progress: "identity: tuples"
-	Do   []rel.Statement
-	Loop *Loop
+	Name  string // for people and progress: "identity: tuples"
+	Do    []rel.Statement
+	Solve *Solve // after Do
+	Loop  *Loop  // after Solve
 }
 
-// Loop repeats Body for round 1, 2, … until Rest, a query of one integer, gives 0. Rest is asked
-// before each round with the number of rounds done, at first 0. Then After runs with the number
-// of rounds that ran. A loop that needs more than Max rounds is at fault. Loops nest.
+// Solve is a piece of work that is done in this process: Run is given the rows of each of Read
+// and gives the rows of Into, in the order of its columns. A sequence is read to its end before
+// the next is begun. Values are as warehouse.Session has them; Run is pure.
+type Solve struct {
+	Read []rel.Query
+	Into rel.CreateTable // with Columns, without As
+	Run  func(read []iter.Seq2[[]any, error]) iter.Seq2[[]any, error]
+}
+
+// Loop repeats Body for round 1, 2, … until Rest, a query of one integer, gives Small or less.
+// Rest is asked before each round with the number of rounds done, at first 0. Then After runs with
+// the number of rounds that ran. A loop that needs more than Max rounds is at fault. Loops nest.
 type Loop struct {
+	Small int64
 	Rest  func(done int) rel.Query
 	Body  func(round int) []Step
 	After func(rounds int) []Step
