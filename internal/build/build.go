@@ -27,6 +27,8 @@ type Options struct {
 	AsOf    time.Time // the run's time; zero means the warehouse's clock
 	Scratch string    // with a name, builds beside the tables in force and publishes nothing
 	Accept  []string  // codes of guards that a person let through
+	Full    bool      // identity from nothing, with the ids of before, though it could go on from the build in force
+	Only    string    // "identity": no traits and no segments; for scratch builds
 }
 
 // Result is what a build made.
@@ -83,6 +85,7 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 		opts.AsOf = now
 	}
 	in.AsOf = opts.AsOf.UTC().Truncate(time.Microsecond)
+	in.Full, in.Only = opts.Full, opts.Only
 	if in.Previous, _, err = r.live(ctx); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,11 @@ func Entity(in Input) (*Program, []diag.Problem) {
 	}
 	p := &Program{}
 	var problems []diag.Problem
-	for _, part := range []func(Input) (part, []diag.Problem){identityPart, traitPart, segmentPart} {
+	parts := []func(Input) (part, []diag.Problem){identityPart, traitPart, segmentPart}
+	if in.Only == "identity" {
+		parts = parts[:1]
+	}
+	for _, part := range parts {
 		made, found := part(in)
 		problems = append(problems, found...)
 		p.Steps = append(p.Steps, made.steps...)

@@ -20,6 +20,8 @@ type Input struct {
 	Timezone *time.Location             // of the project: bare dates are midnight there
 	Build    Build                      // what is made
 	Previous Build                      // what is in force, read for ids and histories; zero for none
+	Full     bool                       // identity is made from nothing, with the ids of before, though it could go on from Previous
+	Only     string                     // "identity": no traits and no segments
 }
 
 // Build names the tables of one build of one entity. Tables are made under fresh names and
