@@ -41,6 +41,7 @@ func (c *checker) identity(e *Entity, at string) {
 	if g := e.Identity.Guard; g.MaxProfileSize < 0 {
 		c.fail(at+".guard.max_profile_size", "models.limit", "", "max_profile_size must be more than 0")
 	}
+	c.fuzzy(e, at+".fuzzy")
 	c.doubles(at+".from", e.Identity.From)
 	beside := map[string]bool{} // identifier types that some source has together with another
 	missing := false

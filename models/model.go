@@ -66,6 +66,7 @@ type Identity struct {
 	Identifiers []Identifier  `yaml:"identifiers,required" doc:"Identifier types, strongest first."`
 	From        []string      `yaml:"from,one,required" doc:"Sources whose rows belong to profiles."`
 	Guard       IdentityGuard `yaml:"guard" doc:"What holds a build."`
+	Fuzzy       *Fuzzy        `yaml:"fuzzy" doc:"Which records may be one person though no identifier says so."`
 }
 
 // IdentityGuard holds a build that would do harm.
