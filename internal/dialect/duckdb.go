@@ -71,13 +71,17 @@ var duckdb = spelling{
 	createView: func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },
 	analyze:    func(string) string { return "" },
 	fn: map[rel.Fn]func(a []string) string{
-		rel.Divide:    func(a []string) string { return "TRY_CAST(" + a[0] + " / " + a[1] + " AS " + duckNumber + ")" },
-		rel.Lower:     func(a []string) string { return "lower(" + a[0] + ")" },
-		rel.Upper:     func(a []string) string { return "upper(" + a[0] + ")" },
-		rel.Trim:      func(a []string) string { return "trim(" + a[0] + `, E' \t\n\r\f\x0B` + "\u00a0')" },
-		rel.Bytes:     func(a []string) string { return "strlen(" + a[0] + ")" },
-		rel.RegexTest: func(a []string) string { return "regexp_matches(" + a[0] + ", " + a[1] + ", 's')" },
-		rel.RegexDrop: func(a []string) string { return "regexp_replace(" + a[0] + ", " + a[1] + ", '', 'gs')" },
+		rel.Divide:       func(a []string) string { return "TRY_CAST(" + a[0] + " / " + a[1] + " AS " + duckNumber + ")" },
+		rel.Lower:        func(a []string) string { return "lower(" + a[0] + ")" },
+		rel.Upper:        func(a []string) string { return "upper(" + a[0] + ")" },
+		rel.Trim:         func(a []string) string { return "trim(" + a[0] + `, E' \t\n\r\f\x0B` + "\u00a0')" },
+		rel.Bytes:        func(a []string) string { return "strlen(" + a[0] + ")" },
+		rel.RegexTest:    func(a []string) string { return "regexp_matches(" + a[0] + ", " + a[1] + ", 's')" },
+		rel.RegexDrop:    func(a []string) string { return "regexp_replace(" + a[0] + ", " + a[1] + ", '', 'gs')" },
+		rel.RegexReplace: func(a []string) string { return "regexp_replace(" + a[0] + ", " + a[1] + ", " + a[2] + ", 'gs')" },
+		rel.Unaccent: func(a []string) string {
+			return "CASE WHEN regexp_matches(" + a[0] + ", '" + otherScripts + "') THEN " + a[0] + " ELSE strip_accents(" + a[0] + ") END"
+		},
 		rel.HasSuffix: func(a []string) string { return "ends_with(" + a[0] + ", " + a[1] + ")" },
 		// hash gives 64 bits without a sign; moving them keeps them all.
 		rel.Hash64: func(a []string) string {

@@ -106,7 +106,7 @@ var operators = map[rel.Fn]string{
 var functions = map[rel.Fn]string{
 	rel.Coalesce: "COALESCE", rel.NullIf: "NULLIF", rel.Greatest: "GREATEST", rel.Least: "LEAST",
 	rel.Length: "length", rel.Substr: "substr", rel.Position: "strpos", rel.Replace: "replace",
-	rel.HasPrefix: "starts_with",
+	rel.HasPrefix: "starts_with", rel.Translate: "translate", rel.Part: "split_part",
 }
 
 // arity is the least and most arguments of a function; most 0 means any number.
@@ -119,7 +119,8 @@ var arity = map[rel.Fn][2]int{
 	rel.Trim: {1, 1}, rel.Length: {1, 1}, rel.Bytes: {1, 1}, rel.Substr: {3, 3}, rel.Position: {2, 2},
 	rel.Replace: {3, 3}, rel.RegexTest: {2, 2}, rel.RegexDrop: {2, 2}, rel.HasPrefix: {2, 2},
 	rel.HasSuffix: {2, 2}, rel.Hash64: {1, 1}, rel.SHA256: {1, 1}, rel.Bucket: {1, 1}, rel.AddSecs: {2, 2},
-	rel.Instant: {2, 2}, rel.UTCText: {1, 1}, rel.JSONText: {1, 1},
+	rel.Instant: {2, 2}, rel.UTCText: {1, 1}, rel.JSONText: {1, 1}, rel.RegexReplace: {3, 3}, rel.Translate: {3, 3}, rel.Part: {3, 3},
+	rel.Unaccent: {1, 1},
 }
 
 func (w *writer) call(c rel.Call, level int) (string, int) {
@@ -148,8 +149,12 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 		return w.s.fn[rel.Divide]([]string{w.arg(c.Args[0], level), w.divisor(c.Args[1], level)}), precAtom
 	case rel.Mod:
 		return w.arg(c.Args[0], level) + " % " + w.divisor(c.Args[1], level), precOperator
-	case rel.RegexTest, rel.RegexDrop:
-		if err := checkPattern(c.Args[1]); err != nil {
+	case rel.RegexTest, rel.RegexDrop, rel.RegexReplace:
+		err := checkPattern(c.Args[1])
+		if err == nil && c.Fn == rel.RegexReplace {
+			err = checkReplacement(c.Args[2])
+		}
+		if err != nil {
 			return w.fail("function %s: %w", c.Fn, err), precAtom
 		}
 	case rel.Instant:

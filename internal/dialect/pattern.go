@@ -40,6 +40,18 @@ func checkPattern(e rel.Expr) error {
 	return Pattern(p)
 }
 
+var replacement = regexp.MustCompile(`^([^\\]|\\[1-9])*$`)
+
+// checkReplacement refuses what the engines write differently: of backslashes only groups.
+func checkReplacement(e rel.Expr) error {
+	l, ok := e.(rel.Lit)
+	r, isText := l.Value.(string)
+	if !ok || l.Type != models.Text || !isText || !replacement.MatchString(r) {
+		return errors.New("the replacement must be a text literal, with a backslash only before a digit from 1 to 9")
+	}
+	return nil
+}
+
 func checkTree(re *syntax.Regexp) error {
 	switch {
 	case re.Flags&syntax.FoldCase != 0 && re.Op == syntax.OpLiteral:

@@ -81,6 +81,13 @@ var postgres = spelling{
 		rel.Bytes:     func(a []string) string { return "octet_length(" + a[0] + ")" },
 		rel.RegexTest: func(a []string) string { return "(" + a[0] + ` COLLATE "C" ~ ` + a[1] + ")" },
 		rel.RegexDrop: func(a []string) string { return "regexp_replace(" + a[0] + ` COLLATE "C", ` + a[1] + ", '', 'g')" },
+		rel.RegexReplace: func(a []string) string {
+			return "regexp_replace(" + a[0] + ` COLLATE "C", ` + a[1] + ", " + a[2] + ", 'g')"
+		},
+		rel.Unaccent: func(a []string) string {
+			bare := "regexp_replace(normalize(" + a[0] + `, NFD) COLLATE "C", '[` + marks() + "]', '', 'g')"
+			return "CASE WHEN " + a[0] + ` COLLATE "C" ~ '` + otherScripts + "' THEN " + a[0] + " ELSE normalize(" + bare + ", NFC) END"
+		},
 		rel.HasSuffix: func(a []string) string { return "(right(" + a[0] + ", length(" + a[1] + ")) = " + a[1] + ")" },
 		rel.Hash64:    func(a []string) string { return "hashtextextended(" + a[0] + ` COLLATE "C", 0)` },
 		rel.SHA256:    func(a []string) string { return pgBytewise("encode(sha256(convert_to(" + a[0] + ", 'UTF8')), 'hex')") },

@@ -19,6 +19,7 @@ var results = map[rel.Fn]rel.Type{
 	rel.Hash64: models.Integer, rel.Bucket: models.Integer,
 	rel.Concat: models.Text, rel.Lower: models.Text, rel.Upper: models.Text, rel.Trim: models.Text,
 	rel.Substr: models.Text, rel.Replace: models.Text, rel.RegexDrop: models.Text, rel.SHA256: models.Text,
+	rel.RegexReplace: models.Text, rel.Translate: models.Text, rel.Part: models.Text, rel.Unaccent: models.Text,
 	rel.UTCText: models.Text, rel.JSONText: models.Text,
 	rel.AddSecs: models.Timestamp, rel.Instant: models.Timestamp,
 }
