@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"project", "compile", "ledger", "store"},
 	{"warehouse"},
 	{"dialect"},
-	{"rel", "yamldoc"},
+	{"rel", "yamldoc", "explain"},
 }
 
 // peers are the imports inside a layer, or below it past the rule, that the drawing shows.
