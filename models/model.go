@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"time"
 )
 
 // Model is everything that a project declares about its data. Slices keep the order in which
@@ -21,6 +22,7 @@ type Source struct {
 	Key         string             `yaml:"key" doc:"Column whose value names a row." like:"primary_key,id"`
 	UpdatedAt   string             `yaml:"updated_at" doc:"Column with the time of the last change: rows are records, not events." like:"modified_at"`
 	Time        string             `yaml:"time" doc:"Column with the time of the event: rows are events." like:"timestamp,occurred_at,event_time"`
+	Lookback    Duration           `yaml:"lookback" doc:"How long before the newest row rows may still come or change without a full reading. Defaults to 3d." like:"late,watermark"`
 	Timezone    string             `yaml:"timezone" doc:"Zone of timestamps without one. Defaults to UTC."`
 	Identifiers []SourceIdentifier `yaml:"identifiers" doc:"Identifier type to the column that holds its value."`
 	Columns     []Column           `yaml:"columns" doc:"Column types, to check models without connecting."`
@@ -32,6 +34,9 @@ type SourceIdentifier struct {
 	Type   string `yaml:",key"`
 	Column string `yaml:"column,scalar,required" doc:"Column that holds the value."`
 }
+
+// DefaultLookback is the look-back of a source that says none.
+const DefaultLookback = Duration(72 * time.Hour)
 
 // Column is a declared or observed column.
 type Column struct {
@@ -66,6 +71,7 @@ type Identity struct {
 	Identifiers []Identifier  `yaml:"identifiers,required" doc:"Identifier types, strongest first."`
 	From        []string      `yaml:"from,one,required" doc:"Sources whose rows belong to profiles."`
 	Guard       IdentityGuard `yaml:"guard" doc:"What holds a build."`
+	Finish      string        `yaml:"finish" enum:"process,warehouse" doc:"Where the last links of large groups are worked out: process fetches numbers of identifiers, never values; warehouse keeps to SQL. Defaults to process."`
 	Fuzzy       *Fuzzy        `yaml:"fuzzy" doc:"Which records may be one person though no identifier says so."`
 }
 
