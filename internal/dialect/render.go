@@ -39,6 +39,8 @@ type spelling struct {
 	first func(x, order string) string
 	// fence is put at the end of a fenced query; "" where columns are computed once anyway.
 	fence string
+	// provided makes functions ready on a session that the warehouse does not have.
+	provided map[rel.Fn]string
 	// hashesNull tells that the hash of NULL is a number.
 	hashesNull bool
 	// boolMin and boolMax are the aggregates of booleans.
@@ -139,6 +141,8 @@ func (w *writer) statement(st rel.Statement) string {
 		return w.update(st)
 	case rel.Analyze:
 		return w.s.analyze(w.name(st.Name))
+	case rel.Provide:
+		return w.provide(st.Fns)
 	case nil:
 		return w.fail("there is no statement")
 	default:
