@@ -25,6 +25,7 @@ type session struct {
 	selects        []string
 	asOf           string
 	approve        []string
+	full           bool // identity is built from nothing
 	offline        bool // the command connects to nothing
 	json           bool
 	events         bool
@@ -99,7 +100,7 @@ func (s *session) root() *cobra.Command {
 
 // options are the app's options from the global flags.
 func (s *session) options() (app.Options, error) {
-	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Progress: s.ui.event, Offline: s.offline}
+	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Full: s.full, Progress: s.ui.event, Offline: s.offline}
 	if s.asOf != "" {
 		t, err := parseTime(s.asOf)
 		if err != nil {
