@@ -10,7 +10,7 @@ type Fuzzy struct {
 	Block     []FuzzyBlock   `yaml:"block,required" doc:"Pairs are compared only if they agree on every field of one of these." like:"blocking,blocks"`
 	Compare   []FuzzyCompare `yaml:"compare,required" doc:"Field to its levels of agreement, from best to worst: a pair is at the first that holds." like:"comparisons,comparison"`
 	Weights   FuzzyWeights   `yaml:"weights" doc:"learned from the data, or given. Defaults to learned."`
-	Threshold float64        `yaml:"threshold" doc:"Probability from which a pair joins, more than 0 and less than 1. Defaults to 0.999."`
+	Threshold float64        `yaml:"threshold" doc:"Probability from which a pair joins, more than 0 and less than 1. Defaults to 0.99."`
 	Review    float64        `yaml:"review" doc:"Probability from which a person is asked about a pair below the threshold. Defaults to 0.5."`
 	MaxBlock  int            `yaml:"max_block" doc:"Most records that may agree on a block; more are not compared with each other by it. Defaults to 500."`
 }
@@ -61,7 +61,7 @@ type FuzzyGiven struct {
 
 // The defaults of Fuzzy.
 const (
-	DefaultThreshold = 0.999
+	DefaultThreshold = 0.99
 	DefaultReview    = 0.5
 	DefaultMaxBlock  = 500
 )

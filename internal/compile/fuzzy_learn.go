@@ -72,11 +72,14 @@ func (x *fuzzy) learning() []Step {
 	for i := range sampleShifts {
 		shifts.Rows = append(shifts.Rows, []rel.Expr{rel.I(int64(i + 1))})
 	}
-	// Records and those after them, by plain equality of numbers.
+	// Numbers of records and of those after them, in a table: a join on a sum may be a nested loop.
+	do = append(do, temp(x.work("shifted"), rel.Select{
+		Columns: []rel.Column{rel.As("a", rel.C("a", "k")), rel.As("b", rel.F(rel.Add, rel.C("a", "k"), rel.C("s", "s")))},
+		From:    from(x.work("sample"), "a"), Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: shifts, Alias: "s"}}}})...)
 	do = append(do, temp(x.work("random"), x.compared(rel.Select{
-		Columns: []rel.Column{same("a", "k")}, From: from(x.work("sample"), "a"), Joins: []rel.Join{
-			{Kind: rel.Cross, Rel: rel.Sub{Query: shifts, Alias: "s"}},
-			join(rel.Inner, from(x.work("sample"), "b"), eq(rel.C("b", "k"), rel.F(rel.Add, rel.C("a", "k"), rel.C("s", "s"))))}},
+		Columns: []rel.Column{same("p", "a"), same("p", "b")}, From: from(x.work("shifted"), "p"), Joins: []rel.Join{
+			join(rel.Inner, from(x.work("sample"), "a"), eq(rel.C("a", "k"), rel.C("p", "a"))),
+			join(rel.Inner, from(x.work("sample"), "b"), eq(rel.C("b", "k"), rel.C("p", "b")))}},
 		nil))...)
 	do = append(do, temp(x.work("values"), x.values())...)
 	steps := []Step{
@@ -99,7 +102,7 @@ func (x *fuzzy) learning() []Step {
 			Columns: []rel.Column{same("v", "field"), same("v", "value"), same("v", "records"), same("c", "weight"), same("c", "reason")},
 			From:    from(x.work("values"), "v"),
 			Joins:   []rel.Join{join(rel.Inner, from(x.work("common"), "c"), eq(rel.C("c", "field"), rel.C("v", "field")), eq(rel.C("c", "records"), rel.C("v", "records")))},
-		}}}, drop(x.work("sample"), x.work("random"), x.work("values"), x.work("learned"), x.work("common"))...)},
+		}}}, drop(x.work("sample"), x.work("shifted"), x.work("random"), x.work("values"), x.work("learned"), x.work("common"))...)},
 	}
 	return steps
 }
