@@ -1,5 +1,11 @@
 package worldtest
 
+import (
+	"hash/maphash"
+	"strconv"
+	"strings"
+)
+
 // Quality compares found profiles with the truth, over pairs of records.
 type Quality struct {
 	Precision, Recall, F1 float64
@@ -55,4 +61,45 @@ func pairs[K comparable](sizes map[K]int64) float64 {
 		total += float64(n) * float64(n-1) / 2
 	}
 	return total
+}
+
+// Ceiling is the quality of a resolver that knows which identifiers are each person's own: some
+// records say nothing that any other record of the same person says.
+func (w *World) Ceiling() Quality {
+	type mine struct {
+		owner int32
+		value uint64
+	}
+	seed := maphash.MakeSeed()
+	parent := make([]int32, len(w.owner))
+	find := func(i int32) int32 {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	seen := make(map[mine]int32, len(w.owner))
+	row := make([]any, len(Columns))
+	for i := range int32(len(w.owner)) {
+		parent[i] = i
+		w.row(int(i), row)
+		for c := 2; c < len(row); c++ {
+			v, ok := row[c].(string)
+			if !ok {
+				continue
+			}
+			k := mine{w.owner[i], maphash.String(seed, Columns[c]+strings.ToLower(v))}
+			if other, ok := seen[k]; ok {
+				parent[find(i)] = find(other)
+			} else {
+				seen[k] = i
+			}
+		}
+	}
+	profile := make([]string, len(w.owner))
+	for i := range profile {
+		profile[i] = strconv.Itoa(int(find(int32(i))))
+	}
+	return w.Compare(profile)
 }

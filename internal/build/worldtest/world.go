@@ -17,7 +17,8 @@ const (
 	peopleShare   = 0.4    // people per record
 	chainShare    = 0.02   // records of chains
 	longestChain  = 2000   // records
-	mostRecords   = 500    // of one person
+	tail          = 1.55   // the chance of k records or more falls with k to this power
+	mostRecords   = 1000   // no person has more than one record of so many
 	phoneJunk     = 0.001  // records with the junk phone
 	emailJunk     = 0.0005 // records with the junk email
 	kioskShare    = 0.0006 // records on one of the kiosks
@@ -79,7 +80,7 @@ func New(records, more int, seed int64) *World {
 		// The tail of people is cut by the number of records, or filled up by single records.
 		k := 1
 		if p < people {
-			k = powerLaw(rng)
+			k = min(int(math.Pow(1-rng.Float64(), -1/tail)), max(10, n/mostRecords))
 		}
 		for ; k > 0 && len(w.owner) < n; k-- {
 			w.owner = append(w.owner, p)
@@ -90,11 +91,6 @@ func New(records, more int, seed int64) *World {
 		w.link[i], w.link[j] = w.link[j], w.link[i]
 	})
 	return w
-}
-
-// powerLaw draws a number of records: the chance of k or more falls with k to the power of -1.5.
-func powerLaw(rng *rand.Rand) int {
-	return min(int(math.Pow(1-rng.Float64(), -1/1.5)), mostRecords)
 }
 
 // Owner is the person that record i belongs to, from 0, or a negative number for a chain.
@@ -146,7 +142,7 @@ func (w *World) row(i int, row []any) {
 
 // person writes what a record of a person has: one to four identifiers, 1.55 on average.
 func (w *World) person(rng *rand.Rand, i int, p int32, row []any) {
-	left := [4]float64{0.24, 0.22, 0.08, 0.46} // how often user_id, email, phone and device come first
+	left := [4]float64{0.29, 0.24, 0.08, 0.39} // how often user_id, email, phone and device come first
 	for n := howMany(rng.Float64()); n > 0; n-- {
 		x, t := rng.Float64()*(left[0]+left[1]+left[2]+left[3]), 0
 		for ; t < 3 && (left[t] == 0 || x >= left[t]); t++ {

@@ -110,6 +110,15 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCeiling checks that knowing who is who joins no strangers and leaves only records alone that
+// share nothing.
+func TestCeiling(t *testing.T) {
+	q := New(100_000, 1000, 1).Ceiling()
+	if q.Precision != 1 || q.Broken != 0 || q.Recall < 0.8 || q.Recall > 0.9 {
+		t.Errorf("%+v", q)
+	}
+}
+
 // TestShapes checks that every shape is one connected graph in which each edge joins two types.
 func TestShapes(t *testing.T) {
 	const n = 1 << 6
