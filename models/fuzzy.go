@@ -21,6 +21,7 @@ type FuzzyField struct {
 	From      []string `yaml:"from,one,scalar,list,required" doc:"source.column of sources with updated_at; of several columns of one source the first that has a value." like:"column,columns"`
 	Normalize string   `yaml:"normalize" enum:"none,trim,lower,name,address,date,email,phone" doc:"How values are made comparable. Defaults to lower for text, to what it is for anything else."`
 	Country   string   `yaml:"country" doc:"ISO 3166 country of phone numbers without one."`
+	DateOrder string   `yaml:"date_order" enum:"day_first,month_first" doc:"Dates: how to read 31/01/2026. Without it such dates are absent."`
 	First     int      `yaml:"first" doc:"Keeps this many characters from the start, for blocks." like:"prefix,left"`
 }
 

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -54,7 +55,7 @@ func (x *fuzzy) source(s *models.Source) (rel.Query, []diag.Problem) {
 			if country == "" {
 				country = countryOf(x.in.Model.Entity(x.in.Entity))
 			}
-			forms = append(forms, form{name: name, id: models.Identifier{Type: kind, Normalize: kind, Country: country}, raw: raw})
+			forms = append(forms, form{name: name, id: models.Identifier{Type: kind, Normalize: kind, Country: country, DateOrder: field.DateOrder}, raw: raw})
 		}
 	}
 	if len(problems) > 0 {
@@ -79,10 +80,18 @@ func fuzzyKind(normalize string, typ models.Type) string {
 	return "none"
 }
 
-// fuzzyValue is a value worth comparing: not empty, and not what people write where they have none.
+// junkNames are words of the junk list that are names of people too.
+var junkNames = []string{"na", "guest", "test"}
+
+// fuzzyValue is a value worth comparing: not empty, and not what people and systems write where
+// they have none.
 func fuzzyValue(v rel.Expr, field fuzzyField) rel.Expr {
+	words := slices.DeleteFunc(slices.Clone(junk), func(w string) bool { return slices.Contains(junkNames, w) })
+	if field.Normalize == "date" {
+		words = append(words, placeholders...)
+	}
 	nothing := []rel.Expr{rel.T("")}
-	for _, w := range junk {
+	for _, w := range words {
 		nothing = append(nothing, rel.T(w))
 	}
 	kept := v
