@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/weir-data/weir/internal/build"
 	"github.com/weir-data/weir/internal/compile"
@@ -19,7 +18,10 @@ import (
 type FuzzyPlan struct {
 	Threshold  float64          `json:"threshold"` // as declared
 	Review     float64          `json:"review"`
-	Pairs      int64            `json:"pairs"`
+	Records    int64            `json:"records"`    // that were matched
+	Compared   int64            `json:"compared"`   // pairs, in this build
+	BigBlocks  int64            `json:"big_blocks"` // on which too many records agree to compare them
+	Pairs      int64            `json:"pairs"`      // from review on
 	Bands      []PairBand       `json:"bands"`
 	Thresholds []FuzzyThreshold `json:"thresholds"`
 }
@@ -48,25 +50,20 @@ type FuzzyThreshold struct {
 }
 
 // fuzzyLimits are the bounds between bands, and the thresholds that are tried beside the declared.
-var fuzzyLimits = []string{"0.5", "0.8", "0.9", "0.95", "0.99", "0.999"}
+var fuzzyLimits = []float64{0.5, 0.8, 0.9, 0.95, 0.99, 0.999}
 
-// fuzzyLimitsWith are those with the declared threshold among them, in order.
-func fuzzyLimitsWith(f *models.Fuzzy) []string {
-	out := slices.Clone(fuzzyLimits)
-	declared := strconv.FormatFloat(f.JoinFrom(), 'f', -1, 64)
-	if !slices.Contains(out, declared) {
-		out = append(out, declared)
-	}
-	slices.SortFunc(out, func(a, b string) int {
-		x, y := fraction(a), fraction(b)
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
+// limitsOf are those from which on pairs are kept, which is review, with review and the declared
+// threshold among them, in order and as literals.
+func limitsOf(f *models.Fuzzy) []string {
+	floor := f.ReviewFrom()
+	all := append(slices.Clone(fuzzyLimits), floor, f.JoinFrom())
+	slices.Sort(all)
+	var out []string
+	for _, l := range slices.Compact(all) {
+		if l >= floor {
+			out = append(out, strconv.FormatFloat(l, 'f', -1, 64))
 		}
-		return 0
-	})
+	}
 	return out
 }
 
@@ -78,7 +75,7 @@ func fraction(s string) float64 {
 // planFuzzy compares thresholds, on the profiles that they would make and not on pairs: a pair too
 // many joins everybody on both of its sides. With a build beside the planned one in which nothing
 // is matched, it knows whom each further pair would join.
-func (a *App) planFuzzy(ctx context.Context, in compile.Input, at time.Time, p *IdentityPlan, next compile.Build) error {
+func (a *App) planFuzzy(ctx context.Context, in compile.Input, p *IdentityPlan, next *build.Result) error {
 	e := in.Model.Entity(p.Entity)
 	if e.Identity.Fuzzy == nil {
 		return nil
@@ -91,13 +88,14 @@ func (a *App) planFuzzy(ctx context.Context, in compile.Input, at time.Time, p *
 		}
 	}
 	in.Model = &plain
-	limits := fuzzyLimitsWith(e.Identity.Fuzzy)
-	f := &FuzzyPlan{Threshold: e.Identity.Fuzzy.JoinFrom(), Review: e.Identity.Fuzzy.ReviewFrom(), Bands: bands(limits), Thresholds: []FuzzyThreshold{}}
-	err := a.beside(ctx, in, build.Options{AsOf: at, Full: true, Only: "identity"}, func(s warehouse.Session, _ compile.Build, res *build.Result) error {
-		if err := a.fuzzyBands(ctx, s, p.Entity, f, next, res.Build, limits); err != nil {
+	limits := limitsOf(e.Identity.Fuzzy)
+	f := &FuzzyPlan{Threshold: e.Identity.Fuzzy.JoinFrom(), Review: e.Identity.Fuzzy.ReviewFrom(), Bands: bands(limits), Thresholds: []FuzzyThreshold{},
+		Records: next.Stats["matching.records"], Compared: next.Stats["matching.compared"], BigBlocks: next.Stats["matching.big_blocks"]}
+	err := a.beside(ctx, in, build.Options{AsOf: p.AsOf, Full: true, Only: "identity"}, func(s warehouse.Session, _ compile.Build, res *build.Result) error {
+		if err := a.fuzzyBands(ctx, s, p.Entity, f, next.Build, res.Build, limits); err != nil {
 			return err
 		}
-		return a.fuzzyThresholds(ctx, s, p.Entity, f, next, res.Build, limits)
+		return a.fuzzyThresholds(ctx, s, p.Entity, f, next.Build, res.Build, limits)
 	})
 	p.Fuzzy = f
 	return err

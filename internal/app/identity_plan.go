@@ -152,7 +152,7 @@ func (a *App) PlanIdentity(ctx context.Context, o IdentityOptions) ([]IdentityPl
 			if p.Moved, err = a.moved(ctx, s, name, live, res.Build); err != nil {
 				return err
 			}
-			return a.planFuzzy(ctx, in, at, &p, res.Build)
+			return a.planFuzzy(ctx, in, &p, res)
 		})
 		if err != nil {
 			return out, err
@@ -206,7 +206,7 @@ func (a *App) planSizes(ctx context.Context, s warehouse.Session, p *IdentityPla
 		if b == nil {
 			b = &SizeBin{From: lo, To: hi}
 		}
-		if lo > 0 || b.Before+b.After > 0 {
+		if len(p.Sizes) > 0 || b.Before+b.After > 0 {
 			p.Sizes = append(p.Sizes, *b)
 		}
 		lo = hi + 1

@@ -223,11 +223,7 @@ func (s *session) printReview(r *app.IdentityReview) {
 	}
 	for _, p := range r.Pairs {
 		s.out("\n  %s  %s · %s", s.ui.bold(likely(p.Probability)), p.A, p.B)
-		profiles := p.A.Profile + " · " + p.B.Profile
-		if p.A.Profile == p.B.Profile {
-			profiles = p.A.Profile + " already, by something else"
-		}
-		s.out("    %s", s.ui.dim(profiles))
+		s.out("    %s", s.ui.dim(p.A.Profile+" · "+p.B.Profile))
 		if p.Reasons != "" {
 			s.out("    %s", p.Reasons)
 		}

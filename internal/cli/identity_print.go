@@ -202,7 +202,12 @@ func (s *session) printLargest(all []app.LargeProfile) {
 		for _, t := range slices.Sorted(maps.Keys(x.Types)) {
 			types = append(types, number(x.Types[t])+" "+t)
 		}
+		told := map[string]bool{} // without values, one of each type says enough
 		for _, t := range x.Ties {
+			if t.Value == "" && told[t.Type] {
+				continue
+			}
+			told[t.Type] = true
 			ties = append(ties, strings.TrimSpace(t.Type+" "+t.Value)+" (with "+plural(t.Others, "other")+")")
 		}
 		rows = append(rows, []string{"  " + x.Profile, number(x.Before), number(x.Identifiers), strings.Join(types, ", "), strings.Join(ties, ", ")})
@@ -222,7 +227,11 @@ func (s *session) printDropped(all []app.DroppedChange) {
 }
 
 func (s *session) printFuzzy(f *app.FuzzyPlan) {
-	s.out("  %s compared; %s or more joins, %s or more is for review", plural(f.Pairs, "pair"), likely(f.Threshold), likely(f.Review))
+	s.out("  fuzzy matching: %s are likely to be one person, of %s; %s or more joins, %s or more is for review",
+		plural(f.Pairs, "pair"), plural(f.Records, "record"), likely(f.Threshold), likely(f.Review))
+	if f.BigBlocks > 0 {
+		s.out("  %s too large to be compared: see %s", plural(f.BigBlocks, "block is", "blocks are"), "max_block, and the table big_blocks of a build")
+	}
 	rows := [][]string{{"  PROBABILITY", "PAIRS", "ONE ALREADY", "JOIN", "REVIEW", "APART"}}
 	for _, b := range f.Bands {
 		if b.Pairs > 0 {

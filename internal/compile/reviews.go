@@ -19,14 +19,22 @@ func ReviewsTable(schema, entity string) rel.CreateTable {
 // ReviewColumns are the columns of Reviews that name a pair.
 var ReviewColumns = []string{"source_a", "key_a", "source_b", "key_b"}
 
-// ToReview is a query of the pairs of a build that a person should look at and nobody has since:
-// the columns of a pair, weight, probability, reasons, and the profiles of both, profile_a and
-// profile_b. The likeliest are first.
+// toReview reads the pairs of a build that a person should look at: nobody has since, and nothing
+// else has made one profile of both.
+func toReview(entity string, b Build) rel.Select {
+	q := pairsOf(entity, b, b)
+	q.Where = rel.F(rel.And, eq(rel.C("p", "decision"), rel.T("review")), isNull(rel.C("v", "same")),
+		rel.F(rel.Distinct, rel.C("a", "profile_id"), rel.C("b", "profile_id")))
+	q.Joins = append(q.Joins, join(rel.Left, from(b.View(entity, Reviews), "v"), samePair()...))
+	return q
+}
+
+// ToReview is a query of the pairs of a build that a person should look at: the columns of a pair,
+// weight, probability, reasons, and the profiles of both, profile_a and profile_b. The likeliest
+// are first.
 func ToReview(entity string, b Build, limit int) rel.Query {
 	p := func(name string) rel.Expr { return rel.C("p", name) }
-	q := pairsOf(entity, b, b)
-	q.Where = rel.F(rel.And, eq(p("decision"), rel.T("review")), isNull(rel.C("v", "same")))
-	q.Joins = append(q.Joins, reviewed(entity, b))
+	q := toReview(entity, b)
 	for _, name := range append(ReviewColumns[:len(ReviewColumns):len(ReviewColumns)], "weight", "probability", "reasons") {
 		q.Columns = append(q.Columns, same("p", name))
 	}
@@ -42,10 +50,8 @@ func ToReview(entity string, b Build, limit int) rel.Query {
 // ReviewCounts is a query of one row of two integers: pairs of a build that a person should look
 // at, and what persons have said that the build does not know yet.
 func ReviewCounts(entity string, b Build) rel.Query {
-	open := rel.Select{
-		Columns: []rel.Column{rel.As("n", count())}, From: from(b.Table(entity, Pairs), "p"), Joins: []rel.Join{reviewed(entity, b)},
-		Where: rel.F(rel.And, eq(rel.C("p", "decision"), rel.T("review")), isNull(rel.C("v", "same"))),
-	}
+	open := toReview(entity, b)
+	open.Columns = []rel.Column{rel.As("n", count())}
 	// What is said of a pair is known to the build if its decision says so.
 	agreed := rel.F(rel.And, eq(rel.C("p", "by"), rel.T("person")),
 		eq(rel.C("p", "decision"), rel.Case{Whens: []rel.When{{If: rel.F(rel.IsTrue, rel.C("v", "same")), Then: rel.T("join")}}, Else: rel.T("apart")}))
@@ -67,10 +73,6 @@ func samePair() []rel.Expr {
 		on = append(on, eq(rel.C("v", name), rel.C("p", name)))
 	}
 	return on
-}
-
-func reviewed(entity string, b Build) rel.Join {
-	return join(rel.Left, from(b.View(entity, Reviews), "v"), samePair()...)
 }
 
 // pairsOf reads the pairs p of a build with the profiles a and b that their records have in a
