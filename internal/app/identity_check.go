@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -112,6 +113,27 @@ func (a *App) CheckIdentity(ctx context.Context, first bool, o IdentityOptions) 
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// Differing turns checks that found a difference into an error, or nil. Built says that they were
+// made right after a build.
+func Differing(checks []IdentityCheck, built bool) error {
+	for _, c := range checks {
+		if c.Equal {
+			continue
+		}
+		e := &Error{Kind: Failed, Code: "identity.differs", Message: fmt.Sprintf("build %s of %s is not what a build from nothing makes", c.Build, c.Entity)}
+		switch {
+		case len(c.Moved) == 0:
+			e.Fix = "its sources did not move since; mend it with: weir build --full"
+		case built:
+			e.Fix = "it did not see all rows: rows that come late need a longer look-back; to take them in now: weir build --full"
+		default:
+			e.Fix = "its sources moved since; build first, so that both see the same: weir identity check --build"
+		}
+		return e
+	}
+	return nil
 }
 
 // compare fills a check from the tables of two builds.

@@ -50,12 +50,9 @@ func (s *session) identityCheckCmd() *cobra.Command {
 			}
 			s.result = map[string]any{"checks": checks}
 			for i := range checks {
-				s.printCheck(&checks[i], first)
-				if !checks[i].Equal {
-					s.code = exitFailed
-				}
+				s.printCheck(&checks[i])
 			}
-			return nil
+			return app.Differing(checks, first)
 		},
 	}
 	s.approvals(c)

@@ -32,7 +32,7 @@ func likely(p float64) string {
 	return ">99.99999%"
 }
 
-func (s *session) printCheck(c *app.IdentityCheck, built bool) {
+func (s *session) printCheck(c *app.IdentityCheck) {
 	if s.json {
 		return
 	}
@@ -72,14 +72,6 @@ func (s *session) printCheck(c *app.IdentityCheck, built bool) {
 		}
 	}
 	s.printMoved(c.Moved)
-	switch {
-	case len(c.Moved) > 0 && !built:
-		s.out("  %s", "Sources moved since build "+c.Build+". Build first, so that both see the same:  weir identity check --build")
-	case len(c.Moved) > 0:
-		s.out("  %s", "The build did not see these rows. Rows that come late need a longer look-back; to take them in now:  weir build --full")
-	default:
-		s.out("  %s", "The sources did not move. Mend it with:  weir build --full")
-	}
 }
 
 // apart tells how a live profile and one from nothing do not agree.
