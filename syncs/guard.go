@@ -49,7 +49,7 @@ func holds(t *Task, ref PlanRef) []Hold {
 	if y.Columns {
 		add(HoldColumns, "read the plan, then approve it", "the columns of the source are not those of the last run")
 	}
-	if n, limit := y.Removed-y.Forced, g.MaxRemoved.Or(maxRemoved); over(n, y.Ledger, limit) {
+	if n, limit := y.Removed-y.Forced-y.Further, g.MaxRemoved.Or(maxRemoved); over(n, y.Ledger, limit) {
 		add(HoldMaxRemoved, "read the plan, then raise guard.max_removed or approve it",
 			"%d of %d rows would be removed, more than %s", n, y.Ledger, percent(limit))
 	}

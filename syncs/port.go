@@ -141,14 +141,16 @@ type Tally struct {
 	Added       int64 `json:"added"`
 	Resumed     int64 `json:"resumed,omitempty"` // of these at most, left over by a run that no guard held
 	Updated     int64 `json:"updated"`
-	Removed     int64 `json:"removed"` // all removals
-	Forced      int64 `json:"forced"`  // of these, by policy, suppression or erasure
+	Removed     int64 `json:"removed"`           // all removals
+	Forced      int64 `json:"forced"`            // of these, by policy, suppression or erasure
+	Further     int64 `json:"further,omitempty"` // of the others, further match values of somebody who is removed already: no guard counts them
 	Unchanged   int64 `json:"unchanged"`
 	Invalid     int64 `json:"invalid"` // null and doubled keys included
 	Suppressed  int64 `json:"suppressed"`
 	Quarantined int64 `json:"quarantined"`
-	Waiting     int64 `json:"waiting"`  // rejected before and not yet due
-	InDoubt     int64 `json:"in_doubt"` // harmful to repeat and left for a person
+	Waiting     int64 `json:"waiting"`          // rejected before and not yet due
+	InDoubt     int64 `json:"in_doubt"`         // harmful to repeat and left for a person
+	Merged      int64 `json:"merged,omitempty"` // rows of the ledger that pass to the profile that theirs became part of, with nothing sent
 	NullKeys    int64 `json:"null_keys"`
 	DoubledKeys int64 `json:"doubled_keys"`
 	SourceRows  int64 `json:"source_rows"` // rows before policies; 0 is an empty source

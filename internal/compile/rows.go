@@ -27,8 +27,8 @@ type Rows struct {
 	// Merged gives from_id and to_id of every profile that was ever merged into another one, which
 	// may have been merged away itself since. It is nil where keys are no profiles.
 	Merged rel.Query
-	IDs     []RowColumn
-	Fields  []RowColumn
+	IDs    []RowColumn
+	Fields []RowColumn
 	// Fingerprint changes when the mapping, constants, texts or normalisers do.
 	Fingerprint string
 }

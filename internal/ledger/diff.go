@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
@@ -11,14 +12,19 @@ import (
 	"github.com/weir-data/weir/syncs"
 )
 
-// The actions that planning decides on. The first five are sent, in this order.
+// The actions that planning decides on. The first five are sent, in this order; the next five are
+// noted in the ledger when the run is settled.
 const (
 	doErase   = "erase"
 	doForced  = "forced" // a removal that no guard holds
 	doRemove  = "remove"
 	doUpdate  = "update"
 	doAdd     = "add"
-	doSkip    = "skip"    // append, first run: noted as not sent
+	doSkip    = "skip"    // append: noted as not sent
+	doMove    = "move"    // noted as that of the profile which its own is part of now
+	doClose   = "close"   // as doMove, with CodeMerged
+	doEnd     = "end"     // append, on reentry: its entry is noted as ended
+	doNote    = "note"    // a match value that the destination may hold still
 	isInvalid = "invalid" // cannot be sent
 	isWaiting = "waiting" // refused, and not yet due
 	isQuarant = "quarantined"
@@ -35,7 +41,8 @@ var noNext = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 const malformed = -1
 
 // differing joins what is wanted with the ledger and leaves out what is the same. Columns of the
-// wanted row are named as there, those of the ledger begin with l_.
+// wanted row are named as there, those of the ledger begin with l_; of a profile that was merged
+// away they have whom it is part of now, and moved is true.
 func (f *freeze) differing() rel.Query {
 	d := func(c string) rel.Expr { return rel.C("d", c) }
 	l := func(c string) rel.Expr { return rel.C("l", c) }
@@ -46,7 +53,12 @@ func (f *freeze) differing() rel.Query {
 	for i := range f.b.Rows.Fields {
 		cs = append(cs, rel.As(field(i), d(field(i))))
 	}
-	for _, c := range []string{"key", "profile", "grp", "hash", "state", "doubt", "version", "attempts", "next_try", "code", "tried", "tried_hash", "remote_id", "run"} {
+	key := f.heir(l("key"))
+	if f.appends() {
+		key = l("key")
+	}
+	cs = append(cs, rel.As("l_key", key), rel.As("l_profile", f.heir(l("profile"))), rel.As("moved", f.hasMoved()))
+	for _, c := range []string{"grp", "hash", "state", "doubt", "version", "attempts", "next_try", "code", "tried", "tried_hash", "remote_id", "run"} {
 		cs = append(cs, rel.As("l_"+c, l(c)))
 	}
 	on, same := eq(d("g"), l("grp")), rel.Expr(rel.F(rel.Same, d("h"), l("hash")))
@@ -60,7 +72,7 @@ func (f *freeze) differing() rel.Query {
 		rel.InList{Expr: l("state"), List: []rel.Expr{rel.T(stSent), rel.T(stAccepted), rel.T(stSkipped)}})
 	return rel.Select{
 		Columns: cs, From: rel.Sub{Query: f.placed(), Alias: "d"},
-		Joins: []rel.Join{{Kind: rel.Full, Rel: rel.Table{Name: f.own(), Alias: "l"}, On: on}},
+		Joins: append([]rel.Join{{Kind: rel.Full, Rel: rel.Table{Name: f.own(), Alias: "l"}, On: on}}, f.successor("l")...),
 		Where: not(isTrue(same)),
 	}
 }
@@ -78,7 +90,7 @@ func (f *freeze) todo() rel.Query {
 		rel.As("g", coalesce(x("g"), x("l_grp"))),
 	}
 	for i := range n {
-		cs = append(cs, rel.As(id(i), when(left, f.rest(i), x(id(i)))))
+		cs = append(cs, rel.As(id(i), when(left, f.named(i), x(id(i)))))
 	}
 	for i := range f.b.Rows.Fields {
 		cs = append(cs, rel.As(field(i), x(field(i))))
@@ -86,12 +98,8 @@ func (f *freeze) todo() rel.Query {
 	cs = append(cs,
 		rel.As("remote_id", x("l_remote_id")), rel.As("hash", coalesce(x("h"), x("l_hash"), rel.I(0))), rel.As("version", coalesce(x("l_version"), rel.I(0))),
 		rel.As("doubt", isTrue(x("l_doubt"))), rel.As("l_state", x("l_state")), rel.As("attempts", f.attempts()),
-		rel.As("code", coalesce(x("invalid"), x("l_code"))), rel.As("wanted", notNull(x("key"))))
-	if n > 1 {
-		for i := range n {
-			cs = append(cs, rel.As("old_"+id(i), f.leftover(i)))
-		}
-	}
+		rel.As("code", coalesce(x("invalid"), x("l_code"))), rel.As("wanted", notNull(x("key"))), rel.As("moved", x("moved")))
+	cs = append(cs, f.partColumns()...)
 	return rel.Select{Columns: cs, From: rel.Sub{Query: f.differing(), Alias: "x"}, Joins: f.todoJoins()}
 }
 
@@ -128,7 +136,7 @@ func (f *freeze) todoJoins() []rel.Join {
 			b := fmt.Sprintf("b%d", i+1)
 			js = append(js, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: f.bars(), Alias: b}, On: eq(rel.C(b, "hash"), when(left, keyedHash(x("l_"+id(i)))))})
 		}
-		if len(f.b.Rows.IDs) > 1 {
+		if len(f.b.Rows.IDs) > 1 && (!f.singly() || slices.Contains(f.alone(), i)) {
 			v := fmt.Sprintf("v%d", i+1)
 			js = append(js, rel.Join{Kind: rel.Left, On: eq(rel.C(v, "value"), x("l_"+id(i))), Rel: rel.Sub{Alias: v, Query: rel.Select{
 				Distinct: true, Columns: []rel.Column{rel.As("value", rel.C("p", id(i)))}, From: rel.Sub{Query: f.placed(), Alias: "p"}, Where: notNull(rel.C("p", id(i))),
@@ -138,20 +146,31 @@ func (f *freeze) todoJoins() []rel.Join {
 	return js
 }
 
+// needed is not NULL if somebody wanted has the match value of a ledger's row.
+func needed(i int) rel.Expr { return rel.C(fmt.Sprintf("v%d", i+1), "value") }
+
 // rest is a match value of somebody who left, unless another still has it.
 func (f *freeze) rest(i int) rel.Expr {
 	if len(f.b.Rows.IDs) == 1 {
 		return x("l_" + id(i))
 	}
-	return when(isNull(rel.C(fmt.Sprintf("v%d", i+1), "value")), x("l_"+id(i)))
+	return when(isNull(needed(i)), x("l_"+id(i)))
 }
 
-// leftover is a match value that somebody who stays no longer has, nor anybody else.
-func (f *freeze) leftover(i int) rel.Expr {
-	if f.appends() {
-		return rel.Null(models.Text)
+// named is a match value that the removal of somebody who left names: every rest, or the first of
+// them where a removal names one; see partsTable.
+func (f *freeze) named(i int) rel.Expr {
+	if !f.singly() {
+		return f.rest(i)
 	}
-	return when(and(not(left), rel.F(rel.Distinct, x(id(i)), x("l_"+id(i))), isNull(rel.C(fmt.Sprintf("v%d", i+1), "value"))), x("l_"+id(i)))
+	var before []rel.Expr
+	for _, j := range f.alone() {
+		if i == j {
+			return when(and(append(before, notNull(f.rest(i)))...), x("l_"+id(i)))
+		}
+		before = append(before, isNull(f.rest(j)))
+	}
+	return rel.Null(models.Text)
 }
 
 // reason is the code of what forces somebody out; NULL if they left of themselves.
@@ -195,17 +214,23 @@ func (f *freeze) action() rel.Expr {
 	// Those who left.
 	absent := and(rel.F(rel.Same, x("l_state"), rel.T(stAbsent)), not(doubted))
 	var mapped, rest []rel.Expr
-	for i := range f.b.Rows.IDs {
+	of := f.inOrder()
+	if f.singly() {
+		of = f.alone()
+	}
+	for _, i := range of {
 		mapped = append(mapped, notNull(x("l_"+id(i))))
 		rest = append(rest, notNull(f.rest(i)))
 	}
 	reason := f.reason()
 	gone := func(cond rel.Expr, action string) { add(and(left, cond), rel.T(action)) }
+	gone(and(absent, x("moved")), doMove)
 	gone(absent, isNothing)
 	if len(mapped) > 0 {
 		gone(and(not(or(mapped...)), isNull(x("l_remote_id"))), isCutOff)
-		if len(mapped) > 1 {
-			gone(not(or(rest...)), isNothing) // all of their values are others' too
+		if len(f.b.Rows.IDs) > 1 { // all of their values are others' too
+			gone(and(not(or(rest...)), x("moved")), doMove)
+			gone(not(or(rest...)), isNothing)
 		}
 	}
 	if f.ops.erase != 0 {
@@ -215,12 +240,22 @@ func (f *freeze) action() rel.Expr {
 		gone(notNull(reason), doForced)
 	}
 	if f.ops.leave == 0 {
+		stays := doClose
+		if f.b.Sync.Mode == syncs.Add { // where nobody ever goes
+			stays = doMove
+		}
+		gone(x("moved"), stays)
 		gone(rel.B(true), isNothing)
 	}
 	tried := and(left, rel.F(rel.Same, x("l_tried"), rel.T(triedRemoval)))
 	add(and(tried, f.quarantined()), rel.T(isQuarant), and(tried, f.notDue()), rel.T(isWaiting), left, rel.T(doRemove))
 
 	// Those who are wanted.
+	payload := rel.Expr(rel.F(rel.Same, x("h"), x("l_hash")))
+	if f.blind {
+		payload = rel.B(true)
+	}
+	add(and(x("moved"), eq(x("key"), x("l_key")), payload, not(doubted), rel.InList{Expr: x("l_state"), List: []rel.Expr{rel.T(stSent), rel.T(stAccepted)}}), rel.T(doMove))
 	f.refused(&ps)
 	add(isTrue(or(isNull(x("l_state")), eq(x("l_state"), rel.T(stAbsent)))), rel.T(doAdd))
 	return when(append(ps, rel.T(doUpdate))...)
@@ -242,68 +277,6 @@ func (f *freeze) notDue() rel.Expr { return isTrue(rel.F(rel.Gt, x("l_next_try")
 
 // triedRemoval stands in place of the fingerprint where a removal was refused.
 const triedRemoval = "remove"
-
-// emission decides on a row of an append sync: one emission per entry.
-func (f *freeze) emission(ps []rel.Expr) rel.Expr {
-	add := func(pairs ...rel.Expr) { ps = append(ps, pairs...) }
-	add(left, rel.T(isNothing))
-	f.refused(&ps)
-	add(isTrue(eq(x("l_state"), rel.T(stAbsent))), rel.T(doAdd)) // refused before, and due
-	add(notNull(x("l_state")), rel.T(isNothing))                 // this entry was sent
-	if !f.bound.started && f.b.Sync.FirstRun != syncs.Send {
-		add(rel.B(true), rel.T(doSkip))
-		return when(ps...)
-	}
-	of := func(c string) rel.Expr { return rel.F(rel.Greatest, rel.C("ep", c), rel.C("eg", c)) }
-	switch again := again(f.b.Sync.Again); {
-	case again < 0: // never
-		add(notNull(of("last")), rel.T(isNothing))
-	default:
-		// A value that somebody else was told of and who is still in is no re-entry.
-		add(notNull(rel.C("eg", "live")), rel.T(isNothing))
-		if again > 0 {
-			add(isTrue(rel.F(rel.Gt, of("last"), rel.At(f.b.AsOf.Add(-again)))), rel.T(isNothing))
-		}
-	}
-	return when(append(ps, rel.T(doAdd))...)
-}
-
-// again reads the setting of the same name: -1 for never, 0 on reentry, or a distance.
-func again(s string) time.Duration {
-	var d models.Duration
-	switch {
-	case s == "on_reentry":
-		return 0
-	case d.UnmarshalText([]byte(s)) == nil:
-		return max(time.Duration(d), 1)
-	}
-	return -1
-}
-
-// emittedJoins find the earlier emissions to a profile (ep) and to a match value (eg): last is
-// when, and live is not NULL if the entry of such an emission is still in.
-func (f *freeze) emittedJoins() []rel.Join {
-	e := func(c string) rel.Expr { return rel.C("e", c) }
-	emitted := func(by string, more ...rel.Column) rel.Query {
-		q := rel.Select{
-			Columns: append([]rel.Column{rel.As(by, e(by)), rel.As("last", rel.Agg{Fn: rel.Max, Arg: coalesce(e("sent_at"), rel.At(time.Unix(0, 0).UTC()))})}, more...),
-			From:    rel.Table{Name: f.own(), Alias: "e"},
-			Where:   or(rel.F(rel.Ne, e("state"), rel.T(stAbsent)), e("doubt")), GroupBy: []rel.Expr{e(by)},
-		}
-		if len(more) > 0 {
-			q.Joins = []rel.Join{{Kind: rel.Left, Rel: rel.Table{Name: wantTable, Alias: "w"}, On: eq(rel.C("w", "key"), e("key"))}}
-		}
-		return q
-	}
-	js := []rel.Join{
-		{Kind: rel.Left, Rel: rel.Sub{Query: emitted("profile"), Alias: "ep"}, On: eq(rel.C("ep", "profile"), f.profile(x("key")))},
-		{Kind: rel.Left, Rel: rel.Sub{Query: emitted("grp", rel.As("live", rel.Agg{Fn: rel.Max, Arg: rel.C("w", "key")})), Alias: "eg"}, On: eq(rel.C("eg", "grp"), f.asKept(x("g")))},
-	}
-	if f.private() {
-		js = append([]rel.Join{withSecret()}, js...)
-	}
-	return js
-}
 
 // asKept is a match value as the ledger keeps it.
 func (s *source) asKept(g rel.Expr) rel.Expr {

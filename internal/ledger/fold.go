@@ -21,13 +21,7 @@ func verdict(of ...syncs.Verdict) rel.Expr {
 	return l
 }
 
-func action(of ...string) rel.Expr {
-	l := rel.InList{Expr: fc("action")}
-	for _, a := range of {
-		l.List = append(l.List, rel.T(a))
-	}
-	return l
-}
+func action(of ...string) rel.Expr { return anyOf(fc("action"))(of...) }
 
 var (
 	told      = verdict(syncs.Applied, syncs.Taken)
@@ -66,6 +60,10 @@ func (f *folding) fold() []rel.Statement {
 		// Those who were in already at the first run of an append sync.
 		f.insert(action(doSkip), map[string]rel.Expr{"hash": fc("hash"), "version": rel.I(1), "doubt": rel.B(false), "attempts": rel.I(0), "state": rel.T(stSkipped)}),
 	}
+	sts = append(sts, f.move()...)
+	if f.appends() {
+		sts = append(sts, rel.Update{Table: f.own(), Set: []rel.Assign{{Column: "code", Value: rel.T(codeEnded)}}, From: f.foldSub(action(doEnd)), Where: eq(rel.C("f", "unit"), rel.C("t", unit))})
+	}
 	change := func(where rel.Expr, set ...rel.Assign) {
 		sts = append(sts, rel.Update{Table: f.own(), Set: set, From: f.foldSub(where), Where: eq(rel.C("f", "unit"), rel.C("t", unit))})
 	}
@@ -84,27 +82,25 @@ func (f *folding) fold() []rel.Statement {
 	sts = append(sts,
 		f.insert(and(refusedRows, fresh, or(bringing, fc("leftover"))), merged(absent, refusal)),
 		f.insert(and(verdict(syncs.InDoubt), fresh, or(bringing, fc("leftover"))), merged(absent, doubt, map[string]rel.Expr{"attempts": rel.I(0)})))
-	if len(f.b.Rows.IDs) > 1 && !f.appends() {
-		sts = append(sts, f.leftovers(merged(absent, map[string]rel.Expr{"attempts": rel.I(0)}))...)
+	if f.singly() {
+		sts = append(sts, f.foldParts(merged(absent, map[string]rel.Expr{"attempts": rel.I(0)}))...)
 	}
 	return sts
 }
 
-// leftovers sees to rows that were to be removed in part. A part whose removal nobody confirmed
-// is one more row of the ledger until it is. Where the part went and what was to follow did not,
-// the row no longer says what the destination holds, and is in doubt.
-func (f *folding) leftovers(row map[string]rel.Expr) []rel.Statement {
-	m := func(c string) rel.Expr { return rel.C("m", c) }
-	untold := not(rel.InList{Expr: m("verdict"), List: []rel.Expr{rel.I(int64(syncs.Applied)), rel.I(int64(syncs.Taken))}})
-	halves := rel.Select{
-		Distinct: true, Columns: []rel.Column{rel.As("unit", m("g"))}, From: rel.Table{Name: foldTable, Alias: "m"},
-		Joins: []rel.Join{{Rel: foldRows, On: and(eq(fc("key"), m("key")), fc("leftover"), told)}},
-		Where: and(eq(m("action"), rel.T(doUpdate)), untold),
+// move gives rows of the ledger to the profile that theirs is part of now.
+func (f *folding) move() []rel.Statement {
+	unit := f.unit()
+	mine := eq(rel.C("f", "unit"), rel.C("t", unit))
+	set := []rel.Assign{{Column: "profile", Value: fc("profile")}}
+	if f.appends() { // the key says which entry it was
+		return []rel.Statement{rel.Update{Table: f.own(), Set: set, From: f.foldSub(action(doMove)), Where: mine}}
 	}
+	set = append(set, rel.Assign{Column: "key", Value: fc("key")})
+	code := func(e rel.Expr) []rel.Assign { return append(slices.Clone(set), rel.Assign{Column: "code", Value: e}) }
 	return []rel.Statement{
-		f.insert(and(fc("leftover"), verdict(syncs.NotTried, syncs.Barred)), row),
-		rel.Update{Table: f.own(), Set: []rel.Assign{{Column: "doubt", Value: rel.B(true)}, {Column: "run", Value: rel.T(f.ref.Run)}},
-			From: rel.Sub{Query: halves, Alias: "f"}, Where: eq(rel.C("f", "unit"), rel.C("t", f.unit()))},
+		rel.Update{Table: f.own(), Set: code(rel.F(rel.NullIf, rel.C("t", "code"), rel.T(CodeMerged))), From: f.foldSub(action(doMove)), Where: mine},
+		rel.Update{Table: f.own(), Set: code(rel.T(CodeMerged)), From: f.foldSub(action(doClose)), Where: mine},
 	}
 }
 

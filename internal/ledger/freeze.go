@@ -25,6 +25,7 @@ type freeze struct {
 	listed bool       // there are erasures or suppressions
 	kept   []rel.Expr // runs whose jobs are open
 	blind  bool       // hashes of the ledger cannot be compared
+	merged bool       // profiles of the ledger were merged away; see goneTable
 	ops    ops
 }
 
@@ -71,16 +72,21 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	if err := f.desire(ctx); err != nil {
 		return none, err
 	}
+	if err := f.follow(ctx); err != nil {
+		return none, err
+	}
 	if f.blind && g.Epoch > 0 {
 		if err := f.rehash(ctx, g); err != nil {
 			return none, err
 		}
 	}
 	plan := f.table(planTable(f.name, f.run))
-	err := f.se.do(ctx,
-		rel.DropTable{Name: todoTable}, rel.CreateTable{Name: todoTable, Temp: true, As: f.todo(), Comment: "what differs from what the destination was last told"},
-		rel.DropTable{Name: plan}, rel.CreateTable{Name: plan, As: f.plan(), Comment: "what run " + f.run + " is to send"})
-	if err != nil {
+	sts := []rel.Statement{rel.DropTable{Name: todoTable}, rel.CreateTable{Name: todoTable, Temp: true, As: f.todo(), Comment: "what differs from what the destination was last told"}}
+	if f.singly() {
+		sts = append(sts, rel.DropTable{Name: partsTable}, rel.CreateTable{Name: partsTable, Temp: true, As: f.parts(), Comment: "single match values of it"})
+	}
+	sts = append(sts, rel.DropTable{Name: plan}, rel.CreateTable{Name: plan, As: f.plan(), Comment: "what run " + f.run + " is to send"})
+	if err := f.se.do(ctx, sts...); err != nil {
 		return none, err
 	}
 	ref, err := f.describe(ctx, g)
@@ -90,7 +96,12 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	if err := f.publish(ctx, f.se, g, ref); err != nil {
 		return none, err
 	}
-	return ref, f.se.do(ctx, rel.DropTable{Name: todoTable}, rel.DropTable{Name: wantTable}, rel.DropTable{Name: sharedTable}, rel.DropTable{Name: twiceTable})
+	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable} {
+		if err := f.se.do(ctx, rel.DropTable{Name: t}); err != nil {
+			return none, err
+		}
+	}
+	return ref, nil
 }
 
 // announce notes that a plan is being made, so that its table is found if this process dies.

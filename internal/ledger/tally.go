@@ -95,6 +95,9 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 			y.InDoubt += n
 		case isCutOff:
 			cutOff += n
+		case doMove, doClose:
+			y.Merged += n
+			moved = false
 		default:
 			moved = false
 		}
@@ -106,12 +109,8 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	if err != nil {
 		return ref, err
 	}
-	if over := f.hasLeftover(); over != nil {
-		n, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: todoTable, Alias: "t"}, Where: over})
-		if err != nil {
-			return ref, err
-		}
-		y.Removed += n
+	if err := f.countParts(ctx, y); err != nil {
+		return ref, err
 	}
 	if y.Ledger, err = f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: rel.F(rel.Ne, rel.C("t", "state"), rel.T(stAbsent))}); err != nil {
 		return ref, err
@@ -134,6 +133,28 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	}
 	ref.Hash, err = f.digest(ctx, ref)
 	return ref, err
+}
+
+// countParts adds the removals of single match values.
+func (f *freeze) countParts(ctx context.Context, y *syncs.Tally) error {
+	if !f.singly() {
+		return nil
+	}
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	return f.se.each(ctx, rel.Select{
+		Columns: []rel.Column{rel.As("action", t("action")), rel.As("further", t("further")), rel.As("n", rel.Agg{Fn: rel.CountRows})},
+		From:    rel.Table{Name: partsTable, Alias: "t"}, Where: rel.F(rel.Ne, t("action"), rel.T(doNote)), GroupBy: []rel.Expr{t("action"), t("further")},
+	}, func(r []any) error {
+		n := asInt(r[2])
+		y.Removed += n
+		switch {
+		case asText(r[0]) != doRemove:
+			y.Forced += n
+		case asBool(r[1]):
+			y.Further += n
+		}
+		return nil
+	})
 }
 
 // leftOver reads how many additions the sync's last run planned and did not bring about. A run
@@ -176,7 +197,7 @@ func (f *freeze) holdHoldout(ctx context.Context, ref *syncs.PlanRef) error {
 	}
 	n, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: todoTable, Alias: "t"},
 		Joins: []rel.Join{{Rel: rel.Sub{Query: f.b.Rows.HeldOut, Alias: "o"}, On: eq(rel.C("o", "key"), rel.C("t", "key"))}},
-		Where: eq(rel.C("t", "action"), rel.T(doRemove))})
+		Where: and(eq(rel.C("t", "action"), rel.T(doRemove)), not(rel.C("t", "moved")))})
 	if err == nil && n > 0 {
 		ref.Holds = append(ref.Holds, syncs.Hold{Code: HoldHoldout, What: fmt.Sprintf("the segment's holdout takes away %d people who were sent before", n),
 			Fix: "approve it if the holdout is meant for those who are in already"})

@@ -74,9 +74,9 @@ func (f *freeze) want() rel.Query {
 	return rel.Select{Columns: cs, From: rel.Sub{Query: r.Query, Alias: "r"}, Joins: joins}
 }
 
-// group is the match value of a row. Identifiers count in the order of the object, so that the
-// order in which a sync maps them does not matter.
-func (s *source) group(alias string) rel.Expr {
+// inOrder lists the mapped identifiers in the order of the object, so that the order in which a
+// sync maps them does not matter.
+func (s *source) inOrder() []int {
 	order := make([]int, len(s.b.Rows.IDs))
 	for i := range order {
 		order[i] = i
@@ -92,8 +92,13 @@ func (s *source) group(alias string) rel.Expr {
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(s.b.Rows.IDs[a].Name, s.b.Rows.IDs[b].Name))
 	})
+	return order
+}
+
+// group is the match value of a row: name and value of the first identifier that is there.
+func (s *source) group(alias string) rel.Expr {
 	var es []rel.Expr
-	for _, i := range order {
+	for _, i := range s.inOrder() {
 		es = append(es, concat(rel.T(s.b.Rows.IDs[i].Name+":"), rel.C(alias, id(i))))
 	}
 	if len(es) == 0 {

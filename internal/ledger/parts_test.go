@@ -1,0 +1,254 @@
+//go:build cgo && !noduckdb
+
+package ledger
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weir-data/weir/destinations"
+	"github.com/weir-data/weir/syncs"
+)
+
+// audience is a destination with a memory of what it was sent: as rows, of which a removal takes
+// out all that have every value which it names, as an audience of ads does; and as single values,
+// as a list does.
+type audience struct {
+	rows   map[string]bool // "email=… phone=…"
+	values map[string]bool
+}
+
+func newAudience() *audience { return &audience{rows: map[string]bool{}, values: map[string]bool{}} }
+
+func (a *audience) take(c syncs.Change, ids []string) {
+	var values []string
+	for i, v := range c.IDs {
+		if !destinations.IsAbsent(v) {
+			values = append(values, fmt.Sprintf("%s=%v", ids[i], v))
+		}
+	}
+	if c.Move != syncs.Removing {
+		a.rows[strings.Join(values, " ")] = true
+		for _, v := range values {
+			a.values[v] = true
+		}
+		return
+	}
+	for row := range a.rows {
+		has := strings.Fields(row)
+		if !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(has, v) }) {
+			delete(a.rows, row)
+		}
+	}
+	for _, v := range values {
+		delete(a.values, v)
+	}
+}
+
+// inRows lists the values that any row has.
+func (a *audience) inRows() []string {
+	out := map[string]bool{}
+	for row := range a.rows {
+		for _, v := range strings.Fields(row) {
+			out[v] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(out))
+}
+
+var audienceIDs = []string{"email", "phone"}
+
+// deliver plans and sends. Each row is applied unless lose says otherwise.
+func (w *world) deliver(a *audience, desired map[string]bool, lose func(syncs.Change) syncs.Verdict) {
+	w.t.Helper()
+	ref := w.freeze()
+	var but []syncs.Exception
+	for _, c := range w.read(ref) {
+		if c.Move == syncs.Removing {
+			for i, v := range c.IDs {
+				if name := fmt.Sprintf("%s=%v", audienceIDs[i], v); desired[name] {
+					w.t.Errorf("%s: %s is taken away, which somebody who is wanted has", ref.Run, name)
+				}
+			}
+		}
+		verdict := lose(c)
+		switch verdict {
+		case syncs.Applied:
+			a.take(c, audienceIDs)
+		case syncs.InDoubt: // it was applied, though nobody knows
+			a.take(c, audienceIDs)
+			but = append(but, syncs.Exception{Seq: c.Seq, Verdict: verdict})
+		default:
+			but = append(but, syncs.Exception{Seq: c.Seq, Verdict: verdict, Code: "no"})
+		}
+	}
+	w.settle(ref, syncs.Applied, but...)
+}
+
+func allApplied(syncs.Change) syncs.Verdict { return syncs.Applied }
+
+// holds compares what the audience holds with what is wanted.
+func (w *world) holds(a *audience, desired map[string]bool) {
+	w.t.Helper()
+	want := slices.Sorted(maps.Keys(desired))
+	if diff := cmp.Diff(want, a.inRows()); diff != "" {
+		w.t.Fatalf("run %d: values of rows (-want +got):\n%s", w.runs, diff)
+	}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.values))); diff != "" {
+		w.t.Fatalf("run %d: values (-want +got):\n%s", w.runs, diff)
+	}
+}
+
+// valuesOf are the values of those who are in place: of several with one email, or with one phone
+// and no email, the lowest is.
+func valuesOf(ps []person) map[string]bool {
+	out := map[string]bool{}
+	ps = slices.SortedFunc(slices.Values(ps), func(a, b person) int { return strings.Compare(a.key, b.key) })
+	taken := map[string]bool{}
+	for _, p := range ps {
+		g := "email=" + p.email
+		if p.email == "" {
+			g = "phone=" + p.phone
+		}
+		if p.barred != "" || p.email == "" && p.phone == "" || taken[g] {
+			continue
+		}
+		taken[g] = true
+		if p.email != "" {
+			out["email="+p.email] = true
+		}
+		if p.phone != "" {
+			out["phone="+p.phone] = true
+		}
+	}
+	return out
+}
+
+func TestNoOldPairStays(t *testing.T) {
+	const one, two = "+33639980001", "+33639980002"
+	for name, change := range map[string]func(*Binding){"mirror": nil, "add": func(b *Binding) { b.Sync.Mode = syncs.Add }} {
+		t.Run(name, func(t *testing.T) {
+			w, a := newWorld(t, list, change), newAudience()
+			run := func(ps ...person) {
+				w.want(ps...).deliver(a, valuesOf(ps), allApplied)
+				w.holds(a, valuesOf(ps))
+			}
+			run(ann.on(one), bob.on(two))
+			run(ann.at(bob.email).on(one), bob.at(ann.email).on(two)) // they swap addresses
+			run(ann.at(bob.email).on(one), bob.at(ann.email).on(two).but("policy.x"))
+			run(ann.at(bob.email).on(one).but("policy.x"), bob.at(ann.email).on(two).but("policy.x"))
+		})
+	}
+}
+
+// crowd is a random world of a few people and fewer values.
+type crowd struct {
+	r      *rand.Rand
+	people []person
+	next   int
+	merged [][2]string
+}
+
+func (c *crowd) value(prefix string) string {
+	if c.r.IntN(6) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s%d", prefix, c.r.IntN(8))
+}
+
+func (c *crowd) step() {
+	if len(c.people) < 3 || c.r.IntN(3) == 0 {
+		c.next++
+		c.people = append(c.people, person{key: fmt.Sprintf("p%02d", c.next), email: c.value("e"), phone: c.value("+3363998000")})
+		return
+	}
+	i, j := c.r.IntN(len(c.people)), c.r.IntN(len(c.people))
+	p, q := &c.people[i], &c.people[j]
+	switch c.r.IntN(9) {
+	case 0:
+		p.email, q.email = q.email, p.email
+	case 1:
+		p.phone, q.phone = q.phone, p.phone
+	case 2:
+		p.email = c.value("e")
+	case 3:
+		p.phone = c.value("+3363998000")
+	case 4, 5:
+		p.barred = map[bool]string{true: "policy.x"}[p.barred == ""]
+	case 6:
+		p.name += "x"
+	case 7: // the younger becomes part of the older, who may take over what it had
+		if i == j {
+			return
+		}
+		if p.key > q.key {
+			i, j, p, q = j, i, q, p
+		}
+		c.merged = append(c.merged, [2]string{q.key, p.key})
+		if c.r.IntN(2) == 0 {
+			p.email = q.email
+		}
+		if c.r.IntN(2) == 0 {
+			p.phone = q.phone
+		}
+		c.people = slices.Delete(c.people, j, j+1)
+	default:
+		c.people = slices.Delete(c.people, i, i+1)
+	}
+}
+
+// After any sequence of runs a mirror holds exactly the values of those who are wanted, whoever
+// swapped what with whom, was merged, or said no, and no removal names what somebody still has.
+func TestAMirrorHoldsWhatIsWanted(t *testing.T) {
+	worlds, runs := 6, 10
+	if testing.Short() {
+		worlds = 2
+	}
+	for seed := range uint64(worlds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := &crowd{r: rand.New(rand.NewPCG(seed, 3))}
+			w, a := newMergingWorld(t, "list", nil), newAudience()
+			// In every other world some rows get lost, are refused, or nobody knows.
+			lose := func(syncs.Change) syncs.Verdict {
+				if seed%2 == 0 {
+					return syncs.Applied
+				}
+				return []syncs.Verdict{syncs.NotTried, syncs.Rejected, syncs.InDoubt, syncs.Applied, syncs.Applied, syncs.Applied}[c.r.IntN(6)]
+			}
+			for range runs {
+				for range 1 + c.r.IntN(6) {
+					c.step()
+				}
+				w.merges(c.merged...).want(c.people...)
+				c.merged = nil
+				w.deliver(a, valuesOf(c.people), lose)
+				if seed%2 == 0 {
+					w.holds(a, valuesOf(c.people))
+				}
+			}
+			for range 2 { // what was left open is sent: the second run has nothing to do
+				if _, err := w.l.Retry(ctx, "vip", w.g); err != nil {
+					t.Fatal(err)
+				}
+				w.deliver(a, valuesOf(c.people), allApplied)
+			}
+			w.holds(a, valuesOf(c.people))
+			w.expect()
+			if dead := w.rows("SELECT DISTINCT l.key FROM weir.ledger_vip l JOIN shop.merged m ON m.from_id = l.key"); len(dead) > 0 {
+				t.Errorf("the ledger names %v, who were merged away", dead)
+			}
+			c.people = nil
+			w.want().deliver(a, nil, allApplied)
+			w.holds(a, nil)
+			if n := w.rows("SELECT count(*) FROM weir.ledger_vip WHERE state <> 'absent'"); n[0] != "0" {
+				t.Errorf("%s rows are left in the ledger of nobody", n[0])
+			}
+		})
+	}
+}
