@@ -1,0 +1,350 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+)
+
+// asked is what somebody typed to say whom they mean.
+type asked struct {
+	text   string
+	name   string // of an identifier type or a source; "" for a bare value
+	value  string
+	source bool // name is a source
+}
+
+// read understands ID, VALUE, TYPE=VALUE and SOURCE=KEY. A bare value may hold an equals sign.
+func readAsked(ls []*lookup, text string) (asked, error) {
+	text = strings.TrimSpace(text)
+	name, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return asked{text: text, value: text}, nil
+	}
+	var known []string
+	for _, l := range ls {
+		known = append(known, identifierTypes(l.e)...)
+		if slices.Contains(l.e.Identity.From, name) {
+			return asked{text, name, value, true}, nil
+		}
+	}
+	if slices.Contains(known, name) {
+		return asked{text: text, name: name, value: strings.TrimSpace(value)}, nil
+	}
+	if what, _ := models.NameProblem(name); what != "" || value == "" {
+		return asked{text: text, value: text}, nil
+	}
+	fix := diag.DidYouMean(name, known)
+	if fix == "" {
+		fix = "there are " + strings.Join(known, ", ")
+	}
+	return asked{}, &Error{Kind: Refused, Code: "identity.unknown_type", Message: fmt.Sprintf("there is no identifier type %q", name), Fix: fix}
+}
+
+func identifierTypes(e *models.Entity) []string {
+	var out []string
+	for _, id := range e.Identity.Identifiers {
+		out = append(out, id.Type)
+	}
+	return out
+}
+
+// find looks somebody up. Several are what an ambiguous value may be; none is an error of the
+// caller's.
+func (l *lookup) find(ctx context.Context, q asked) ([]*Found, error) {
+	if q.source {
+		return l.findRow(ctx, q)
+	}
+	if q.name == "" {
+		if f, err := l.findProfile(ctx, q.value); f != nil || err != nil {
+			return []*Found{f}, err
+		}
+	}
+	types := identifierTypes(l.e)
+	if q.name != "" {
+		if !slices.Contains(types, q.name) {
+			return nil, nil
+		}
+		types = []string{q.name}
+	}
+	forms, err := l.forms(ctx, q.value)
+	if err != nil {
+		return nil, err
+	}
+	for _, by := range []func(context.Context, asked, []string, map[string][]string) ([]*Found, error){l.findNodes, l.findDropped, l.findRaw} {
+		if found, err := by(ctx, q, types, forms); len(found) > 0 || err != nil {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+// forms lists for each identifier type what a typed value may stand as, best first.
+func (l *lookup) forms(ctx context.Context, value string) (map[string][]string, error) {
+	out := map[string][]string{}
+	err := l.each(ctx, compile.NormalForms(l.in, value), func(c cells) error {
+		for i, t := range identifierTypes(l.e) {
+			for _, v := range []string{c.text(i), value, strings.ToLower(value)} {
+				if v != "" && !slices.Contains(out[t], v) {
+					out[t] = append(out[t], v)
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// findProfile finds a profile by its id, also one that was merged away.
+func (l *lookup) findProfile(ctx context.Context, id string) (*Found, error) {
+	f := &Found{Asked: id, Entity: l.in.Entity, ProfileID: id}
+	for range maxHistory {
+		err := l.each(ctx, rel.Select{Columns: columns("c", "cluster"), From: l.table(compile.Clusters, "c"), Where: equal(rel.C("c", "profile_id"), rel.T(f.ProfileID))},
+			func(c cells) error { f.cluster, f.clustered = c.int(0), true; return nil })
+		if err != nil {
+			return nil, err
+		}
+		if f.clustered {
+			break
+		}
+		m := func(c string) rel.Expr { return rel.C("m", c) }
+		went, err := l.events(ctx, rel.F(rel.And, equal(m("kind"), rel.T("merge")), equal(m("from_id"), rel.T(f.ProfileID))))
+		if err != nil {
+			return nil, err
+		}
+		if len(went) == 0 {
+			break
+		}
+		last := went[len(went)-1]
+		f.Followed, f.ProfileID = append(f.Followed, last), last.To
+	}
+	if f.clustered && len(f.Followed) == 0 {
+		return f, nil
+	}
+	born, err := l.events(ctx, rel.F(rel.And, equal(rel.C("m", "to_id"), rel.T(id)), rel.F(rel.Ne, rel.C("m", "kind"), rel.T("merge"))))
+	if err != nil || len(born)+len(f.Followed) == 0 {
+		return nil, err
+	}
+	if len(born) > 0 {
+		f.founder = [2]string{born[0].Type, born[0].Value}
+	}
+	if !f.clustered {
+		f.ProfileID = "" // its rows are gone, and it with them
+	}
+	return f, nil
+}
+
+// findRow finds a record by its source and key.
+func (l *lookup) findRow(ctx context.Context, q asked) ([]*Found, error) {
+	if !slices.Contains(l.e.Identity.From, q.name) {
+		return nil, nil
+	}
+	if l.in.Model.Source(q.name).UpdatedAt == "" {
+		return nil, &Error{Kind: Refused, Code: "identity.events", Message: fmt.Sprintf("the rows of %s are events, which are known by their identifiers and not by keys", q.name),
+			Fix: "name an identifier of the row: " + strings.Join(identifierTypes(l.e), ", ")}
+	}
+	var out []*Found
+	err := l.each(ctx, rel.Select{Columns: columns("r", "profile_id"), From: l.table(compile.Records, "r"),
+		Where: rel.F(rel.And, equal(rel.C("r", "source"), rel.T(q.name)), equal(rel.C("r", "key"), rel.T(q.value)))},
+		func(c cells) error {
+			out = append(out, &Found{Asked: q.text, Entity: l.in.Entity, ProfileID: c.text(0), Source: q.name, Key: q.value})
+			return nil
+		})
+	if err != nil || len(out) == 0 {
+		return nil, err
+	}
+	return out[:1], l.placed(ctx, out[0])
+}
+
+// placed adds the cluster of the profile that somebody belongs to.
+func (l *lookup) placed(ctx context.Context, f *Found) error {
+	return l.each(ctx, rel.Select{Columns: columns("c", "cluster"), From: l.table(compile.Clusters, "c"), Where: equal(rel.C("c", "profile_id"), rel.T(f.ProfileID))},
+		func(c cells) error { f.cluster, f.clustered = c.int(0), true; return nil })
+}
+
+// findNodes finds identifiers by their normal form, or as somebody typed them.
+func (l *lookup) findNodes(ctx context.Context, q asked, types []string, forms map[string][]string) ([]*Found, error) {
+	var is []rel.Expr
+	for _, t := range types {
+		is = append(is, rel.F(rel.And, equal(rel.C("n", "type"), rel.T(t)), oneOf(rel.C("n", "value"), forms[t])))
+	}
+	best := map[string]*Found{}
+	err := l.each(ctx, rel.Select{Columns: columns("n", "node", "type", "value", "component", "cluster", "profile_id"), From: l.table(compile.Nodes, "n"), Where: anyOf(is)},
+		func(c cells) error {
+			f := &Found{Asked: q.text, Entity: l.in.Entity, ProfileID: c.text(5), Type: c.text(1), Value: c.text(2), node: c.int(0), hasNode: true, component: c.int(3), cluster: c.int(4), clustered: c[4] != nil}
+			was := best[f.Type]
+			if was == nil || slices.Index(forms[f.Type], f.Value) < slices.Index(forms[f.Type], was.Value) {
+				best[f.Type] = f
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	var out []*Found
+	for _, t := range types {
+		f := best[t]
+		if f == nil {
+			continue
+		}
+		out = append(out, f)
+		if f.Barred, err = l.dropped(ctx, rel.F(rel.And, equal(rel.C("d", "type"), rel.T(t)), equal(rel.C("d", "value"), rel.T(f.Value)),
+			rel.F(rel.Ne, rel.C("d", "rule"), rel.T("limit"))), 10); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// findDropped finds values that join nobody.
+func (l *lookup) findDropped(ctx context.Context, q asked, types []string, forms map[string][]string) ([]*Found, error) {
+	var is []rel.Expr
+	for _, t := range types {
+		is = append(is, rel.F(rel.And, equal(rel.C("d", "type"), rel.T(t)), oneOf(rel.C("d", "value"), forms[t])))
+	}
+	list, err := l.dropped(ctx, anyOf(is), 100)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Found
+	for _, d := range list {
+		if !slices.ContainsFunc(out, func(f *Found) bool { return f.Type == d.Type }) {
+			out = append(out, &Found{Asked: q.text, Entity: l.in.Entity, Type: d.Type, Value: d.Value, Barred: []Dropped{d}})
+		}
+	}
+	return out, nil
+}
+
+// findRaw finds profiles by values as a source has them, where the normal form of the one that
+// was typed is another: a number whose country only its row tells.
+func (l *lookup) findRaw(ctx context.Context, q asked, types []string, _ map[string][]string) ([]*Found, error) {
+	var out []*Found
+	for _, t := range types {
+		for _, source := range l.e.Identity.From {
+			having, problem := compile.Having(l.in, source, t, q.value)
+			if problem != nil || having == nil {
+				continue // the source has changed since; others may know
+			}
+			err := l.each(ctx, having, func(c cells) error {
+				if !slices.ContainsFunc(out, func(f *Found) bool { return f.ProfileID == c.text(0) && f.Type == t }) {
+					out = append(out, &Found{Asked: q.text, Entity: l.in.Entity, ProfileID: c.text(0), Type: t, Value: q.value})
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *Found) int { return cmp.Compare(a.ProfileID, b.ProfileID) })
+	for _, f := range out {
+		if err := l.placed(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// maxNear is how many values are offered in place of an unknown one.
+const maxNear = 5
+
+// near lists identifiers whose value is close to one that was not found. A slip of the pen leaves
+// one half of a value as it was, so that only those with an equal half are compared. Numbers are
+// also near if they end in the same seven digits: then it is the country that was not understood.
+func (l *lookup) near(ctx context.Context, q asked) ([]*Found, error) {
+	if q.source {
+		return nil, nil
+	}
+	forms, err := l.forms(ctx, q.value)
+	if err != nil {
+		return nil, err
+	}
+	n := func(c string) rel.Expr { return rel.C("n", c) }
+	var alike []rel.Expr
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, q.value)
+	tail := digits[max(len(digits)-7, 0):]
+	for _, t := range identifierTypes(l.e) {
+		if q.name != "" && t != q.name || len(forms[t]) == 0 {
+			continue
+		}
+		if len(tail) == 7 && len(digits) > 7 {
+			alike = append(alike, rel.F(rel.And, equal(n("type"), rel.T(t)), rel.F(rel.HasPrefix, n("value"), rel.T("+")), rel.F(rel.HasSuffix, n("value"), rel.T(tail))))
+		}
+		value := []rune(forms[t][0])
+		half := len(value) / 2
+		if at := strings.IndexRune(string(value), '@'); at > 1 {
+			half = len([]rune(string(value)[:at])) / 2
+		}
+		if half < 2 {
+			continue
+		}
+		alike = append(alike, rel.F(rel.And, equal(n("type"), rel.T(t)),
+			rel.F(rel.Ge, rel.F(rel.Length, n("value")), rel.I(int64(len(value)-2))), rel.F(rel.Le, rel.F(rel.Length, n("value")), rel.I(int64(len(value)+2))),
+			rel.F(rel.Or, rel.F(rel.HasPrefix, n("value"), rel.T(string(value[:half]))), rel.F(rel.HasSuffix, n("value"), rel.T(string(value[half:]))))))
+	}
+	if len(alike) == 0 {
+		return nil, nil
+	}
+	type hit struct {
+		*Found
+		off int
+	}
+	var hits []hit
+	err = l.each(ctx, rel.Select{Columns: columns("n", "type", "value", "profile_id"), From: l.table(compile.Nodes, "n"), Where: anyOf(alike),
+		OrderBy: []rel.Order{{Expr: n("value")}}, Limit: 5000},
+		func(c cells) error {
+			f := &Found{Asked: q.text, Entity: l.in.Entity, Type: c.text(0), Value: c.text(1), ProfileID: c.text(2)}
+			off := slips(forms[f.Type][0], f.Value)
+			if len(tail) == 7 && strings.HasPrefix(f.Value, "+") && strings.HasSuffix(f.Value, tail) {
+				off = min(off, 2)
+			}
+			if off <= 2 {
+				hits = append(hits, hit{f, off})
+			}
+			return nil
+		})
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Or(cmp.Compare(a.off, b.off), strings.Compare(a.Value, b.Value)) })
+	var out []*Found
+	for _, h := range hits[:min(len(hits), maxNear)] {
+		out = append(out, h.Found)
+	}
+	return out, err
+}
+
+// slips is the number of letters to put in, take out, change or swap with the next one (Damerau,
+// A technique for computer detection and correction of spelling errors, 1964).
+func slips(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	rows := [3][]int{make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)}
+	for j := range rows[1] {
+		rows[1][j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		before, last, now := rows[0], rows[1], rows[2]
+		now[0] = i
+		for j := 1; j <= len(y); j++ {
+			change := last[j-1]
+			if x[i-1] != y[j-1] {
+				change++
+			}
+			now[j] = min(last[j]+1, now[j-1]+1, change)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				now[j] = min(now[j], before[j-2]+1)
+			}
+		}
+		rows = [3][]int{last, now, before}
+	}
+	return rows[1][len(y)]
+}
