@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,6 +229,14 @@ func (r *run) solve(ctx context.Context, do *compile.Solve) error {
 		}
 		read = append(read, r.s.Query(ctx, text))
 	}
+	// A session does one thing at a time: reading ends before loading begins.
+	var rows [][]any
+	for row, err := range do.Run(read) {
+		if err != nil {
+			return err
+		}
+		rows = append(rows, slices.Clone(row))
+	}
 	if _, err := r.exec(ctx, do.Into); err != nil {
 		return err
 	}
@@ -235,7 +244,14 @@ func (r *run) solve(ctx context.Context, do *compile.Solve) error {
 	for _, c := range do.Into.Columns {
 		columns = append(columns, c.Name)
 	}
-	if _, err := r.s.Load(ctx, do.Into.Name, columns, do.Run(read)); err != nil {
+	load := func(yield func([]any, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+	if _, err := r.s.Load(ctx, do.Into.Name, columns, load); err != nil {
 		return err
 	}
 	_, err := r.exec(ctx, rel.Analyze{Name: do.Into.Name})

@@ -121,8 +121,9 @@ func (x *identity) shape() string {
 		fmt.Fprintf(h, "%s %v %#v\n", s.Name, s.events(), q)
 		fmt.Fprintf(h, "%#v %#v %#v\n", s.raw, s.time, s.key)
 	}
-	for _, id := range x.ids {
-		fmt.Fprintf(h, "%s %s %s\n", id.Type, normalizer(&id), id.Country)
+	lost := x.lostRanks()
+	for rank, id := range x.ids {
+		fmt.Fprintf(h, "%s %s %s %v\n", id.Type, normalizer(&id), id.Country, lost[rank])
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

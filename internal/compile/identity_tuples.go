@@ -92,7 +92,7 @@ func (x *identity) normalised(s identitySource, from rel.Query, carried []string
 }
 
 // observed lists what norm_<n> has of identifiers: rank, value, src, first_seen, last_seen, seen. A
-// record without any is one itself.
+// record that may be left without any is one itself.
 func (x *identity) observed() rel.Query {
 	var out []rel.Query
 	for _, s := range x.sources {
@@ -108,7 +108,7 @@ func (x *identity) observed() rel.Query {
 			row(id.rank, v, notNull(v))
 		}
 		if !s.events() {
-			row(x.recordRank(), s.itself("n"), s.alone("n"))
+			row(x.recordRank(), s.itself("n"), x.alone(s, "n"))
 		}
 	}
 	if len(out) == 0 {
@@ -125,11 +125,15 @@ func (x *identity) observed() rel.Query {
 	}
 }
 
-// alone is whether a record has no identifier that joins anything, and a key.
-func (s *identitySource) alone(alias string) rel.Expr {
+// alone is whether a record may be found by itself only: it has a key, and no identifier but such
+// as may come to find nobody.
+func (x *identity) alone(s identitySource, alias string) rel.Expr {
 	is := []rel.Expr{notNull(rel.C(alias, "key"))}
+	lost := x.lostRanks()
 	for _, id := range s.ids {
-		is = append(is, isNull(rel.C(alias, ranked("v", id.rank))))
+		if !lost[id.rank] {
+			is = append(is, isNull(rel.C(alias, ranked("v", id.rank))))
+		}
 	}
 	return and(is)
 }
@@ -194,7 +198,7 @@ func (x *identity) lookup(s identitySource, dict rel.Name) rel.Select {
 		node(id.rank, rel.C("q", ranked("v", id.rank)))
 	}
 	if !s.events() {
-		node(x.recordRank(), rel.Case{Whens: []rel.When{{If: s.alone("q"), Then: s.itself("q")}}})
+		node(x.recordRank(), rel.Case{Whens: []rel.When{{If: x.alone(s, "q"), Then: s.itself("q")}}})
 	}
 	return q
 }
