@@ -23,6 +23,7 @@ func (c *checker) entity(e *Entity) {
 	for i := range e.Traits {
 		c.trait(e, &e.Traits[i])
 	}
+	c.together(e)
 	c.traitCircles(e)
 }
 

@@ -10,7 +10,7 @@ type Fuzzy struct {
 	Block     []FuzzyBlock   `yaml:"block,required" doc:"Pairs are compared only if they agree on every field of one of these." like:"blocking,blocks"`
 	Compare   []FuzzyCompare `yaml:"compare,required" doc:"Field to its levels of agreement, from best to worst: a pair is at the first that holds." like:"comparisons,comparison"`
 	Weights   FuzzyWeights   `yaml:"weights" doc:"learned from the data, or given. Defaults to learned."`
-	Threshold float64        `yaml:"threshold" doc:"Probability from which a pair joins, more than 0 and less than 1. Defaults to 0.999."`
+	Threshold float64        `yaml:"threshold" doc:"Probability from which a pair joins, more than 0 and less than 1. Defaults to 0.99."`
 	Review    float64        `yaml:"review" doc:"Probability from which a person is asked about a pair below the threshold. Defaults to 0.5."`
 	MaxBlock  int            `yaml:"max_block" doc:"Most records that may agree on a block; more are not compared with each other by it. Defaults to 500."`
 }
@@ -21,6 +21,7 @@ type FuzzyField struct {
 	From      []string `yaml:"from,one,scalar,list,required" doc:"source.column of sources with updated_at; of several columns of one source the first that has a value." like:"column,columns"`
 	Normalize string   `yaml:"normalize" enum:"none,trim,lower,name,address,date,email,phone" doc:"How values are made comparable. Defaults to lower for text, to what it is for anything else."`
 	Country   string   `yaml:"country" doc:"ISO 3166 country of phone numbers without one."`
+	DateOrder string   `yaml:"date_order" enum:"day_first,month_first" doc:"Dates: how to read 31/01/2026. Without it such dates are absent."`
 	First     int      `yaml:"first" doc:"Keeps this many characters from the start, for blocks." like:"prefix,left"`
 }
 
@@ -61,7 +62,7 @@ type FuzzyGiven struct {
 
 // The defaults of Fuzzy.
 const (
-	DefaultThreshold = 0.999
+	DefaultThreshold = 0.99
 	DefaultReview    = 0.5
 	DefaultMaxBlock  = 500
 )

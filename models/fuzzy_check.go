@@ -59,6 +59,9 @@ func (c *checker) fuzzyField(e *Entity, field *FuzzyField, at string) {
 			c.fail(at+".country", "models.country", "use two capital letters, such as FR", "%q is not an ISO 3166 country", field.Country)
 		}
 	}
+	if field.DateOrder != "" && field.Normalize != "date" {
+		c.failKey(at+".date_order", "models.fuzzy_dates", "take date_order out, or add normalize: date", "date_order is for dates; %s is not normalised as date", field.Name)
+	}
 	if field.First < 0 {
 		c.fail(at+".first", "models.limit", "", "first must be at least 1")
 	}

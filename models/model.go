@@ -64,6 +64,8 @@ type Entity struct {
 	Identity  Identity `yaml:"identity,required" doc:"Which identifiers make one profile."`
 	Traits    []Trait  `yaml:"traits" doc:"What is known of a profile."`
 	Anonymous string   `yaml:"anonymous" enum:"include,exclude" doc:"Whether profiles with only weak identifiers are in segments. Defaults to include."`
+
+	Provenance *bool `yaml:"provenance" doc:"Whether it is kept which row each trait's value comes from. Defaults to true." like:"lineage,trace"`
 }
 
 // Identity says which identifiers make one profile.
@@ -83,13 +85,15 @@ type IdentityGuard struct {
 
 // Identifier is a type of identifier, such as email.
 type Identifier struct {
-	Type      string     `yaml:",key"`
-	Normalize string     `yaml:"normalize" enum:"none,trim,lower,email,phone" doc:"How values are made comparable. Defaults to email for email, phone for phone, trim otherwise."`
-	Country   string     `yaml:"country" doc:"ISO 3166 country of phone numbers without one."`
-	Limit     Limit      `yaml:"limit" doc:"Most values of this type that one profile may have."`
-	MaxLinks  []MaxLinks `yaml:"max_links" doc:"A value seen with more values of a stronger type than this stops joining profiles."`
-	Ignore    []string   `yaml:"ignore,one" doc:"Globs of values that join nothing, beside the built-in list."`
-	Role      string     `yaml:"role" enum:"link,attach" doc:"attach finds a profile but never joins two. Defaults to link."`
+	Type          string     `yaml:",key"`
+	Normalize     string     `yaml:"normalize" enum:"none,trim,lower,email,phone,name,address,date" doc:"How values are made comparable. Defaults to email for email, phone for phone, trim otherwise."`
+	Country       string     `yaml:"country" doc:"ISO 3166 country of phone numbers without one."`
+	ProviderRules bool       `yaml:"provider_rules" doc:"Emails: addresses that their provider says are one mailbox are one: without dots and +tag at Google, without +tag at Fastmail and Proton. Defaults to false."`
+	DateOrder     string     `yaml:"date_order" enum:"day_first,month_first" doc:"Dates: how to read 31/01/2026. Without it such dates are invalid."`
+	Limit         Limit      `yaml:"limit" doc:"Most values of this type that one profile may have."`
+	MaxLinks      []MaxLinks `yaml:"max_links" doc:"A value seen with more values of a stronger type than this stops joining profiles."`
+	Ignore        []string   `yaml:"ignore,one" doc:"Globs of values that join nothing, beside the built-in list."`
+	Role          string     `yaml:"role" enum:"link,attach" doc:"attach finds a profile but never joins two. Defaults to link."`
 }
 
 // Limit bounds the values of one identifier type in a profile. Max 0 means no limit.
@@ -110,6 +114,7 @@ type Trait struct {
 	Name        string   `yaml:",key"`
 	From        []string `yaml:"from,one" doc:"source.column, several of them in order of preference, or a source to aggregate."`
 	Keep        Keep     `yaml:"keep" enum:"latest,earliest,first_found,most_frequent,longest,any_true,all_true" doc:"Which value wins. Defaults to latest." like:"strategy,rule"`
+	Together    string   `yaml:"together" doc:"Traits that say the same here take their values from one row: a street and its city." like:"group,with"`
 	Aggregate   `yaml:",inline"`
 	Where       []ColumnTest `yaml:"where" doc:"Only rows whose columns pass."`
 	Within      Duration     `yaml:"within" doc:"Only rows in this window before the run."`

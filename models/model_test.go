@@ -13,8 +13,8 @@ func shop() *Model {
 	num := func(s string) *Value { return &Value{Type: Integer, Text: s} }
 	return &Model{
 		Sources: []Source{
-			{Name: "contacts", Table: "crm.contacts", Key: "id", UpdatedAt: "modified", Identifiers: []SourceIdentifier{{"customer_id", "no"}, {"email", "email"}}},
-			{Name: "orders", Table: "shop.orders", Key: "id", Time: "at", Identifiers: []SourceIdentifier{{"customer_id", "no"}}},
+			{Name: "contacts", Table: "crm.contacts", Key: "id", UpdatedAt: "modified", Identifiers: []SourceIdentifier{{Type: "customer_id", Column: "no"}, {Type: "email", Column: "email"}}},
+			{Name: "orders", Table: "shop.orders", Key: "id", Time: "at", Identifiers: []SourceIdentifier{{Type: "customer_id", Column: "no"}}},
 		},
 		Entities: []Entity{{Name: "customer",
 			Identity: Identity{Identifiers: []Identifier{{Type: "customer_id"}, {Type: "email"}}, From: []string{"contacts", "orders"}},

@@ -26,6 +26,7 @@ type Options struct {
 	Select   []string    // models and syncs; none means all
 	AsOf     time.Time   // zero means the warehouse's clock
 	Approve  []string    // codes of guards that a person has read and agreed to
+	Full     bool        // identity is built from nothing, with the ids of before
 	Asked    string      // who asks, for the history; "" means "command"
 	Offline  bool        // check against the columns that Columns wrote: nothing will be connected to
 	Progress func(Event) // called from several goroutines; may be nil

@@ -169,7 +169,7 @@ func (a *App) build(ctx context.Context, scratch string) ([]BuildResult, map[str
 			return out, made, a.worldly(err)
 		}
 		done := a.step(e, "building")
-		res, err := b.Build(ctx, in, build.Options{AsOf: a.o.AsOf, Scratch: scratch, Accept: a.o.Approve})
+		res, err := b.Build(ctx, in, build.Options{AsOf: a.o.AsOf, Scratch: scratch, Accept: a.o.Approve, Full: a.o.Full})
 		if err != nil {
 			return out, made, a.worldly(err)
 		}

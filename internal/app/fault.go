@@ -59,7 +59,7 @@ func (a *App) worldly(err error) error {
 	case errors.As(err, &busy):
 		return &Error{Kind: Unavailable, Code: "build.busy", Message: "building " + busy.Entity + ": " + busy.Error(), Fix: "wait for it", Err: err}
 	case errors.As(err, &held):
-		return &Error{Kind: Refused, Code: held.Code, Message: "the build is held: " + held.What, Fix: held.Fix + "; or accept it: weir run --approve " + held.Code, Err: err}
+		return &Error{Kind: Refused, Code: held.Code, Message: "the build is held: " + held.What, Fix: heldFix(held), Err: err}
 	case errors.As(err, &problems):
 		return &Error{Kind: Refused, Code: mismatched, Message: "the models do not fit the warehouse", Findings: a.p.Findings(problems.Problems), Err: err}
 	case errors.As(err, &holder):
@@ -78,6 +78,20 @@ func (a *App) worldly(err error) error {
 		return &Error{Kind: Unavailable, Code: "file.permission", Message: firstLine(err), Fix: "give this user the right to read and write it", Err: err}
 	}
 	return err
+}
+
+// heldFix says what to look at and how to go on where a guard holds a build.
+func heldFix(h *build.HeldError) string {
+	look := map[string]string{
+		build.CodeProfileSize: "see what holds it together: weir identity plan --select %s --values; then ignore that value, or give its type max_links or a limit",
+		build.CodeMerged:      "see what joins them: weir identity plan --select %s --values; look for a value that many rows now share",
+	}[h.Code]
+	if look == "" {
+		look = h.Fix
+	} else {
+		look = fmt.Sprintf(look, h.Entity)
+	}
+	return look + "; or let it through once: weir run --approve " + h.Code
 }
 
 // refused is an error about what the project says.

@@ -133,25 +133,34 @@ func (a *App) changes(ctx context.Context, made map[string]built) ([]SegmentChan
 			if !ok || !a.picks("segment", g.Name) && !a.usedBySync(g.Name) {
 				continue
 			}
-			var joined, left, size int64
-			if err := a.row(ctx, s, compile.SegmentDelta(g.Entity, m.before, m.result.Build, g.Name), &joined, &left, &size); err != nil {
-				return fmt.Errorf("comparing segment %s: %w", g.Name, err)
-			}
-			c := SegmentChange{Segment: g.Name, Before: size - joined + left, After: size, Join: joined, Leave: left}
-			if m.before.ID == "" {
-				c.New = true
-			} else if c.Before == 0 && size > 0 {
-				known, err := a.knownSegment(ctx, s, g.Entity, m.before, g.Name)
-				if err != nil {
-					return err
-				}
-				c.New = !known
+			c, err := a.change(ctx, s, g.Entity, g.Name, m.before, m.result.Build)
+			if err != nil {
+				return err
 			}
 			out = append(out, c)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// change says who joins and who leaves a segment between two builds of its entity.
+func (a *App) change(ctx context.Context, s warehouse.Session, entity, segment string, before, after compile.Build) (SegmentChange, error) {
+	var joined, left, size int64
+	if err := a.row(ctx, s, compile.SegmentDelta(entity, before, after, segment), &joined, &left, &size); err != nil {
+		return SegmentChange{}, fmt.Errorf("comparing segment %s: %w", segment, err)
+	}
+	c := SegmentChange{Segment: segment, Before: size - joined + left, After: size, Join: joined, Leave: left}
+	if before.ID == "" {
+		c.New = true
+	} else if c.Before == 0 && size > 0 {
+		known, err := a.knownSegment(ctx, s, entity, before, segment)
+		if err != nil {
+			return c, err
+		}
+		c.New = !known
+	}
+	return c, nil
 }
 
 // usedBySync reports whether a sync that was picked sends a segment.

@@ -51,11 +51,42 @@ func (a *App) live(ctx context.Context) ([]BuildResult, error) {
 				n, _ := row[1].(int64)
 				r.Segments[name] = n
 			}
+			if err := a.keptApart(ctx, s, e, b, r.Stats); err != nil {
+				return err
+			}
 			out = append(out, r)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// keptApart counts what a build keeps from joining people, by rule and, of what has no normal form,
+// by type, and the identifiers of its largest profile. The names are those of a build's numbers.
+func (a *App) keptApart(ctx context.Context, s warehouse.Session, entity string, b compile.Build, stats map[string]int64) error {
+	for _, rule := range compile.Rules {
+		stats[compile.StatDropped+rule] = 0
+	}
+	list, err := a.dropped(ctx, s, entity, b)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		stats[compile.StatDropped+d.Rule] += d.N
+		if d.Rule == "invalid" {
+			stats[compile.StatInvalid+d.Type] += d.N
+		}
+	}
+	stats[compile.StatLargest] = 0
+	for row, err := range a.rows(ctx, s, compile.LargestProfiles(entity, b, 1)) {
+		if err != nil {
+			return err
+		}
+		if stats[compile.StatLargest], err = integer(row[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ledgerOf counts the rows of a sync's ledger.

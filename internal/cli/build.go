@@ -3,6 +3,7 @@ package cli
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ func (s *session) buildCmd() *cobra.Command {
 		Short: "Build profiles and segments in the warehouse; send nothing",
 		Example: `  weir build
   weir build --target prod
+  weir build --full   # identity from nothing; profiles keep their ids
   weir build --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -32,15 +34,45 @@ func (s *session) buildCmd() *cobra.Command {
 		},
 	}
 	s.approvals(c)
+	c.Flags().BoolVar(&s.full, "full", false, "build identity from nothing in place of going on from the last build; ids are kept")
 	return c
 }
 
-func (s *session) printBuild(b app.BuildResult) {
+// keptApart tells what a build kept from joining people, and how large a profile got.
+func keptApart(b app.BuildResult) string {
+	var apart, invalid []string
+	for _, name := range slices.Sorted(maps.Keys(b.Stats)) {
+		n := b.Stats[name]
+		rule, isRule := strings.CutPrefix(name, "dropped.")
+		typ, isType := strings.CutPrefix(name, "invalid.")
+		switch {
+		case n == 0:
+		case isRule && rule != "invalid":
+			apart = append(apart, number(n)+" "+rule)
+		case isType:
+			invalid = append(invalid, number(n)+" "+typ)
+		}
+	}
+	parts := []string{"largest profile: " + plural(b.Stats["profile.largest"], "identifier")}
+	if len(apart) > 0 {
+		parts = append(parts, "kept apart: "+strings.Join(apart, ", "))
+	}
+	if len(invalid) > 0 {
+		parts = append(parts, "invalid: "+strings.Join(invalid, ", "))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// printBuild prints a build, then lines about it, then its segments.
+func (s *session) printBuild(b app.BuildResult, lines ...string) {
 	from := ""
 	if b.Records > 0 { // known right after a build only
 		from = number(b.Records) + " records → "
 	}
 	s.out("%s: %s%s profiles  %s", s.ui.bold(b.Entity), from, number(b.Profiles), s.ui.dim("build "+b.Build+" as of "+b.AsOf.Format("2006-01-02 15:04 MST")))
+	for _, line := range lines {
+		s.out("  %s", line)
+	}
 	var rows [][]string
 	for _, name := range slices.Sorted(maps.Keys(b.Segments)) {
 		rows = append(rows, []string{"  " + name, number(b.Segments[name])})

@@ -25,6 +25,7 @@ type session struct {
 	selects        []string
 	asOf           string
 	approve        []string
+	full           bool // identity is built from nothing
 	offline        bool // the command connects to nothing
 	json           bool
 	events         bool
@@ -91,7 +92,7 @@ func (s *session) root() *cobra.Command {
 	f.BoolVar(&s.events, "events", false, "print progress as NDJSON to stderr")
 	root.AddCommand(
 		s.demoCmd(), s.initCmd(), s.validateCmd(), s.compileCmd(), s.buildCmd(), s.planCmd(), s.runCmd(),
-		s.statusCmd(), s.runsCmd(), s.destinationsCmd(), s.sandboxCmd(), s.columnsCmd(), s.schemaCmd(), s.versionCmd(),
+		s.statusCmd(), s.runsCmd(), s.identityCmd(), s.destinationsCmd(), s.sandboxCmd(), s.columnsCmd(), s.schemaCmd(), s.versionCmd(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
@@ -99,7 +100,7 @@ func (s *session) root() *cobra.Command {
 
 // options are the app's options from the global flags.
 func (s *session) options() (app.Options, error) {
-	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Progress: s.ui.event, Offline: s.offline}
+	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Full: s.full, Progress: s.ui.event, Offline: s.offline}
 	if s.asOf != "" {
 		t, err := parseTime(s.asOf)
 		if err != nil {

@@ -31,7 +31,7 @@ func (s *session) statusCmd() *cobra.Command {
 				return nil
 			}
 			for _, b := range st.Builds {
-				s.printBuild(b)
+				s.printBuild(b, keptApart(b))
 			}
 			rows := [][]string{{"SYNC", "LAST", "ENDED", "HOLDS", "DESTINATION", "SCHEDULE"}}
 			for _, x := range st.Syncs {

@@ -157,3 +157,13 @@ func OwnerColumns(m *models.Model, entity, source string) []string {
 	}
 	return append(out, "profile_id")
 }
+
+// SourceRows is a query of source, rows (integer) and last (timestamp): how many rows with an
+// identifier a build has read of each source, and when the newest of them is from.
+func SourceRows(entity string, b Build) rel.Query {
+	t := func(name string) rel.Expr { return rel.C("t", name) }
+	return rel.Select{
+		Columns: []rel.Column{same("t", "source"), rel.As("rows", sum(t("seen"))), rel.As("last", greatest(t("last_seen")))},
+		From:    from(b.Table(entity, Tuples), "t"), GroupBy: []rel.Expr{t("source")}, OrderBy: []rel.Order{{Expr: t("source")}},
+	}
+}

@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,3 +120,77 @@ func checkCompare(t *testing.T, w warehouse.Warehouse) {
 }
 
 func TestCompare(t *testing.T) { checkCompare(t, casetest.DuckDB(t)) }
+
+// TestReviews is about the pairs of records of a build, and what people said of them.
+func TestReviews(t *testing.T) { checkReviews(t, casetest.DuckDB(t)) }
+
+func checkReviews(t *testing.T, w warehouse.Warehouse) {
+	twoBuilds(t, w)
+	with(t, w, func(s warehouse.Session) {
+		for name, data := range map[string]string{
+			"weir.customer_records_b1": "source,key,profile_id\ncrm,1,p1\ncrm,2,p2\ncrm,3,p3\ncrm,4,p3\nshop,1,p4\n",
+			"weir.customer_pairs_b2": "source_a,key_a,source_b,key_b,weight:number,probability:number,decision,by,reasons\n" +
+				"crm,1,crm,2,9.9,0.9990,join,weight,same\ncrm,1,crm,3,2,0.8,review,weight,near\ncrm,1,crm,4,1.9,0.79,review,weight,near\n" +
+				"crm,2,shop,1,2.1,0.81,review,weight,far\ncrm,3,crm,4,2,0.8,review,weight,one\ncrm,3,shop,1,1,0.6,join,person,odd\ncrm,4,shop,1,11,0.9999,apart,person,odd\n",
+			"raw.crm": "id:integer,name,alias,born:date\n1,Ann,,2000-01-02\n2,,Ben,\n3,Cy,,\n",
+		} {
+			if err := casetest.Fill(t.Context(), s, name, []byte(data), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := w.Kind().Dialect()
+		if err := warehouse.Exec(t.Context(), s, d, compile.ReviewsTable("weir", "customer"), compile.ReviewsTable("weir", "customer")); err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range [][]rel.Expr{
+			{rel.T("crm"), rel.T("1"), rel.T("crm"), rel.T("4"), rel.B(true)},   // the build does not know
+			{rel.T("crm"), rel.T("3"), rel.T("shop"), rel.T("1"), rel.B(true)},  // it does
+			{rel.T("crm"), rel.T("4"), rel.T("shop"), rel.T("1"), rel.B(false)}, // it does
+			{rel.T("crm"), rel.T("1"), rel.T("crm"), rel.T("9"), rel.B(false)},  // nothing to know
+		} {
+			q := rel.Select{}
+			columns := append(slices.Clone(compile.ReviewColumns), "same", "by", "at")
+			for i, e := range append(row, rel.T("ann"), rel.At(casetest.DefaultAsOf)) {
+				q.Columns = append(q.Columns, rel.As(columns[i], e))
+			}
+			if err := warehouse.Exec(t.Context(), s, d, rel.Insert{Into: compile.ReviewsTable("weir", "customer").Name, Columns: columns, From: q}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	in := compile.Input{Entity: "customer", Model: &models.Model{
+		Sources: []models.Source{{Name: "crm", Table: "raw.crm", Key: "id", UpdatedAt: "born"}},
+		Entities: []models.Entity{{Name: "customer", Identity: models.Identity{Fuzzy: &models.Fuzzy{Fields: []models.FuzzyField{
+			{Name: "name", From: []string{"crm.name", "crm.alias"}}, {Name: "town", From: []string{"shop.town"}}, {Name: "born", From: []string{"crm.born"}}}}}}},
+	}, Columns: map[string][]models.Column{"crm": {{Name: "id", Type: models.Integer}, {Name: "name", Type: models.Text}, {Name: "alias", Type: models.Text}, {Name: "born", Type: models.Date}}}}
+	values, problems := compile.FieldValues(in, "crm", []string{"2", "1", "7"})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	with(t, w, func(s warehouse.Session) { // the pairs' owners, in the same build
+		for name, data := range map[string]string{"weir.customer_records_b2": "source,key,profile_id\ncrm,1,p1\ncrm,3,p3\ncrm,4,p3\ncrm,2,p2\nshop,1,p4\n"} {
+			if err := casetest.Fill(t.Context(), s, name, []byte(data), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	for name, c := range map[string]struct {
+		q    rel.Query
+		want []string
+	}{
+		"to review": {compile.ToReview("customer", freshBuild, 10), []string{
+			"crm|2|shop|1|2.1|0.81|far|p2|p4", "crm|1|crm|3|2|0.8|near|p1|p3"}},
+		"first to review": {compile.ToReview("customer", freshBuild, 1), []string{"crm|2|shop|1|2.1|0.81|far|p2|p4"}},
+		"review counts":   {compile.ReviewCounts("customer", freshBuild), []string{"2|2"}},
+		"bands": {compile.PairBands("customer", freshBuild, liveBuild, []string{"0.8", "0.999"}), []string{
+			"-1|join|person|0|1", "-1|review|weight|0|1", "0|review|weight|0|2", "0|review|weight|1|1", "1|apart|person|0|1", "1|join|weight|0|1"}},
+		"links":  {compile.ProfileLinks("customer", freshBuild, liveBuild, "0.8"), []string{"p3|p4|1|1|1", "p1|p2|0.999|1|2", "p2|p4|0.81|2|1", "p1|p3|0.8|1|1"}},
+		"values": {values, []string{"1|Ann||2000-01-02", "2|Ben||"}},
+		"record": {compile.HasRecord("customer", liveBuild, "shop", "1"), []string{"1"}},
+		"none":   {compile.HasRecord("customer", liveBuild, "shop", "2"), []string{"0"}},
+	} {
+		if diff := cmp.Diff(c.want, lines(t, w, c.q)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -10,3 +10,6 @@ import (
 
 // TestComparePostgres runs the same comparisons on PostgreSQL.
 func TestComparePostgres(t *testing.T) { checkCompare(t, casetest.Postgres(t)(t)) }
+
+// TestReviewsPostgres is the same on PostgreSQL.
+func TestReviewsPostgres(t *testing.T) { checkReviews(t, casetest.Postgres(t)(t)) }

@@ -68,12 +68,20 @@ const (
 	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
 	Provenance   = "provenance"         // profile_id text, then per kept trait <trait>__source, <trait>__key text, <trait>__at timestamp: the row that each value came from
 	Pairs        = "pairs"              // source_a, key_a, source_b, key_b text (a before b), weight number (log2 of the odds), probability number, decision text (join|review|apart), by text (weight|person), reasons text: records that may be one person
-	Weights      = "weights"            // field text, level integer, label text, m, u number, weight number: what a comparison says
+	Weights      = "weights"            // field text ('' for any two records), level integer (from 1, the best, to the one after the last, which is different), label text, m, u number, weight number (log2), origin text (data|given|default), reason text, declaration text: what a comparison says
+	Frequencies  = "frequencies"        // field text, value text, records integer, weight number, reason text: what agreeing on a value says beyond agreeing
+	Compared     = "compared"           // source text, key text, print integer: the records that were compared, and what they were
+	BigBlocks    = "big_blocks"         // block text, value text, records integer: blocks that too many records agree on to be compared
 )
+
+// Reviews names the table, of no build, as `what` of Build.View, in which people say which records are one person:
+// source_a, key_a, source_b, key_b text, same boolean, by text, at timestamp. Of several rows of a
+// pair, in either order, the latest counts.
+const Reviews = "reviews"
 
 // BuildTables are all of them that have a fixed name.
 var BuildTables = []string{Identifiers, Profiles, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks, StateTable,
-	Memberships, History, Assignments, Provenance, Pairs, Weights}
+	Memberships, History, Assignments, Provenance, Pairs, Weights, Frequencies, Compared, BigBlocks}
 
 // Owners names the table that says which profile owns the rows of an event source: one text
 // column per identifier type of the source with the value as the source has it, absent as ”, and profile_id

@@ -24,6 +24,9 @@ type Rows struct {
 	Barred rel.Query
 	// HeldOut gives key of every profile that the segment's holdout keeps out; nil without one.
 	HeldOut rel.Query
+	// Merged gives from_id and to_id of every profile that was ever merged into another one, which
+	// may have been merged away itself since. It is nil where keys are no profiles.
+	Merged rel.Query
 	IDs     []RowColumn
 	Fields  []RowColumn
 	// Fingerprint changes when the mapping, constants, texts or normalisers do.

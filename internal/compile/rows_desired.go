@@ -90,6 +90,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 		Source:      rowsIn(d.all, "a"),
 		Barred:      d.kept,
 		HeldOut:     d.heldOut,
+		Merged:      d.merged(),
 		IDs:         d.ids,
 		Fields:      d.columns,
 		Fingerprint: fingerprint(&s, obj, countryIn(in)),

@@ -14,9 +14,13 @@ import (
 func traitPart(in Input) (part, []diag.Problem) {
 	steps, problems := traitSteps(in)
 	profiles := rel.Table{Name: in.Build.Table(in.Entity, Profiles), Alias: "p"}
+	tables := []string{Profiles}
+	if len(ProvenanceOf(in.Model.Entity(in.Entity))) > 0 {
+		tables = append(tables, Provenance)
+	}
 	return part{
 		steps:  steps,
-		tables: []string{Profiles},
+		tables: tables,
 		stats: []Stat{{Name: "profiles", Query: rel.Select{
 			Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: profiles,
 		}}},
@@ -25,7 +29,7 @@ func traitPart(in Input) (part, []diag.Problem) {
 
 func traitSteps(in Input) ([]Step, []diag.Problem) {
 	entity := in.Model.Entity(in.Entity)
-	t := traits{in: in, entity: entity, scans: newScans(in, "traits")}
+	t := traits{in: in, entity: entity, scans: newScans(in, "traits"), read: map[string]reading{}}
 	layers, problems := t.layers()
 	t.problems = append(t.problems, problems...)
 
@@ -41,7 +45,8 @@ func traitSteps(in Input) ([]Step, []diag.Problem) {
 		query = t.over(query, layer)
 	}
 	name := in.Build.Table(in.Entity, Profiles)
-	steps := append(t.scans.steps(), Step{
+	steps := append(t.scans.steps(), t.provenance()...)
+	steps = append(steps, Step{
 		Name: "traits: profiles",
 		Do: append([]rel.Statement{
 			rel.CreateTable{Name: name, As: t.inOrder(query, len(layers) > 1), Comment: in.Entity + " profiles with their traits"},
@@ -56,6 +61,8 @@ type traits struct {
 	in       Input
 	entity   *models.Entity
 	scans    *scans
+	read     map[string]reading // by trait
+	origins  []origin           // of the traits that keep a column's value
 	problems []diag.Problem
 }
 

@@ -6,71 +6,125 @@ import (
 	"github.com/weir-data/weir/models/diag"
 )
 
+// frequent is a trait that keeps the value that most rows have. It comes from the latest of them.
+func (t *traits) frequent(tr *models.Trait, pieces []piece) rel.Expr {
+	keep := t.entity.KeepsProvenance()
+	q, typ, problem := frequentRows(t.in, pieces, keep)
+	if problem != nil {
+		problem.Path = t.path(tr, "from")
+		return t.fail(*problem)
+	}
+	alias := t.scans.made(tr.From[0], q).alias
+	v := rel.C(alias, "v")
+	if keep {
+		o := origin{trait: tr.Name, key: rel.Cast{Expr: rel.C(alias, "key"), Type: models.Text, From: typ}, at: rel.C(alias, "at")}
+		var by rel.Case
+		for i, p := range pieces {
+			by.Whens = append(by.Whens, rel.When{If: rel.F(rel.Eq, rel.C(alias, "rank"), rel.I(int64(i))), Then: rel.T(p.source.Name)})
+		}
+		o.source = by
+		t.noted(o, v)
+	}
+	return v
+}
+
 // mostFrequent is a query of profile_id and v, the value that most rows of the profile have. Of
-// several the one seen last wins, then the first source's, then the first key's.
+// several the one whose latest row stands first wins: the latest of these, then the first
+// source's, then the one with the first key.
 func mostFrequent(in Input, pieces []piece) (rel.Query, *diag.Problem) {
+	q, _, problem := frequentRows(in, pieces, false)
+	return q, problem
+}
+
+// frequentRows is the query of mostFrequent. With origin it has the latest row that has the value
+// too: rank, the number of its piece, key, of the type that is returned, and at.
+func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key models.Type, p *diag.Problem) {
 	var each []rel.Query
 	for i, p := range pieces {
-		r, problem := rowsOf(in, p.source)
+		counted, typ, problem := countedValues(in, p, i, len(pieces) > 1)
 		if problem != nil {
-			return nil, problem
+			return nil, key, problem
 		}
-		v := p.value
-		if p.normal != nil {
-			v = r.normal(*p.normal, v)
-		}
-		at, problem := rowTime(in, p.source)
-		if problem != nil {
-			return nil, problem
-		}
-		if at == nil {
-			at = rel.Null(models.Timestamp)
-		}
-		key := rel.Expr(rel.Null(models.Text))
-		if p.source.Key != "" {
-			named := rowKey
-			if len(pieces) == 1 {
-				named = keyOrder
-			}
-			if key, problem = named(in, p.source); problem != nil {
-				return nil, problem
-			}
-		}
-		if p.typ == models.Text {
-			v = rel.Cast{Expr: v, Type: models.Text, From: models.Text}
-		}
-		each = append(each, r.read(func(profile rel.Expr) rel.Select {
-			return rel.Select{
-				Columns: []rel.Column{
-					rel.As("profile_id", profile), rel.As("v", v), rel.As("n", rel.Agg{Fn: rel.CountRows}),
-					rel.As("at", rel.Agg{Fn: rel.Max, Arg: at}), rel.As("rank", rel.I(int64(i))), rel.As("key", rel.Agg{Fn: rel.Min, Arg: key}),
-				},
-				Where:   rel.F(rel.NotNull, v),
-				GroupBy: []rel.Expr{profile, v},
-			}
-		}))
+		each, key = append(each, counted), typ
 	}
 	counted := each[0]
 	if len(each) > 1 {
+		u := func(name string) rel.Expr { return rel.C("u", name) }
+		latest := []rel.Order{{Expr: u("at"), Desc: true}, {Expr: u("rank")}, {Expr: u("key")}}
 		counted = rel.Select{
 			Columns: []rel.Column{
-				rel.As("profile_id", rel.C("u", "profile_id")), rel.As("v", rel.C("u", "v")),
-				rel.As("n", rel.Agg{Fn: rel.Sum, Arg: rel.C("u", "n")}), rel.As("at", rel.Agg{Fn: rel.Max, Arg: rel.C("u", "at")}),
-				rel.As("rank", rel.Agg{Fn: rel.Min, Arg: rel.C("u", "rank")}), rel.As("key", rel.Agg{Fn: rel.Min, Arg: rel.C("u", "key")}),
+				rel.As("profile_id", u("profile_id")), rel.As("v", u("v")),
+				rel.As("n", rel.Agg{Fn: rel.Sum, Arg: u("n")}), rel.As("at", rel.Agg{Fn: rel.Max, Arg: u("at")}),
+				rel.As("rank", rel.Agg{Fn: rel.First, Arg: u("rank"), OrderBy: latest}),
+				rel.As("key", rel.Agg{Fn: rel.First, Arg: u("key"), OrderBy: latest, Where: rel.F(rel.NotNull, u("v"))}),
 			},
 			From:    rel.Sub{Query: rel.Union{All: true, Queries: each}, Alias: "u"},
-			GroupBy: []rel.Expr{rel.C("u", "profile_id"), rel.C("u", "v")},
+			GroupBy: []rel.Expr{u("profile_id"), u("v")},
 		}
 	}
-	return rel.Select{
-		Columns: []rel.Column{
-			rel.As("profile_id", rel.C("n", "profile_id")),
-			rel.As("v", rel.Agg{Fn: rel.First, Arg: rel.C("n", "v"), OrderBy: []rel.Order{
-				{Expr: rel.C("n", "n"), Desc: true}, {Expr: rel.C("n", "at"), Desc: true}, {Expr: rel.C("n", "rank")},
-				{Expr: rel.C("n", "key")}, {Expr: rel.Cast{Expr: rel.C("n", "v"), Type: models.Text, From: pieces[0].typ}},
-			}}),
-		},
+	n := func(name string) rel.Expr { return rel.C("n", name) }
+	best := []rel.Order{{Expr: n("n"), Desc: true}, {Expr: n("at"), Desc: true}, {Expr: n("rank")},
+		{Expr: n("key")}, {Expr: rel.Cast{Expr: n("v"), Type: models.Text, From: pieces[0].typ}}}
+	top := rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", n("profile_id")), rel.As("v", rel.Agg{Fn: rel.First, Arg: n("v"), OrderBy: best})},
 		From:    rel.Sub{Query: counted, Alias: "n"},
-		GroupBy: []rel.Expr{rel.C("n", "profile_id")},
-	}, nil
+		GroupBy: []rel.Expr{n("profile_id")},
+	}
+	if origin {
+		for _, name := range []string{"rank", "key", "at"} {
+			top.Columns = append(top.Columns, rel.As(name, rel.Agg{Fn: rel.First, Arg: n(name), OrderBy: best, Where: rel.F(rel.NotNull, n("v"))}))
+		}
+	}
+	return top, key, nil
+}
+
+// countedValues counts the rows of a source that have each value, and says which is the latest of
+// them. The key is text if there are other sources beside it, otherwise as keyOf has it.
+func countedValues(in Input, p piece, rank int, beside bool) (rel.Query, models.Type, *diag.Problem) {
+	r, problem := rowsOf(in, p.source)
+	if problem != nil {
+		return nil, models.Unknown, problem
+	}
+	v := p.value
+	if p.normal != nil {
+		v = r.normal(*p.normal, v)
+	}
+	if p.typ == models.Text {
+		v = rel.Cast{Expr: v, Type: models.Text, From: models.Text}
+	}
+	at, problem := rowTime(in, p.source)
+	if problem != nil {
+		return nil, models.Unknown, problem
+	}
+	var order []rel.Order
+	latest := rel.Expr(rel.Null(models.Timestamp))
+	if at != nil {
+		order = append(order, rel.Order{Expr: at, Desc: true})
+		latest = rel.Agg{Fn: rel.Max, Arg: at}
+	}
+	key, typ := rel.Expr(rel.Null(models.Text)), models.Text
+	if p.source.Key != "" {
+		e, keyType, problem := keyOf(in, p.source)
+		if problem != nil {
+			return nil, models.Unknown, problem
+		}
+		order = append(order, rel.Order{Expr: e})
+		if typ = keyType; beside {
+			if e, problem = rowKey(in, p.source); problem != nil {
+				return nil, models.Unknown, problem
+			}
+			typ = models.Text
+		}
+		key = rel.Agg{Fn: rel.First, Arg: e, OrderBy: order, Where: rel.F(rel.NotNull, v)}
+	}
+	return r.read(func(profile rel.Expr) rel.Select {
+		return rel.Select{
+			Columns: []rel.Column{
+				rel.As("profile_id", profile), rel.As("v", v), rel.As("n", rel.Agg{Fn: rel.CountRows}),
+				rel.As("at", latest), rel.As("rank", rel.I(int64(rank))), rel.As("key", key),
+			},
+			Where:   rel.F(rel.NotNull, v),
+			GroupBy: []rel.Expr{profile, v},
+		}
+	}), typ, nil
 }

@@ -13,28 +13,37 @@ func normalForms(q rel.Select, alias string, forms []form) rel.Select {
 	if len(forms) == 0 {
 		return q
 	}
-	phone := slices.ContainsFunc(forms, func(f form) bool { return f.id.Normalize == "phone" })
 	for i, layer := range layers {
-		switch {
-		case layer.name == "x":
+		if layer.name == "x" {
 			return q
-		case i == 0:
+		}
+		made := map[string]rel.Expr{}
+		for _, f := range forms {
+			below := f.raw
+			if i > 0 {
+				below = rel.C(alias, f.name)
+			}
+			if e := layer.of(&f.id, func(string) rel.Expr { return below }); e != nil {
+				made[f.name] = e
+			} else if i == 0 {
+				made[f.name] = below
+			}
+		}
+		if i == 0 {
 			q.Columns = slices.Clip(q.Columns)
 			for _, f := range forms {
-				q.Columns = append(q.Columns, rel.As(f.name, layer.of(&f.id, func(string) rel.Expr { return f.raw })))
+				q.Columns = append(q.Columns, rel.As(f.name, made[f.name]))
 			}
 			continue
-		case !phone && (layer.name == "f" || layer.name == "c"):
+		}
+		if len(made) == 0 {
 			continue
 		}
 		next := rel.Select{From: rel.Sub{Query: q, Alias: alias}, Fence: true}
 		for _, c := range q.Columns {
-			e := rel.Expr(rel.C(alias, c.As))
-			if i := slices.IndexFunc(forms, func(f form) bool { return f.name == c.As }); i >= 0 {
-				below := e
-				if made := layer.of(&forms[i].id, func(string) rel.Expr { return below }); made != nil {
-					e = made
-				}
+			e := made[c.As]
+			if e == nil {
+				e = rel.C(alias, c.As)
 			}
 			next.Columns = append(next.Columns, rel.As(c.As, e))
 		}
@@ -52,7 +61,7 @@ func normalOf(e *models.Entity, s *models.Source, column, pii string) *models.Id
 		id := &e.Identity.Identifiers[i]
 		for _, sid := range s.Identifiers {
 			if sid.Type == id.Type && sid.Column == column && (normalizer(id) == "email" || normalizer(id) == "phone") {
-				return &models.Identifier{Type: id.Type, Normalize: normalizer(id), Country: id.Country}
+				return &models.Identifier{Type: id.Type, Normalize: normalizer(id), Country: id.Country, ProviderRules: id.ProviderRules}
 			}
 		}
 	}
@@ -130,6 +139,7 @@ func walk(e rel.Expr, f func(rel.Expr)) {
 	case rel.Agg:
 		walk(e.Arg, f)
 		orders(e.OrderBy)
+		walk(e.Where, f)
 	case rel.Over:
 		if e.Agg != nil {
 			walk(*e.Agg, f)

@@ -91,6 +91,12 @@ func (s *scans) ask(source *models.Source, agg rel.Agg) (rel.Expr, *diag.Problem
 
 // askQuery takes a query of the columns profile_id and v, with at most one row per profile.
 func (s *scans) askQuery(title string, q rel.Query) rel.Expr {
+	return s.column(s.made(title, q).alias, "v")
+}
+
+// made is the reading that a query is. It has the columns profile_id and v, and maybe others that
+// are named by its alias.
+func (s *scans) made(title string, q rel.Query) *scan {
 	canon := fmt.Sprintf("%#v", q)
 	sc := s.byName[canon]
 	if sc == nil {
@@ -98,7 +104,7 @@ func (s *scans) askQuery(title string, q rel.Query) rel.Expr {
 		s.byName[canon] = sc
 	}
 	sc.asked("v", s.asker)
-	return s.column(sc.alias, "v")
+	return sc
 }
 
 func (s *scans) add(sc *scan) *scan {
@@ -191,11 +197,15 @@ func (s *scans) drops() []rel.Statement {
 func (s *scans) joins(profile rel.Expr, inline bool) []rel.Join {
 	var out []rel.Join
 	for _, sc := range s.parts {
-		var r rel.Relation = rel.Table{Name: s.table(sc), Alias: sc.alias}
-		if inline {
-			r = rel.Sub{Query: sc.query(), Alias: sc.alias}
-		}
-		out = append(out, rel.Join{Kind: rel.Left, Rel: r, On: rel.F(rel.Eq, rel.C(sc.alias, "profile_id"), profile)})
+		out = append(out, s.join(sc, profile, inline))
 	}
 	return out
+}
+
+func (s *scans) join(sc *scan, profile rel.Expr, inline bool) rel.Join {
+	var r rel.Relation = rel.Table{Name: s.table(sc), Alias: sc.alias}
+	if inline {
+		r = rel.Sub{Query: sc.query(), Alias: sc.alias}
+	}
+	return rel.Join{Kind: rel.Left, Rel: r, On: rel.F(rel.Eq, rel.C(sc.alias, "profile_id"), profile)}
 }

@@ -121,18 +121,19 @@ func rowKey(in Input, s *models.Source) (rel.Expr, *diag.Problem) {
 	return rel.Cast{Expr: rel.C(rowAlias, c.Name), Type: models.Text, From: c.Type}, nil
 }
 
-// keyOrder is what the rows of a source are put in order by where nothing else tells: numbers and
-// times by their size, anything else by the bytes of its text.
-func keyOrder(in Input, s *models.Source) (rel.Expr, *diag.Problem) {
+// keyOf is the key of a source's row and the type that it is read as: numbers and times as they
+// are, so that they are put in order by their size, anything else as text, by its bytes.
+func keyOf(in Input, s *models.Source) (rel.Expr, models.Type, *diag.Problem) {
 	c, problem := sourceColumn(in, s, s.Key)
 	if problem != nil {
-		return nil, problem
+		return nil, models.Unknown, problem
 	}
 	switch c.Type {
 	case models.Integer, models.Date, models.Timestamp:
-		return rel.C(rowAlias, c.Name), nil
+		return rel.C(rowAlias, c.Name), c.Type, nil
 	}
-	return rowKey(in, s)
+	e, problem := rowKey(in, s)
+	return e, models.Text, problem
 }
 
 // rows are a source's rows, under rowAlias, each with the profile that it belongs to. Rows that

@@ -65,7 +65,12 @@ var duckdb = spelling{
 			" WHEN typeof(" + x + ") LIKE 'TIMESTAMP%' THEN strftime(TRY_CAST(" + text + " AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')" +
 			" ELSE " + text + " END"
 	},
-	first:   func(x, order string) string { return "any_value(" + x + " ORDER BY " + order + ")" },
+	first: func(x, order, where string) string {
+		if where != "" {
+			return "first(" + x + " ORDER BY " + order + ") FILTER (WHERE " + where + ")"
+		}
+		return "any_value(" + x + " ORDER BY " + order + ")"
+	},
 	boolMin: "MIN", boolMax: "MAX",
 	hashesNull: true,
 	createView: func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },

@@ -240,6 +240,9 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	if a.Distinct {
 		distinct = "DISTINCT "
 	}
+	if a.Where != nil && a.Fn != rel.First {
+		return w.fail("aggregate %s takes no condition: use a case", a.Fn)
+	}
 	arg := w.expr(a.Arg, level)
 	typ := typeOf(a.Arg)
 	switch a.Fn {
@@ -264,7 +267,11 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	case rel.BitOr:
 		return "bit_or(" + arg + ")"
 	case rel.First:
-		return w.s.first(arg, w.orders(a.OrderBy, level))
+		where := ""
+		if a.Where != nil {
+			where = w.expr(a.Where, level)
+		}
+		return w.s.first(arg, w.orders(a.OrderBy, level), where)
 	default:
 		return w.fail("unknown aggregate %q", a.Fn)
 	}

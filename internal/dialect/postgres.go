@@ -64,8 +64,11 @@ var postgres = spelling{
 			" THEN to_char(" + pgInstant(text) + " AT TIME ZONE 'UTC', " + pgUTC + ")" +
 			" ELSE " + text + " END"
 	},
-	first: func(x, order string) string {
-		return "(array_agg(" + x + " ORDER BY " + order + ") FILTER (WHERE (" + x + ") IS NOT NULL))[1]"
+	first: func(x, order, where string) string {
+		if where == "" {
+			where = "(" + x + ") IS NOT NULL"
+		}
+		return "(array_agg(" + x + " ORDER BY " + order + ") FILTER (WHERE " + where + "))[1]"
 	},
 	fence:   "OFFSET 0", // a query with an offset is not merged into the one around it
 	boolMin: "bool_and", boolMax: "bool_or",

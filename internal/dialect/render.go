@@ -35,10 +35,13 @@ type spelling struct {
 	anyText func(x string) string
 	// fn has the functions that differ. pattern and zone arguments are literals.
 	fn map[rel.Fn]func(a []string) string
-	// first is the first value in an order, of those that are not NULL.
-	first func(x, order string) string
+	// first is the first value in an order, of those that are not NULL; or, with where, of the rows
+	// for which that is true.
+	first func(x, order, where string) string
 	// fence is put at the end of a fenced query; "" where columns are computed once anyway.
 	fence string
+	// provided makes functions ready on a session that the warehouse does not have.
+	provided map[rel.Fn]string
 	// hashesNull tells that the hash of NULL is a number.
 	hashesNull bool
 	// boolMin and boolMax are the aggregates of booleans.
@@ -139,6 +142,8 @@ func (w *writer) statement(st rel.Statement) string {
 		return w.update(st)
 	case rel.Analyze:
 		return w.s.analyze(w.name(st.Name))
+	case rel.Provide:
+		return w.provide(st.Fns)
 	case nil:
 		return w.fail("there is no statement")
 	default:

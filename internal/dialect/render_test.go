@@ -155,6 +155,7 @@ func TestRefused(t *testing.T) {
 		{set(rel.Over{Rank: rel.RowNumber}), "needs an order", false},
 		{set(rel.Agg{Fn: rel.First, Arg: x}), "first needs one", false},
 		{set(rel.Agg{Fn: rel.Sum}), "needs an argument", false},
+		{set(rel.Agg{Fn: rel.Max, Arg: x, Where: x}), "takes no condition", false},
 		{set(rel.RawExpr{SQL: "1) + (2"}), "closed that was not opened", false},
 		{set(rel.Cast{Expr: rel.D("2024-01-01"), Type: models.Number}), "cannot become", false},
 		{set(nil), "expression is missing", false},

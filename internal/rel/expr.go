@@ -71,11 +71,15 @@ type InList struct {
 type Exists struct{ Query Query }
 
 // Agg is an aggregate. Arg is nil for CountRows. OrderBy is for First only, which needs it.
+//
+// With Where, First looks at the rows for which it is true and gives what the first of them has,
+// NULL too, so that several columns can be taken from one row.
 type Agg struct {
 	Fn       AggFn
 	Arg      Expr
 	Distinct bool
 	OrderBy  []Order
+	Where    Expr // of First; nil for the rows where Arg is not NULL
 }
 
 // AggFn is an aggregate function.
@@ -91,7 +95,7 @@ const (
 	Avg       AggFn = "avg"    // as Number
 	BitXor    AggFn = "bitxor" // of Integer
 	BitOr     AggFn = "bitor"
-	First     AggFn = "first" // of the values that are not NULL, the one that OrderBy puts first
+	First     AggFn = "first" // of the values that are not NULL, or of the rows of Where, the one that OrderBy puts first
 )
 
 // Over is a window: a ranking function or an aggregate over a partition.

@@ -2,10 +2,14 @@
 
 -- traits over crm
 -- v1: email
+-- v2: email
+-- v3: email
 CREATE TEMP TABLE "weir_b17_customer_traits_t1" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
-  any_value("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1"
+  any_value("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1",
+  MAX(CASE WHEN "s"."weir_n1" IS NOT NULL THEN "s"."changed" END) AS "v2",
+  first("s"."id" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST) FILTER (WHERE "s"."weir_n1" IS NOT NULL) AS "v3"
 FROM (
   SELECT
     "s"."weir_profile",
@@ -35,12 +39,16 @@ GROUP BY "s"."weir_profile";
 
 -- traits over orders
 -- v1: email
--- v2: spent
+-- v2: email
+-- v3: email
+-- v4: spent
 CREATE TEMP TABLE "weir_b17_customer_traits_t2" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
   any_value("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, "s"."id" NULLS LAST, CAST("s"."weir_n1" AS VARCHAR) NULLS LAST) AS "v1",
-  CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CASE WHEN typeof("s"."amount") = 'DOUBLE' AND "s"."amount" BETWEEN -1e6 AND 1e6 THEN TRY_CAST("s"."amount" AS DECIMAL(38,9)) WHEN typeof("s"."amount") IN ('DOUBLE', 'FLOAT') THEN TRY_CAST(CAST("s"."amount" AS VARCHAR) AS DECIMAL(38,9)) ELSE TRY_CAST("s"."amount" AS DECIMAL(38,9)) END END) AS DECIMAL(38,9)) AS "v2"
+  MAX(CASE WHEN "s"."weir_n1" IS NOT NULL THEN "s"."ordered_at" END) AS "v2",
+  first("s"."id" ORDER BY "s"."ordered_at" DESC NULLS LAST, "s"."id" NULLS LAST) FILTER (WHERE "s"."weir_n1" IS NOT NULL) AS "v3",
+  CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CASE WHEN typeof("s"."amount") = 'DOUBLE' AND "s"."amount" BETWEEN -1e6 AND 1e6 THEN TRY_CAST("s"."amount" AS DECIMAL(38,9)) WHEN typeof("s"."amount") IN ('DOUBLE', 'FLOAT') THEN TRY_CAST(CAST("s"."amount" AS VARCHAR) AS DECIMAL(38,9)) ELSE TRY_CAST("s"."amount" AS DECIMAL(38,9)) END END) AS DECIMAL(38,9)) AS "v4"
 FROM (
   SELECT
     "s"."weir_profile",
@@ -72,6 +80,29 @@ FROM (
 ) AS "s"
 GROUP BY "s"."weir_profile";
 
+-- ==== traits: provenance ====
+
+-- the rows that the traits of customer profiles come from
+CREATE TABLE "weir"."customer_provenance_b17" AS
+SELECT
+  "c"."profile_id",
+  CASE
+    WHEN "t1"."v1" IS NOT NULL THEN 'crm'
+    WHEN "t2"."v1" IS NOT NULL THEN 'orders'
+  END AS "email__source",
+  CASE
+    WHEN "t1"."v1" IS NOT NULL THEN CAST("t1"."v3" AS VARCHAR)
+    WHEN "t2"."v1" IS NOT NULL THEN CAST("t2"."v3" AS VARCHAR)
+  END AS "email__key",
+  CASE
+    WHEN "t1"."v1" IS NOT NULL THEN "t1"."v2"
+    WHEN "t2"."v1" IS NOT NULL THEN "t2"."v2"
+  END AS "email__at"
+FROM "weir"."customer_clusters_b17" AS "c"
+LEFT JOIN "weir_b17_customer_traits_t1" AS "t1" ON "t1"."profile_id" = "c"."profile_id"
+LEFT JOIN "weir_b17_customer_traits_t2" AS "t2" ON "t2"."profile_id" = "c"."profile_id"
+WHERE "t1"."profile_id" IS NOT NULL OR "t2"."profile_id" IS NOT NULL;
+
 -- ==== traits: profiles ====
 
 -- customer profiles with their traits
@@ -94,7 +125,7 @@ FROM (
       "c"."profile_id",
       "c"."anonymous",
       COALESCE("t1"."v1", "t2"."v1") AS "email",
-      COALESCE("t2"."v2", 0) AS "spent"
+      COALESCE("t2"."v4", 0) AS "spent"
     FROM "weir"."customer_clusters_b17" AS "c"
     LEFT JOIN "weir_b17_customer_traits_t1" AS "t1" ON "t1"."profile_id" = "c"."profile_id"
     LEFT JOIN "weir_b17_customer_traits_t2" AS "t2" ON "t2"."profile_id" = "c"."profile_id"

@@ -2,10 +2,14 @@
 
 -- traits over crm
 -- v1: email
+-- v2: email
+-- v3: email
 CREATE TEMP TABLE "weir_b17_customer_traits_t1" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
-  (array_agg("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1"
+  (array_agg("s"."weir_n1" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1",
+  MAX(CASE WHEN "s"."weir_n1" IS NOT NULL THEN "s"."changed" END) AS "v2",
+  (array_agg("s"."id" ORDER BY "s"."changed" DESC NULLS LAST, "s"."id" NULLS LAST) FILTER (WHERE "s"."weir_n1" IS NOT NULL))[1] AS "v3"
 FROM (
   SELECT
     "s"."weir_profile",
@@ -39,12 +43,16 @@ ANALYZE "weir_b17_customer_traits_t1";
 
 -- traits over orders
 -- v1: email
--- v2: spent
+-- v2: email
+-- v3: email
+-- v4: spent
 CREATE TEMP TABLE "weir_b17_customer_traits_t2" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
   (array_agg("s"."weir_n1" ORDER BY "s"."ordered_at" DESC NULLS LAST, "s"."id" NULLS LAST, (CAST("s"."weir_n1" AS text) COLLATE "C") NULLS LAST) FILTER (WHERE ("s"."weir_n1") IS NOT NULL))[1] AS "v1",
-  CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CAST(substring(CAST("s"."amount" AS text) FROM '^[[:space:]]*([+-]?(?:[0-9]{1,28}(?:[.][0-9]*)?|[.][0-9]+|[0-9](?:[.][0-9]*)?[eE](?:[+]?[01]?[0-9]|[+]?2[0-7]|-[0-9]{1,2})))[[:space:]]*$') AS numeric(38,9)) END) AS numeric(38,9)) AS "v2"
+  MAX(CASE WHEN "s"."weir_n1" IS NOT NULL THEN "s"."ordered_at" END) AS "v2",
+  (array_agg("s"."id" ORDER BY "s"."ordered_at" DESC NULLS LAST, "s"."id" NULLS LAST) FILTER (WHERE "s"."weir_n1" IS NOT NULL))[1] AS "v3",
+  CAST(SUM(CASE WHEN "s"."status" = 'paid' AND "s"."ordered_at" >= TIMESTAMPTZ '2026-03-03 00:00:00+00' AND "s"."ordered_at" < TIMESTAMPTZ '2026-06-01 00:00:00+00' THEN CAST(substring(CAST("s"."amount" AS text) FROM '^[[:space:]]*([+-]?(?:[0-9]{1,28}(?:[.][0-9]*)?|[.][0-9]+|[0-9](?:[.][0-9]*)?[eE](?:[+]?[01]?[0-9]|[+]?2[0-7]|-[0-9]{1,2})))[[:space:]]*$') AS numeric(38,9)) END) AS numeric(38,9)) AS "v4"
 FROM (
   SELECT
     "s"."weir_profile",
@@ -80,6 +88,31 @@ GROUP BY "s"."weir_profile";
 
 ANALYZE "weir_b17_customer_traits_t2";
 
+-- ==== traits: provenance ====
+
+-- the rows that the traits of customer profiles come from
+CREATE TABLE "weir"."customer_provenance_b17" AS
+SELECT
+  "c"."profile_id",
+  (CASE
+    WHEN "t1"."v1" IS NOT NULL THEN 'crm'
+    WHEN "t2"."v1" IS NOT NULL THEN 'orders'
+  END COLLATE "C") AS "email__source",
+  (CASE
+    WHEN "t1"."v1" IS NOT NULL THEN (CAST("t1"."v3" AS text) COLLATE "C")
+    WHEN "t2"."v1" IS NOT NULL THEN (CAST("t2"."v3" AS text) COLLATE "C")
+  END COLLATE "C") AS "email__key",
+  CASE
+    WHEN "t1"."v1" IS NOT NULL THEN "t1"."v2"
+    WHEN "t2"."v1" IS NOT NULL THEN "t2"."v2"
+  END AS "email__at"
+FROM "weir"."customer_clusters_b17" AS "c"
+LEFT JOIN "weir_b17_customer_traits_t1" AS "t1" ON "t1"."profile_id" = "c"."profile_id"
+LEFT JOIN "weir_b17_customer_traits_t2" AS "t2" ON "t2"."profile_id" = "c"."profile_id"
+WHERE "t1"."profile_id" IS NOT NULL OR "t2"."profile_id" IS NOT NULL;
+
+ANALYZE "weir"."customer_provenance_b17";
+
 -- ==== traits: profiles ====
 
 -- customer profiles with their traits
@@ -102,7 +135,7 @@ FROM (
       "c"."profile_id",
       "c"."anonymous",
       COALESCE("t1"."v1", "t2"."v1") AS "email",
-      COALESCE("t2"."v2", 0) AS "spent"
+      COALESCE("t2"."v4", 0) AS "spent"
     FROM "weir"."customer_clusters_b17" AS "c"
     LEFT JOIN "weir_b17_customer_traits_t1" AS "t1" ON "t1"."profile_id" = "c"."profile_id"
     LEFT JOIN "weir_b17_customer_traits_t2" AS "t2" ON "t2"."profile_id" = "c"."profile_id"

@@ -137,6 +137,9 @@ func aggregates() []Case {
 		{"bitor", agg(rel.Agg{Fn: rel.BitOr, Arg: x}, integer, rel.I(1), rel.I(4)), 5},
 		{"first", agg(rel.Agg{Fn: rel.First, Arg: x, OrderBy: at(0)}, text, null, rel.T("b"), rel.T("a")), "b"},
 		{"first from the end", agg(rel.Agg{Fn: rel.First, Arg: x, OrderBy: at(1)}, text, rel.T("b"), rel.T("a"), null), "a"},
+		{"first of rows", agg(rel.Agg{Fn: rel.First, Arg: x, OrderBy: at(1), Where: rel.F(rel.Distinct, x, rel.T("a"))}, text, null, rel.T("b"), rel.T("a")), "b"},
+		{"first of rows, absent", agg(rel.Agg{Fn: rel.First, Arg: x, OrderBy: at(0), Where: rel.F(rel.Distinct, x, rel.T("a"))}, text, rel.T("a"), null, rel.T("b")), nil},
+		{"first of no rows", agg(rel.Agg{Fn: rel.First, Arg: x, OrderBy: at(0), Where: rel.F(rel.Eq, x, rel.T("c"))}, text, rel.T("a"), null), nil},
 		{"first of nulls", agg(rel.Agg{Fn: rel.First, Arg: x, OrderBy: at(0)}, boolean, nullB), nil},
 	}
 }

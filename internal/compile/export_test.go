@@ -1,0 +1,4 @@
+package compile
+
+// Normalised lets tests ask for a normal form.
+var Normalised = normalised

@@ -1,0 +1,121 @@
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/compile/casetest"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+)
+
+// vectors are values and their normal forms by normaliser and option; "" is none.
+var vectors = map[[2]string][][2]string{
+	{"name", ""}: {
+		{"Zoë", "zoe"}, {"  ZOË  ", "zoe"}, {"zoe\u0308", "zoe"},
+		{"O'Neil", "oneil"}, {"O’Neil", "oneil"}, {"oneil", "oneil"}, {"Jeanne d`Arc", "jeanne darc"},
+		{"Anne-Marie", "anne marie"}, {"Anne Marie", "anne marie"}, {"Anne – Marie", "anne marie"}, {"Lopez, Ana", "lopez ana"},
+		{"Dr. Ada King", "ada king"}, {"Mr Prof. Ada King, Jr.", "ada king"}, {"Ada King Ph.D.", "ada king"}, {"Ada King III", "ada king"},
+		{"Mrs", "mrs"}, {"Jr.", "jr"}, {"Dr Jr", "jr"}, {"Mary", "mary"}, {"Drake", "drake"}, {"Iiis", "iiis"}, {"Mo Md Ali", "mo md ali"},
+		{"Straßer", "strasser"}, {"STRASSER", "strasser"}, {"Łukasz Sørensen", "lukasz sorensen"}, {"Đặng Văn Ứng", "dang van ung"},
+		{"İIı", "iii"}, {"Þór Æsir Œuvre", "thor aesir oeuvre"}, {"Ħal Ŧ Ŋ", "hal t n"},
+		{"Αλέξης Σαμαράς", "αλεξησ σαμαρασ"}, {"ΣΑΜΑΡΑΣ", "σαμαρασ"}, {"Йосиф", "иосиф"}, {"정", "정"}, {"山田 太郎", "山田 太郎"}, {"ジョン・スミス", "ジョン スミス"},
+		{"हिन्दी", "हिन्दी"}, {"Ana\u00a0\u2003\t María", "ana maria"}, {"李\u3000小龍", "李 小龍"},
+		{"123", ""}, {"-", ""}, {"...", ""}, {"", ""}, {"  ", ""}, {"n/a", ""}, {"Unknown", ""}, {"NULL", ""}, {"😀", "😀"},
+		{"R2 D2", "r2 d2"}, {"Ada\nKing", "ada king"}, {"A. B. King", "a b king"},
+	},
+	{"address", ""}: {
+		{"12 Main Street", "12 main st"}, {"12 MAIN ST.", "12 main st"}, {"12, Main  St", "12 main st"},
+		{"12 Main Street, Apt. 4B", "12 main st unit 4b"}, {"12 Main St #4B", "12 main st unit 4b"}, {"12 Main St Unit # 4b", "12 main st unit 4b"},
+		{"Saint John Street Road", "st john st rd"}, {"1 North East Avenue", "1 n e ave"}, {"5 Av. de l'Opéra", "5 ave de lopera"}, {"5 avenue de l’Opera", "5 ave de lopera"},
+		{"Hauptstraße 5", "hauptstr 5"}, {"Hauptstr. 5", "hauptstr 5"}, {"HAUPTSTRASSE 5", "hauptstr 5"}, {"Haupt Straße 5", "haupt str 5"}, {"Marienplatz 1", "marienpl 1"},
+		{"Kerkstraat 9-11", "kerkstr 9 11"}, {"Streetly Road", "streetly rd"}, {"Calle Mayor 1", "c mayor 1"}, {"C/ Mayor, 1", "c mayor 1"},
+		{"千代田区1-1", "千代田区1 1"}, {"--", ""}, {",", ""}, {"", ""}, {"none", ""},
+	},
+	{"date", ""}: {
+		{"2026-01-31", "2026-01-31"}, {"20260131", "2026-01-31"}, {"2026/1/31", "2026-01-31"}, {"2026.1.5", "2026-01-05"}, {"2026 01 05", "2026-01-05"},
+		{"2026-01-31T10:00:00Z", "2026-01-31"}, {"2026-01-31 10:00:00+02", "2026-01-31"}, {"20260131101500", "2026-01-31"}, {"20260131T1015", "2026-01-31"}, {" 2026-01-31 ", "2026-01-31"},
+		{"31/01/2026", ""}, {"01/02/2026", ""}, {"2026-13-01", ""}, {"2026-02-30", ""}, {"2024-02-29", "2024-02-29"}, {"2023-02-29", ""}, {"2026-00-10", ""}, {"2026-01-00", ""},
+		{"1900-01-01", ""}, {"19700101", ""}, {"1970-01-01 00:00:00", ""}, {"9999-12-31", ""}, {"0001-01-01", ""}, {"1/1/1970", ""}, {"0000-00-00", ""}, {"1970-01-02", "1970-01-02"},
+		{"31 Jan 2026", ""}, {"2026-01", ""}, {"2026", ""}, {"12345", ""}, {"202601311", ""}, {"2026-01-31x", ""}, {"26-01-31", ""}, {"null", ""}, {"", ""},
+		{"3000-01-01", "3000-01-01"}, {"0999-01-01", ""},
+	},
+	{"date", "day_first"}: {
+		{"31/01/2026", "2026-01-31"}, {"31.1.2026", "2026-01-31"}, {"1-2-2026", "2026-02-01"}, {"01/02/2026 10:00", "2026-02-01"}, {"01/31/2026", ""}, {"2026-01-31", "2026-01-31"}, {"20260131", "2026-01-31"},
+		{"01/01/1900", ""}, {"1/1/1970", ""}, {"31/02/2026", ""}, {"31/01/26", ""},
+	},
+	{"date", "month_first"}: {
+		{"01/31/2026", "2026-01-31"}, {"1/2/2026", "2026-01-02"}, {"31/01/2026", ""}, {"2/29/2024", "2024-02-29"}, {"2/29/2023", ""}, {"12-31-9999", ""},
+	},
+	{"email", ""}: {
+		{" Zoe@Example.com. ", "zoe@example.com"}, {"zoe+news@example.com", "zoe+news@example.com"}, {"z.oe+x@gmail.com", "z.oe+x@gmail.com"}, {"zoe@example", ""},
+		{"test@example.com", ""}, {"n/a", ""}, {"zoe@@example.com", ""}, {"zoë@exämple.com", "zoë@exämple.com"},
+	},
+	{"email", "provider_rules"}: {
+		{"Z.o.e+news@GoogleMail.com", "zoe@gmail.com"}, {"zoe@gmail.com", "zoe@gmail.com"}, {"z.oe@gmail.com.", "zoe@gmail.com"}, {"+news@gmail.com", ""}, {"...@gmail.com", ""}, {"a@b@gmail.com", ""},
+		{"z.oe+x@mail.gmail.com", "z.oe+x@mail.gmail.com"}, {"z.oe+x@notgmail.com", "z.oe+x@notgmail.com"}, {"z.oe+x@gmail.com.example.com", "z.oe+x@gmail.com.example.com"},
+		{"z.oe+a+b@fastmail.com", "z.oe@fastmail.com"}, {"z.oe+x@proton.me", "z.oe@proton.me"}, {"zoe+x@pm.me", "zoe@pm.me"}, {"zoe@protonmail.com", "zoe@protonmail.com"}, {"+x@proton.me", "+x@proton.me"},
+		{"z.oe+x@outlook.com", "z.oe+x@outlook.com"}, {"zoe+x@example.com", "zoe+x@example.com"}, {"z.o.e@example.com", "z.o.e@example.com"},
+		{"te.st@gmail.com", ""}, {"zo e@gmail.com", ""},
+	},
+	{"phone", "FR"}: {
+		{"06 39 98 00 01", "+33639980001"}, {"+33 (0)6 39.98.00.01", "+33639980001"}, {"0033639980001", "+33639980001"}, {"0000000000", ""}, {"0123456789", ""}, {"+1 202 555 0143", "+12025550143"},
+	},
+	{"lower", ""}: {{" ÀB ", "àb"}, {"N/A", ""}},
+	{"trim", ""}: {
+		{" Ab ", "Ab"}, {"00000000-0000-0000-0000-000000000000", ""}, {"FFFFFFFF-ffff-FFFF-FFFF-FFFFFFFFFFFF", "FFFFFFFF-ffff-FFFF-FFFF-FFFFFFFFFFFF"}, {"0", ""}, {"-0-", ""},
+	},
+	{"none", ""}: {{" Ab ", " Ab "}, {" ", ""}, {" null ", ""}},
+}
+
+// TestNormalForms checks every vector, and that the normal form of a normal form is itself.
+func TestNormalForms(t *testing.T) { normalForms(t, casetest.DuckDB) }
+
+func normalForms(t *testing.T, open casetest.Open) {
+	w := newWorld(t, open(t))
+	for k, vs := range vectors {
+		in := make([]string, len(vs))
+		for i, v := range vs {
+			in[i] = v[0]
+		}
+		got := w.normalise(t, k[0], k[1], in)
+		var forms []string
+		for i, v := range vs {
+			if got[i] != v[1] {
+				t.Errorf("%s %s: %q gives %q, want %q", k[0], k[1], v[0], got[i], v[1])
+			}
+			if got[i] != "" {
+				forms = append(forms, got[i])
+			}
+		}
+		for i, again := range w.normalise(t, k[0], k[1], forms) {
+			if again != forms[i] {
+				t.Errorf("%s %s: %q gives %q: normalising a normal form must change nothing", k[0], k[1], forms[i], again)
+			}
+		}
+	}
+}
+
+// normalise gives the normal forms of values, "" for none.
+func (w *world) normalise(t *testing.T, kind, option string, in []string) []string {
+	t.Helper()
+	values := rel.Values{Columns: []rel.Field{{Name: "n", Type: models.Integer}, {Name: "x", Type: models.Text}}}
+	for i, x := range in {
+		values.Rows = append(values.Rows, []rel.Expr{rel.I(int64(i)), rel.T(x)})
+	}
+	out := make([]string, len(in))
+	if len(in) == 0 {
+		return out
+	}
+	text := w.render(t, rel.Select{
+		Columns: []rel.Column{rel.As("n", rel.C("v", "n")), rel.As("x", compile.Normalised(kind, option, rel.C("v", "x")))},
+		From:    rel.Sub{Query: values, Alias: "v"},
+	})
+	for row, err := range w.s.Query(t.Context(), text) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[row[0].(int64)], _ = row[1].(string)
+	}
+	return out
+}

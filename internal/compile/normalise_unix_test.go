@@ -1,0 +1,12 @@
+//go:build unix
+
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/weir-data/weir/internal/compile/casetest"
+)
+
+// TestNormalFormsPostgres checks the same on PostgreSQL.
+func TestNormalFormsPostgres(t *testing.T) { normalForms(t, casetest.Postgres(t)) }
