@@ -37,7 +37,9 @@ type Result struct {
 	AsOf    time.Time
 	Stats   map[string]int64   // by the names of package compile: "profiles", "dropped.limit", "segment.vip"
 	Seconds map[string]float64 // by phase: "identity", "traits", "segments"
-	Held    []HeldError        // guards that hold it; a build that is not scratch returns the first as its error
+	// Identity says how identity was made: "incremental" from the build in force, or "full" and Why.
+	Identity, Why string
+	Held          []HeldError // guards that hold it; a build that is not scratch returns the first as its error
 }
 
 // ProblemsError says that the models do not fit the warehouse.
@@ -108,11 +110,14 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 			return nil, err
 		}
 	}
+	if in.State, err = r.state(ctx, in.Previous); err != nil {
+		return nil, err
+	}
 	program, problems := compile.Entity(in)
 	if program == nil {
 		return nil, &ProblemsError{Problems: problems}
 	}
-	res := &Result{Build: in.Build, AsOf: in.AsOf, Stats: map[string]int64{}, Seconds: map[string]float64{}}
+	res := &Result{Build: in.Build, AsOf: in.AsOf, Identity: program.Identity, Why: program.Why, Stats: map[string]int64{}, Seconds: map[string]float64{}}
 	if err := r.program(ctx, program, res); err != nil {
 		return nil, err
 	}
@@ -127,8 +132,8 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 		return nil, err
 	}
 	// From here on the build is in force: what is left is tidying.
-	r.made = nil
-	if err := r.views(ctx, in, program.Tables); err != nil {
+	r.made, r.views = nil, nil
+	if err := r.point(ctx, in, program.Tables); err != nil {
 		return nil, err
 	}
 	return res, r.collect(ctx, in.Build)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +27,9 @@ type run struct {
 	token   string
 	renewed time.Time
 
-	temp map[string]rel.Name // temporary tables that are there
-	made map[string]rel.Name // tables that stay, of this build
+	temp  map[string]rel.Name // temporary tables that are there
+	made  map[string]rel.Name // tables that stay, of this build
+	views map[string]rel.Name // its views
 }
 
 func (r *run) name(table string) rel.Name { return rel.Name{r.schema, table} }
@@ -58,6 +60,11 @@ func (r *run) remember(st rel.Statement) {
 			*into = map[string]rel.Name{}
 		}
 		(*into)[strings.Join(st.Name, ".")] = st.Name
+	case rel.CreateView:
+		if r.views == nil {
+			r.views = map[string]rel.Name{}
+		}
+		r.views[strings.Join(st.Name, ".")] = st.Name
 	case rel.DropTable:
 		delete(r.temp, strings.Join(st.Name, "."))
 		delete(r.made, strings.Join(st.Name, "."))
@@ -89,7 +96,12 @@ func (r *run) integer(ctx context.Context, q rel.Query) (int64, error) {
 
 // program runs the steps and asks for the numbers.
 func (r *run) program(ctx context.Context, p *compile.Program, res *Result) error {
+	before := "identity: rows"
 	for i, step := range p.Steps {
+		if step.Name == "" {
+			step.Name = before // it belongs to the step above
+		}
+		before = step.Name
 		if r.builder.Progress != nil {
 			r.builder.Progress(step.Name, i+1, len(p.Steps))
 		}
@@ -168,6 +180,19 @@ func (r *run) step(ctx context.Context, step compile.Step, name string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	if step.If != nil {
+		n, err := r.integer(ctx, step.If.Query)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		then := step.If.Else
+		if n > 0 {
+			then = step.If.Then
+		}
+		if err := r.steps(ctx, then, name); err != nil {
+			return err
+		}
+	}
 	if step.Loop == nil {
 		return nil
 	}
@@ -204,6 +229,14 @@ func (r *run) solve(ctx context.Context, do *compile.Solve) error {
 		}
 		read = append(read, r.s.Query(ctx, text))
 	}
+	// A session does one thing at a time: reading ends before loading begins.
+	var rows [][]any
+	for row, err := range do.Run(read) {
+		if err != nil {
+			return err
+		}
+		rows = append(rows, slices.Clone(row))
+	}
 	if _, err := r.exec(ctx, do.Into); err != nil {
 		return err
 	}
@@ -211,7 +244,14 @@ func (r *run) solve(ctx context.Context, do *compile.Solve) error {
 	for _, c := range do.Into.Columns {
 		columns = append(columns, c.Name)
 	}
-	if _, err := r.s.Load(ctx, do.Into.Name, columns, do.Run(read)); err != nil {
+	load := func(yield func([]any, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+	if _, err := r.s.Load(ctx, do.Into.Name, columns, load); err != nil {
 		return err
 	}
 	_, err := r.exec(ctx, rel.Analyze{Name: do.Into.Name})
@@ -243,7 +283,14 @@ func (r *run) clean(ctx context.Context, failed bool) error {
 	}
 	drop(r.temp)
 	if failed {
-		drop(r.made)
+		var names []string
+		for _, v := range r.views {
+			names = append(names, v[len(v)-1])
+		}
+		for _, t := range r.made {
+			names = append(names, t[len(t)-1])
+		}
+		errs = append(errs, r.dropAll(ctx, names))
 	}
 	r.temp = nil
 	return errors.Join(errs...)

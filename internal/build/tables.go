@@ -16,8 +16,21 @@ import (
 // scratchTime is how long a scratch build is left alone whose process may still be there.
 const scratchTime = 24 * time.Hour
 
-// views points the plain names at the build.
-func (r *run) views(ctx context.Context, in compile.Input, tables []string) error {
+// point points the plain names at the build, and takes away those that it has nothing for.
+func (r *run) point(ctx context.Context, in compile.Input, tables []string) error {
+	there, err := r.s.Tables(ctx, r.schema)
+	if err != nil {
+		return fmt.Errorf("listing tables: %w", err)
+	}
+	for _, t := range there {
+		what, ok := strings.CutPrefix(bare(t), in.Entity+"_")
+		if _, _, built := buildOf(bare(t), in.Entity); built || !ok || !compile.Made(what) || slices.Contains(tables, what) {
+			continue
+		}
+		if _, err := r.exec(ctx, rel.DropView{Name: r.name(bare(t))}); err != nil {
+			return fmt.Errorf("dropping view %s: %w", bare(t), err)
+		}
+	}
 	for _, what := range tables {
 		table := in.Build.Table(in.Entity, what)
 		columns, err := r.s.Columns(ctx, table)
@@ -40,8 +53,8 @@ func (r *run) views(ctx context.Context, in compile.Input, tables []string) erro
 }
 
 // collect drops the tables of builds of the entity that are neither the one in force nor the one
-// before it, and scratch builds that somebody left behind. It is called with the lease held, so
-// no other build of the entity is on its way.
+// before it, nor hold the bases of these, and scratch builds that somebody left behind. It is
+// called with the lease held, so no other build of the entity is on its way.
 func (r *run) collect(ctx context.Context, live compile.Build) error {
 	id, err := strconv.ParseInt(live.ID, 10, 64)
 	if live.ID != "" && err != nil {
@@ -55,34 +68,109 @@ func (r *run) collect(ctx context.Context, live compile.Build) error {
 	if err != nil {
 		return fmt.Errorf("collecting old builds: %w", err)
 	}
+	bases := map[int64]bool{}
+	for _, n := range []int64{id, before} {
+		st, err := r.state(ctx, compile.Build{Schema: r.schema, ID: strconv.FormatInt(n, 10)})
+		if err != nil {
+			return fmt.Errorf("collecting old builds: %w", err)
+		}
+		if n, err := strconv.ParseInt(st.Base, 10, 64); err == nil {
+			bases[n] = true
+		}
+	}
 	tables, err := r.s.Tables(ctx, r.schema)
 	if err != nil {
 		return fmt.Errorf("listing tables: %w", err)
 	}
+	var old []string
 	for _, t := range tables {
-		n, ok := buildOf(bare(t), r.entity)
-		if !ok || n == id || n == before {
+		n, what, ok := buildOf(bare(t), r.entity)
+		if !ok || n == id || n == before || bases[n] && compile.IsBase(what) {
 			continue
 		}
-		if _, err := r.exec(ctx, rel.DropTable{Name: r.name(bare(t))}); err != nil {
-			return fmt.Errorf("dropping %s: %w", t, err)
-		}
+		old = append(old, bare(t))
+	}
+	if err := r.dropAll(ctx, old); err != nil {
+		return err
 	}
 	return r.collectScratch(ctx)
 }
 
-// buildOf is the number of the build of an entity that a table belongs to.
-func buildOf(table, entity string) (int64, bool) {
+// state reads what a build left for the one after it; the zero state if it left none.
+func (r *run) state(ctx context.Context, b compile.Build) (compile.State, error) {
+	var st compile.State
+	if b.ID == "" || b.ID == "0" {
+		return st, nil
+	}
+	tables, err := r.s.Tables(ctx, r.schema)
+	if err != nil {
+		return st, fmt.Errorf("listing tables: %w", err)
+	}
+	name := b.Table(r.entity, compile.StateTable)
+	if !slices.ContainsFunc(tables, func(t string) bool { return bare(t) == name[len(name)-1] }) {
+		return st, nil
+	}
+	text, err := r.d.Query(compile.StateQuery(b, r.entity))
+	if err != nil {
+		return st, err
+	}
+	for row, err := range r.s.Query(ctx, text) {
+		if err != nil {
+			return st, fmt.Errorf("reading the state of build %s: %w", b.ID, err)
+		}
+		if err := st.Scan(row); err != nil {
+			return st, err
+		}
+	}
+	return st, nil
+}
+
+// dropAll drops relations of builds, views before what they read.
+func (r *run) dropAll(ctx context.Context, names []string) error {
+	rank := func(name string) int {
+		what := name
+		if rest, ok := strings.CutPrefix(name, "scratch_"); ok {
+			what = rest
+		} else if i := strings.LastIndex(name, "_b"); i >= 0 {
+			what = name[:i]
+		}
+		for i := range what { // the entity's name may have any number of parts
+			if (i == 0 || what[i-1] == '_') && compile.Made(what[i:]) {
+				return compile.Rank(what[i:])
+			}
+		}
+		return 2
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
+	var errs []error
+	for _, name := range names {
+		drop := rel.Statement(rel.DropTable{Name: r.name(name)})
+		if rank(name) < 2 {
+			drop = rel.DropView{Name: r.name(name)}
+		}
+		text, err := r.d.Statement(drop)
+		if err == nil {
+			_, err = r.s.Exec(ctx, text)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("dropping %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// buildOf is the number of the build of an entity that a relation belongs to, and what it is.
+func buildOf(table, entity string) (n int64, what string, ok bool) {
 	rest, ok := strings.CutPrefix(table, entity+"_")
 	i := strings.LastIndex(rest, "_b")
 	if !ok || i < 0 {
-		return 0, false
+		return 0, "", false
 	}
 	n, err := strconv.ParseInt(rest[i+2:], 10, 64)
-	if err != nil || !slices.Contains(compile.BuildTables, rest[:i]) && !strings.HasPrefix(rest[:i], compile.Owners("")) {
-		return 0, false
+	if err != nil || !compile.Made(rest[:i]) {
+		return 0, "", false
 	}
-	return n, true
+	return n, rest[:i], true
 }
 
 // bare is a table's name without its schema.
@@ -106,17 +194,17 @@ func (r *run) discard(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("listing tables: %w", err)
 	}
-	var errs []error
+	var mine []string
 	for _, t := range tables {
-		if !strings.HasPrefix(bare(t), "scratch_"+id+"_") {
-			continue
-		}
-		if _, err := r.exec(ctx, rel.DropTable{Name: r.name(bare(t))}); err != nil {
-			errs = append(errs, fmt.Errorf("dropping %s: %w", t, err))
+		if strings.HasPrefix(bare(t), "scratch_"+id+"_") {
+			mine = append(mine, bare(t))
 		}
 	}
-	if len(errs) > 0 || !slices.ContainsFunc(tables, func(t string) bool { return bare(t) == scratchesTable }) {
-		return errors.Join(errs...)
+	if err := r.dropAll(ctx, mine); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(tables, func(t string) bool { return bare(t) == scratchesTable }) {
+		return nil
 	}
 	if _, err := r.exec(ctx, rel.Delete{From: r.name(scratchesTable), Where: rel.F(rel.Eq, rel.C("t", "id"), rel.T(id))}); err != nil {
 		return fmt.Errorf("forgetting the scratch build: %w", err)

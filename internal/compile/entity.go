@@ -25,6 +25,9 @@ func Entity(in Input) (*Program, []diag.Problem) {
 		p.Steps = append(p.Steps, made.steps...)
 		p.Tables = append(p.Tables, made.tables...)
 		p.Stats = append(p.Stats, made.stats...)
+		if made.mode[0] != "" {
+			p.Identity, p.Why = made.mode[0], made.mode[1]
+		}
 	}
 	if diagHasError(problems) {
 		return nil, problems
@@ -37,6 +40,7 @@ type part struct {
 	steps  []Step
 	tables []string // as `what` of Build.Table
 	stats  []Stat
+	mode   [2]string // of identity: how, and why
 }
 
 func diagHasError(ps []diag.Problem) bool {

@@ -14,23 +14,37 @@ import (
 // fixpoint:
 //
 //	norm    distinct combinations of identifiers as each source has them, with the normal form of
-//	        each value or the rule that keeps it out
-//	nodes   every identifier once, numbered in order of birth
-//	tuples  distinct combinations of nodes
-//	links   tuples without the identifiers that too many profiles share
-//	edges → components                       (identity_contract.go)
-//	components over a limit → regrown        (identity_limits.go)
-//	identifiers that only find → attached    (identity_attach.go)
-//	rows → owners → profiles with ids        (identity_owners.go, identity_ids.go)
+//	        each value or the rule that keeps it out                  (identity_rows, _tuples.go)
+//	nodes   every identifier once, numbered in order of birth         (identity_tuples.go)
+//	part    combinations with nodes in place of values
+//	links   combinations without the identifiers that too many profiles share
+//	edges → components                                                (identity_contract.go)
+//	components over a limit → regrown                                 (identity_limits.go)
+//	identifiers that only find → attached                             (identity_attach.go)
+//	combinations → owners → profiles with ids                         (identity_owners, _ids.go)
 //
-// Every choice has a total order over values that do not depend on the order of rows, so that
-// equal data gives equal profiles. What is not kept is in temporary tables.
+// A build that goes on from another one does the same to what the change can touch
+// (identity_reach.go), and writes what differs (layers.go): all that is resolved are whole
+// components of before, so that the outcome equals that of a full build.
+//
+// Every choice has a total order over values that do not depend on the order of rows, nor on the
+// numbers of nodes, so that equal data gives equal profiles. What is not kept is in temporary
+// tables.
 type identity struct {
 	in      Input
 	entity  *models.Entity
 	ids     []models.Identifier // by rank, the strongest first
 	sources []identitySource
 	steps   []Step
+
+	goesOn  bool // from the build in force
+	all     bool // and resolves everything again
+	rebase  bool // tables are written whole
+	round   int  // of looking for what a change can touch
+	links   []linked
+	clus    rel.Name // node, component, cluster
+	found   rel.Name // the same at last, with a in a build that goes on from another
+	profile rel.Name // cluster, profile_id
 }
 
 // identitySource is a source with the identifiers that it brings.
@@ -40,6 +54,7 @@ type identitySource struct {
 	ids  []sourceID
 	raw  []rel.Expr // by ids
 	time rel.Expr
+	key  rel.Expr
 }
 
 // identityPart compiles the identity of an entity.
@@ -80,15 +95,29 @@ func identityPart(in Input) (part, []diag.Problem) {
 			at = rel.Null(models.Timestamp)
 		}
 		s.time = at
-		if _, p := rowKey(in, src); p != nil {
+		key, p := rowKey(in, src)
+		if p != nil {
 			report(p, models.Path("sources", name, "key"))
 		}
+		s.key = key
 		x.sources = append(x.sources, s)
 	}
 	if len(problems) > 0 {
 		return part{}, problems
 	}
-	x.tuples()
+	how, why := x.mode()
+	if x.goesOn {
+		x.banned()
+	}
+	for _, s := range x.sources {
+		x.rows(s)
+	}
+	if x.goesOn {
+		x.updates()
+		x.reach()
+	} else {
+		x.dictionary()
+	}
 	x.shared()
 	x.components()
 	x.limits()
@@ -96,10 +125,11 @@ func identityPart(in Input) (part, []diag.Problem) {
 	x.owners()
 	x.number()
 	x.results()
-	return part{steps: x.steps, tables: x.tables(), stats: x.stats()}, nil
+	x.state()
+	return part{steps: x.steps, tables: x.tables(), stats: x.stats(), mode: [2]string{how, why}}, nil
 }
 
-// tables are what a build's identity leaves behind.
+// tables are what people read of a build's identity.
 func (x *identity) tables() []string {
 	kept := []string{Identifiers, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks}
 	for _, s := range x.sources {
@@ -151,13 +181,16 @@ func (x *identity) ranks(keep func(*models.Identifier) bool) []int {
 	return out
 }
 
+// RecordType is the type of the identifier that a row without any has: itself, source:key.
+const RecordType = "record"
+
 // typeOf is the name of an identifier type by its rank.
 func (x *identity) typeOf(rank rel.Expr) rel.Expr {
 	var whens []rel.When
 	for i, id := range x.ids {
 		whens = append(whens, rel.When{If: eq(rank, rel.I(int64(i))), Then: rel.T(id.Type)})
 	}
-	return rel.Case{Whens: whens}
+	return rel.Case{Whens: append(whens, rel.When{If: eq(rank, rel.I(int64(x.recordRank()))), Then: rel.T(RecordType)})}
 }
 
 // since is the beginning of a window before the run.

@@ -2,31 +2,52 @@ package compile
 
 import (
 	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
 )
 
-// components finds which identifiers are joined by any chain of links: comp(node, component). A
+// components finds which identifiers are joined by any chain of links: comp(node, component, cluster). A
 // component is named by its smallest node, its oldest identifier.
 func (x *identity) components() {
 	// A star around the strongest identifier of each combination: k-1 edges in place of k(k-1)/2.
 	link := x.linking()
 	var stars []rel.Query
-	for i := 1; i < len(link); i++ {
-		var before []rel.Expr
-		for _, rank := range link[:i] {
-			before = append(before, rel.C("l", ranked("n", rank)))
+	for _, r := range x.links {
+		for i := 1; i < len(link); i++ {
+			var before []rel.Expr
+			for _, rank := range link[:i] {
+				if r.has[rank] {
+					before = append(before, rel.C("l", ranked("n", rank)))
+				}
+			}
+			if len(before) > 0 && r.has[link[i]] {
+				stars = append(stars, edges(r.rel("l"), nil, either(before...), rel.C("l", ranked("n", link[i]))))
+			}
 		}
-		stars = append(stars, edges(from(x.work("links"), "l"), nil, either(before...), rel.C("l", ranked("n", link[i]))))
+	}
+	do := x.pairLinks()
+	if x.paired() {
+		stars = append(stars, rel.Select{Columns: []rel.Column{same("p", "u"), same("p", "v")}, From: from(x.work("fuzzy"), "p")})
 	}
 	if len(stars) == 0 {
 		stars = append(stars, rel.Select{Columns: []rel.Column{rel.As("u", rel.I(0)), rel.As("v", rel.I(0))}, Where: rel.B(false)})
 	}
-	x.step("links", temp(x.work("edges"), union(stars))...)
+	x.step("links", append(do, temp(x.work("edges"), union(stars))...)...)
 	x.steps = append(x.steps, x.contract("join", x.work("edges"), x.work("joined")))
 	x.step("components", temp(x.work("comp"), rel.Select{
-		Columns: []rel.Column{same("n", "node"), rel.As("component", either(rel.C("j", "pc"), rel.C("n", "node")))},
+		Columns: []rel.Column{same("n", "node"), rel.As("component", either(rel.C("j", "pc"), rel.C("n", "node"))), rel.As("cluster", either(rel.C("j", "pc"), rel.C("n", "node")))},
 		From:    from(x.work("nodes"), "n"),
 		Joins:   []rel.Join{join(rel.Left, from(x.work("joined"), "j"), eq(rel.C("j", "c"), rel.C("n", "node")))},
+		Where:   x.again("n"),
 	})...)
+	x.clus = x.work("comp")
+}
+
+// again is whether a node is resolved again in this build; nil if all are.
+func (x *identity) again(alias string) rel.Expr {
+	if !x.goesOn {
+		return nil
+	}
+	return eq(rel.C(alias, "a"), rel.I(1))
 }
 
 // edges are pairs u > v of two different values.
@@ -36,6 +57,12 @@ func edges(r rel.Relation, joins []rel.Join, a, b rel.Expr) rel.Select {
 		From:    r, Joins: joins, Where: rel.F(rel.And, notNull(a), notNull(b), rel.F(rel.Ne, a, b)),
 	}
 }
+
+// small is how many links are worked out in this process: some tens of megabytes.
+const small = 1_000_000
+
+// inProcess reports whether the rest of a graph may be worked out in this process.
+func (x *identity) inProcess() bool { return x.entity.Identity.Finish != "warehouse" }
 
 // maxRounds bounds every loop. Contraction takes about the logarithm of the longest chain.
 const maxRounds = 200
@@ -47,7 +74,8 @@ const maxRounds = 200
 // In each round every node hooks to its smallest neighbour, pointers are shortened until each
 // leads to a root, and only edges between roots are left. Since u > v, pointers decrease and form
 // a forest, whatever the order of the rows. Only nodes that somebody points to are shortened by
-// doubling; the others follow in one step, so that a round costs little more than its edges.
+// doubling; the others follow in one step, so that a round costs little more than its edges. What
+// is small enough is worked out in this process, as the last round.
 func (x *identity) contract(prefix string, edges, out rel.Name) Step {
 	table := func(what string, parts ...int) rel.Name { return x.work(prefix+"_"+what, parts...) }
 	left := func(round int) rel.Name {
@@ -108,31 +136,56 @@ func (x *identity) contract(prefix string, edges, out rel.Name) Step {
 		}
 		return []Step{{Do: hook}, {Loop: shorten}}
 	}
-	return Step{Name: "identity: " + prefix, Loop: &Loop{
+	solve := func(from rel.Name, into rel.Name) Step {
+		return Step{Solve: &Solve{
+			Read: []rel.Query{rel.Select{Columns: []rel.Column{same("e", "u"), same("e", "v")}, From: rel.Table{Name: from, Alias: "e"}}},
+			Into: rel.CreateTable{Name: into, Temp: true, Columns: []rel.Field{{Name: "c", Type: models.Integer, NotNull: true}, {Name: "pc", Type: models.Integer, NotNull: true}}},
+			Run:  components,
+		}}
+	}
+	loop := &Loop{
 		Max: maxRounds,
 		Rest: func(done int) rel.Query {
 			return rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(left(done), "e")}
 		},
 		Body: body,
-		// From the last round back: a node's root of one round may have hooked in a later one.
-		After: func(rounds int) []Step {
-			if rounds == 0 {
-				return []Step{{Do: temp(out, rel.Select{Columns: []rel.Column{rel.As("c", rel.C("e", "u")), rel.As("pc", rel.C("e", "v"))}, From: from(edges, "e")})}}
+	}
+	if x.inProcess() {
+		loop.Small = small
+	}
+	// From the last round back: a node's root of one round may have hooked in a later one.
+	loop.After = func(rounds int) []Step {
+		var steps []Step
+		last := rounds
+		switch {
+		case x.inProcess() && rounds == 0:
+			return []Step{solve(edges, out)}
+		case x.inProcess():
+			last++
+			steps = append(steps, solve(left(rounds), table("flat", last)))
+		case rounds == 0:
+			return []Step{{Do: temp(out, rel.Select{Columns: []rel.Column{rel.As("c", rel.C("e", "u")), rel.As("pc", rel.C("e", "v"))}, From: from(edges, "e")})}}
+		}
+		var do []rel.Statement
+		roots := table("flat", last)
+		for r := last - 1; r >= 1; r-- {
+			here, next := table("flat", r), table("root", r)
+			if r == 1 {
+				next = out
 			}
-			var do []rel.Statement
-			roots := table("flat", rounds)
-			for r := rounds - 1; r >= 1; r-- {
-				here, next := table("flat", r), table("root", r)
-				do = append(do, temp(next, rel.Union{All: true, Queries: []rel.Query{
-					rel.Select{Columns: []rel.Column{same("p", "c"), rel.As("pc", either(rel.C("f", "pc"), rel.C("p", "pc")))},
-						From: from(here, "p"), Joins: []rel.Join{join(rel.Left, from(roots, "f"), eq(rel.C("f", "c"), rel.C("p", "pc")))}},
-					rel.Select{Columns: []rel.Column{same("f", "c"), same("f", "pc")}, From: from(roots, "f")},
-				}})...)
-				do = append(do, drop(here, roots)...)
-				roots = next
-			}
+			do = append(do, temp(next, rel.Union{All: true, Queries: []rel.Query{
+				rel.Select{Columns: []rel.Column{same("p", "c"), rel.As("pc", either(rel.C("f", "pc"), rel.C("p", "pc")))},
+					From: from(here, "p"), Joins: []rel.Join{join(rel.Left, from(roots, "f"), eq(rel.C("f", "c"), rel.C("p", "pc")))}},
+				rel.Select{Columns: []rel.Column{same("f", "c"), same("f", "pc")}, From: from(roots, "f")},
+			}})...)
+			do = append(do, drop(here, roots)...)
+			roots = next
+		}
+		if last == 1 {
 			do = append(do, temp(out, rel.Select{Columns: []rel.Column{same("f", "c"), same("f", "pc")}, From: from(roots, "f")})...)
-			return []Step{{Do: append(do, drop(roots, table("e", rounds))...)}}
-		},
-	}}
+			do = append(do, drop(roots)...)
+		}
+		return append(steps, Step{Do: append(do, drop(table("e", rounds))...)})
+	}
+	return Step{Name: "identity: " + prefix, Loop: loop}
 }

@@ -42,11 +42,11 @@ func (x *identity) number() {
 	}}
 	known := rel.Select{
 		Columns: []rel.Column{same("f", "cluster")}, Distinct: true,
-		From:  from(x.work("found"), "f"),
+		From:  from(x.found, "f"),
 		Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("f", "node")))},
 		Where: rel.F(rel.And, notNull(rel.C("f", "cluster")), x.strong()),
 	}
-	do = append(do, keep(x.table(Clusters), rel.Select{
+	do = append(do, temp(x.work("ids"), rel.Select{
 		Columns: []rel.Column{same("c", "cluster"), same("c", "number"), rel.As("profile_id", x.profileID(rel.C("c", "number"))), rel.As("anonymous", isNull(rel.C("s", "cluster")))},
 		From:    rel.Sub{Query: both, Alias: "c"},
 		Joins:   []rel.Join{join(rel.Left, rel.Sub{Query: known, Alias: "s"}, eq(rel.C("s", "cluster"), rel.C("c", "cluster")))},
@@ -56,7 +56,8 @@ func (x *identity) number() {
 		Columns: []rel.Column{rel.As("last", rel.F(rel.Add, rel.C("q", "last"), rel.C("m", "n")))},
 		From:    rel.Sub{Query: last, Alias: "q"}, Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: minted, Alias: "m"}}},
 	})...)
-	x.step("ids", append(do, keep(x.table(Merges), x.mergesQuery())...)...)
+	do = append(do, temp(x.work("events"), x.eventsQuery())...)
+	x.step("ids", do...)
 }
 
 // strong is whether a node tells who somebody is, in place of which browser or machine was used.
@@ -84,40 +85,71 @@ func (x *identity) profileID(number rel.Expr) rel.Expr {
 
 // overlap finds where the profiles of the build in force went:
 //
+//	olds      cluster, number, profile_id: the profiles of before that are resolved again, all in a
+//	          full build
 //	was       node, cluster, old: members of live clusters with the number of their old profile
 //	gone_to   old, cluster, k members in common, rn 1 for the cluster that has most of them
 func (x *identity) overlap() []rel.Statement {
-	do := temp(x.work("was"), rel.Select{
+	olds := x.before(Clusters)
+	var do []rel.Statement
+	f := func(name string) rel.Expr { return rel.C("f", name) }
+	was := rel.Select{
 		Columns: []rel.Column{same("f", "node"), same("f", "cluster"), rel.As("old", rel.C("c", "number"))},
-		From:    from(x.work("found"), "f"),
-		Joins: []rel.Join{
-			join(rel.Inner, from(x.work("live"), "l"), eq(rel.C("l", "cluster"), rel.C("f", "cluster"))),
-			join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("f", "node"))),
-			join(rel.Left, from(x.before(Identifiers), "i"), eq(rel.C("i", "type"), x.typeOf(rel.C("n", "rank"))), eq(rel.C("i", "value"), rel.C("n", "value"))),
-			join(rel.Left, from(x.before(Clusters), "c"), eq(rel.C("c", "profile_id"), rel.C("i", "profile_id"))),
-		},
-	})
-	records := rel.Select{
-		Columns: []rel.Column{rel.As("old", rel.C("c", "number")), same("r", "cluster")},
-		From:    from(x.work("rec"), "r"),
-		Joins: []rel.Join{
-			join(rel.Inner, from(x.before(Records), "b"), eq(rel.C("b", "source"), x.sourceName(rel.C("r", "src"))), eq(rel.C("b", "key"), rel.C("r", "key"))),
-			join(rel.Inner, from(x.before(Clusters), "c"), eq(rel.C("c", "profile_id"), rel.C("b", "profile_id"))),
-		},
+		From:    from(x.found, "f"),
+		Joins:   []rel.Join{join(rel.Inner, from(x.work("live"), "l"), eq(rel.C("l", "cluster"), f("cluster")))},
 	}
-	members := rel.Union{All: true, Queries: []rel.Query{
-		rel.Select{Columns: []rel.Column{same("w", "old"), same("w", "cluster")}, From: from(x.work("was"), "w"), Where: notNull(rel.C("w", "old"))},
-		records,
-	}}
+	if x.goesOn {
+		olds = x.work("olds")
+		p := func(name string) rel.Expr { return rel.C("p", name) }
+		again := rel.Select{Distinct: true, Columns: []rel.Column{same("p", "cluster")}, From: from(x.work("prior"), "p"),
+			Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), p("node")), eq(rel.C("w", "a"), rel.I(1)))},
+			Where: rel.F(rel.And, notNull(p("profile_id")), x.own(p("rank"), p("cluster"), p("node")))}
+		do = append(do, temp(olds, rel.Select{Columns: []rel.Column{same("c", "cluster"), same("c", "number"), same("c", "profile_id")}, From: from(x.before(Clusters), "c"),
+			Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: again, Alias: "g"}, eq(rel.C("g", "cluster"), rel.C("c", "cluster")))}})...)
+		was.Joins = append(was.Joins, join(rel.Left, from(x.work("prior"), "i"), eq(rel.C("i", "node"), f("node")), rel.F(rel.Ne, rel.C("i", "rank"), rel.I(int64(x.recordRank())))))
+	} else {
+		was.Joins = append(was.Joins, join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), f("node"))),
+			join(rel.Left, from(x.before(Identifiers), "i"), eq(rel.C("i", "type"), x.typeOf(rel.C("n", "rank"))), eq(rel.C("i", "value"), rel.C("n", "value"))))
+	}
+	was.Joins = append(was.Joins, join(rel.Left, from(olds, "c"), eq(rel.C("c", "profile_id"), rel.C("i", "profile_id"))))
+	do = append(do, temp(x.work("was"), was)...)
+	members := append([]rel.Query{rel.Select{Columns: []rel.Column{same("w", "old"), same("w", "cluster")}, From: from(x.work("was"), "w"), Where: notNull(rel.C("w", "old"))}}, x.recordsBefore(olds)...)
 	common := rel.Select{
 		Columns: []rel.Column{same("m", "old"), same("m", "cluster"), rel.As("k", count())},
-		From:    rel.Sub{Query: members, Alias: "m"}, GroupBy: []rel.Expr{rel.C("m", "old"), rel.C("m", "cluster")},
+		From:    rel.Sub{Query: union(members), Alias: "m"}, GroupBy: []rel.Expr{rel.C("m", "old"), rel.C("m", "cluster")},
 	}
 	return append(do, temp(x.work("gone_to"), rel.Select{
 		Columns: []rel.Column{same("o", "old"), same("o", "cluster"), same("o", "k"),
 			rel.As("rn", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{rel.C("o", "old")}, OrderBy: []rel.Order{{Expr: rel.C("o", "k"), Desc: true}, {Expr: rel.C("o", "cluster")}}})},
 		From: rel.Sub{Query: common, Alias: "o"},
 	})...)
+}
+
+// recordsBefore lists the records that are members of an old profile, with their clusters of now:
+// old, cluster.
+func (x *identity) recordsBefore(olds rel.Name) []rel.Query {
+	var out []rel.Query
+	for _, s := range x.sources {
+		if s.events() {
+			continue
+		}
+		live := join(rel.Inner, from(x.work("live"), "l"), eq(rel.C("l", "cluster"), rel.C("o", "cluster")))
+		own := join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo")))
+		columns := []rel.Column{rel.As("old", rel.C("c", "number")), same("o", "cluster")}
+		once := eq(rel.C("q", "nth"), rel.I(1))
+		profile := func(id rel.Expr) rel.Join { return join(rel.Inner, from(olds, "c"), eq(rel.C("c", "profile_id"), id)) }
+		if !x.goesOn {
+			out = append(out, rel.Select{Columns: columns, From: from(x.part(s), "q"), Where: once, Joins: []rel.Join{own, live,
+				join(rel.Inner, from(x.before(Records), "b"), eq(rel.C("b", "source"), rel.T(s.Name)), eq(rel.C("b", "key"), rel.C("q", "key"))), profile(rel.C("b", "profile_id"))}})
+			continue
+		}
+		out = append(out,
+			rel.Select{Columns: columns, From: from(x.part(s), "q"), Where: once, Joins: []rel.Join{own, live, profile(rel.C("q", "was"))}},
+			rel.Select{Columns: columns, From: from(x.part(s), "q"), Where: rel.F(rel.And, once, isNull(rel.C("q", "was"))), Joins: []rel.Join{own, live,
+				join(rel.Inner, from(x.work("upd", s.n), "b"), eq(rel.C("b", "h"), rel.C("q", "h")), eq(rel.C("b", "key"), rel.C("q", "key")), eq(rel.C("b", "gone"), rel.I(1)), eq(rel.C("b", "nth"), rel.I(1))),
+				profile(rel.C("b", "was"))}})
+	}
+	return out
 }
 
 // sourceName is the name of a source by its place.
@@ -129,9 +161,9 @@ func (x *identity) sourceName(n rel.Expr) rel.Expr {
 	return rel.Case{Whens: whens}
 }
 
-// mergesQuery is the history of the build in force with the events of this build: kind, from_id,
-// to_id and the identifier that caused it.
-func (x *identity) mergesQuery() rel.Query {
+// eventsQuery lists what became of profiles in this build: kind, from_id, to_id and the identifier
+// that caused it.
+func (x *identity) eventsQuery() rel.Query {
 	event := func(kind string, fromID, toID, rank, value rel.Expr) []rel.Column {
 		return []rel.Column{rel.As("at", rel.At(x.in.AsOf)), rel.As("kind", rel.T(kind)), rel.As("from_id", fromID), rel.As("to_id", toID),
 			rel.As("type", x.typeOf(rank)), rel.As("value", value), rel.As("build", rel.T(x.in.Build.ID))}
@@ -168,9 +200,7 @@ func (x *identity) mergesQuery() rel.Query {
 		},
 		Where: rel.F(rel.And, eq(rel.C("g", "rn"), rel.I(1)), rel.F(rel.Ne, rel.C("g", "old"), rel.C("k", "number"))),
 	}
-	h := func(name string) rel.Column { return same("h", name) }
-	history := rel.Select{Columns: []rel.Column{h("at"), h("kind"), h("from_id"), h("to_id"), h("type"), h("value"), h("build")}, From: from(x.before(Merges), "h")}
-	return union(append([]rel.Query{history, merged}, qs...))
+	return union(append(qs, merged))
 }
 
 // witness lists for each old profile the identifiers that some row has together with one of its
@@ -179,23 +209,29 @@ func (x *identity) mergesQuery() rel.Query {
 func (x *identity) witness() rel.Query {
 	link := x.linking()
 	var pairs []rel.Query
-	for _, i := range link {
-		for _, j := range link {
-			if i == j {
-				continue
+	beside := func(r rel.Relation, joins []rel.Join, mine, other rel.Expr) {
+		joins = append(joins,
+			join(rel.Inner, from(x.work("was"), "a"), eq(rel.C("a", "node"), mine)),
+			join(rel.Inner, from(x.work("gone_to"), "g"), eq(rel.C("g", "old"), rel.C("a", "old")), eq(rel.C("g", "rn"), rel.I(1))),
+			join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster")), rel.F(rel.Ne, rel.C("k", "number"), rel.C("a", "old"))),
+			join(rel.Inner, from(x.work("was"), "b"), eq(rel.C("b", "node"), other), eq(rel.C("b", "cluster"), rel.C("a", "cluster"))))
+		pairs = append(pairs, rel.Select{
+			Columns: []rel.Column{same("a", "old"), rel.As("node", rel.C("b", "node")), rel.As("fresh", oneIf(isNull(rel.C("b", "old"))))},
+			From:    r, Joins: joins, Where: rel.F(rel.Distinct, rel.C("a", "old"), rel.C("b", "old")),
+		})
+	}
+	for _, l := range x.links {
+		for _, i := range link {
+			for _, j := range link {
+				if i != j && l.has[i] && l.has[j] {
+					beside(l.rel("l"), nil, rel.C("l", ranked("n", i)), rel.C("l", ranked("n", j)))
+				}
 			}
-			pairs = append(pairs, rel.Select{
-				Columns: []rel.Column{same("a", "old"), rel.As("node", rel.C("b", "node")), rel.As("fresh", oneIf(isNull(rel.C("b", "old"))))},
-				From:    from(x.work("links"), "l"),
-				Joins: []rel.Join{
-					join(rel.Inner, from(x.work("was"), "a"), eq(rel.C("a", "node"), rel.C("l", ranked("n", i)))),
-					join(rel.Inner, from(x.work("gone_to"), "g"), eq(rel.C("g", "old"), rel.C("a", "old")), eq(rel.C("g", "rn"), rel.I(1))),
-					join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster")), rel.F(rel.Ne, rel.C("k", "number"), rel.C("a", "old"))),
-					join(rel.Inner, from(x.work("was"), "b"), eq(rel.C("b", "node"), rel.C("l", ranked("n", j))), eq(rel.C("b", "cluster"), rel.C("a", "cluster"))),
-				},
-				Where: rel.F(rel.Distinct, rel.C("a", "old"), rel.C("b", "old")),
-			})
 		}
+	}
+	if x.paired() {
+		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "u"), rel.C("l", "v"))
+		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "v"), rel.C("l", "u"))
 	}
 	if len(pairs) == 0 {
 		pairs = append(pairs, rel.Select{Columns: []rel.Column{rel.As("old", rel.I(0)), rel.As("node", rel.I(0)), rel.As("fresh", rel.I(0))}, Where: rel.B(false)})

@@ -21,12 +21,8 @@ import (
 //     at its other end, no other link of those other ends comes before it, and the limits hold.
 //     Of two neighbours that both qualify as the middle, the one that takes more is.
 func (x *identity) limits() {
-	lim := x.ranks(func(id *models.Identifier) bool { return id.Limit.Max > 0 && id.Role != "attach" })
-	if len(lim) == 0 || len(x.linking()) < 2 {
-		x.step("limits", temp(x.work("clus"), rel.Select{
-			Columns: []rel.Column{same("c", "node"), same("c", "component"), rel.As("cluster", rel.C("c", "component"))},
-			From:    from(x.work("comp"), "c"),
-		})...)
+	lim := x.limitedRanks()
+	if !x.limited() {
 		return
 	}
 	do := temp(x.work("over"), x.overQuery(lim))
@@ -37,7 +33,7 @@ func (x *identity) limits() {
 		Columns: []rel.Column{rel.As("a", rel.F(rel.Least, rel.C("n", "u"), rel.C("n", "v"))), rel.As("b", rel.F(rel.Greatest, rel.C("n", "u"), rel.C("n", "v"))), same("n", "ord")},
 		From:    from(x.work("near"), "n")})...)
 	x.step("limits", do...)
-	x.steps = append(x.steps, Step{Name: "identity: regrow", Loop: &Loop{
+	loop := &Loop{
 		Max: maxRounds + 1,
 		Rest: func(done int) rel.Query {
 			if done >= maxRounds { // what is not joined by now stays apart: a limit is never exceeded
@@ -46,15 +42,54 @@ func (x *identity) limits() {
 			return rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(x.work("ce", done), "e")}
 		},
 		Body: func(r int) []Step { return x.growRound(lim, r) },
-		After: func(rounds int) []Step {
-			do := temp(x.work("clus"), rel.Select{
-				Columns: []rel.Column{same("c", "node"), same("c", "component"), rel.As("cluster", either(rel.C("l", "label"), rel.C("c", "component")))},
-				From:    from(x.work("comp"), "c"),
-				Joins:   []rel.Join{join(rel.Left, from(x.work("lab", rounds), "l"), eq(rel.C("l", "node"), rel.C("c", "node")))},
-			})
-			return []Step{{Do: append(do, drop(x.work("lab", rounds), x.work("cnt", rounds), x.work("ce", rounds))...)}}
-		},
-	}})
+	}
+	if x.inProcess() {
+		loop.Small = small
+	}
+	loop.After = func(rounds int) []Step {
+		var steps []Step
+		label := rel.Expr(rel.C("l", "label"))
+		q := rel.Select{From: from(x.comp(), "c"),
+			Joins: []rel.Join{join(rel.Left, from(x.work("lab", rounds), "l"), eq(rel.C("l", "node"), rel.C("c", "node")))}}
+		if x.inProcess() {
+			steps = append(steps, x.regrowRest(lim, rounds))
+			q.Joins = append(q.Joins, join(rel.Left, from(x.work("rest"), "g"), eq(rel.C("g", "c"), label)))
+			label = either(rel.C("g", "pc"), label)
+		}
+		q.Columns = []rel.Column{same("c", "node"), same("c", "component"), rel.As("cluster", either(label, rel.C("c", "component")))}
+		do := temp(x.work("clus"), q)
+		return append(steps, Step{Do: append(do, drop(x.work("lab", rounds), x.work("cnt", rounds), x.work("ce", rounds))...)})
+	}
+	x.steps = append(x.steps, Step{Name: "identity: regrow", Loop: loop})
+	x.clus = x.work("clus")
+}
+
+// comp names the components.
+func (x *identity) comp() rel.Name { return x.work("comp") }
+
+// limitedRanks are the ranks of identifiers of which a profile may have so many.
+func (x *identity) limitedRanks() []int {
+	return x.ranks(func(id *models.Identifier) bool { return id.Limit.Max > 0 && id.Role != "attach" })
+}
+
+// limited reports whether any limit can be broken.
+func (x *identity) limited() bool {
+	return (len(x.linking()) > 1 || x.paired()) && len(x.limitedRanks()) > 0
+}
+
+// regrowRest takes the links that are left one after the other, in this process: rest(c, pc).
+func (x *identity) regrowRest(lim []int, rounds int) Step {
+	counts := rel.Select{From: from(x.work("cnt", rounds), "t"), Columns: []rel.Column{same("t", "label")}}
+	var most []int64
+	for _, rank := range lim {
+		counts.Columns = append(counts.Columns, same("t", ranked("w", rank)))
+		most = append(most, int64(x.ids[rank].Limit.Max))
+	}
+	return Step{Solve: &Solve{
+		Read: []rel.Query{counts, rel.Select{From: from(x.work("ce", rounds), "t"), Columns: []rel.Column{same("t", "a"), same("t", "b"), same("t", "ord")}}},
+		Into: rel.CreateTable{Name: x.work("rest"), Temp: true, Columns: []rel.Field{{Name: "c", Type: models.Integer, NotNull: true}, {Name: "pc", Type: models.Integer, NotNull: true}}},
+		Run:  regrow(most),
+	}}
 }
 
 // counted is whether a node counts towards the limit of its type: its value was seen in the
@@ -104,13 +139,28 @@ func (x *identity) nearQuery() rel.Query {
 	for j := 1; j < len(link); j++ {
 		for i := 0; i < j; i++ {
 			u, v := rel.C("l", ranked("n", link[i])), rel.C("l", ranked("n", link[j]))
-			pairs = append(pairs, rel.Select{
-				Columns: []rel.Column{rel.As("u", u), rel.As("v", v), rel.As("weak", rel.I(int64(link[j]))), same("l", "seen")},
-				From:    from(x.work("links"), "l"),
-				Joins:   []rel.Join{join(rel.Inner, from(x.work("cnt", 0), "c"), eq(rel.C("c", "label"), u))},
-				Where:   notNull(v),
-			})
+			for _, r := range x.links {
+				if !r.has[link[i]] || !r.has[link[j]] {
+					continue
+				}
+				pairs = append(pairs, rel.Select{
+					Columns: []rel.Column{rel.As("u", u), rel.As("v", v), rel.As("weak", rel.I(int64(link[j]))), same("l", "seen")},
+					From:    r.rel("l"),
+					Joins:   []rel.Join{join(rel.Inner, from(x.work("cnt", 0), "c"), eq(rel.C("c", "label"), u))},
+					Where:   notNull(v),
+				})
+			}
 		}
+	}
+	if x.paired() { // after all others, the most alike first
+		pairs = append(pairs, rel.Select{
+			Columns: []rel.Column{same("l", "u"), same("l", "v"), rel.As("weak", rel.I(int64(x.recordRank()))), rel.As("seen", rel.C("l", "weight"))},
+			From:    from(x.work("fuzzy"), "l"),
+			Joins:   []rel.Join{join(rel.Inner, from(x.work("cnt", 0), "c"), eq(rel.C("c", "label"), rel.C("l", "u")))},
+		})
+	}
+	if len(pairs) == 0 {
+		pairs = append(pairs, rel.Select{Columns: []rel.Column{rel.As("u", rel.I(0)), rel.As("v", rel.I(0)), rel.As("weak", rel.I(0)), rel.As("seen", rel.I(0))}, Where: rel.B(false)})
 	}
 	each := rel.Select{
 		Columns: []rel.Column{same("p", "u"), same("p", "v"), same("p", "weak"), rel.As("seen", sum(rel.C("p", "seen")))},
@@ -120,7 +170,7 @@ func (x *identity) nearQuery() rel.Query {
 		Columns: []rel.Column{same("e", "u"), same("e", "v"), same("e", "weak"), rel.As("ord", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{
 			{Expr: rel.C("e", "weak")}, {Expr: rel.C("e", "seen"), Desc: true},
 			{Expr: rel.F(rel.SHA256, rel.F(rel.Concat, rel.C("a", "value"), rel.T("\n"), rel.C("b", "value")))},
-			{Expr: rel.C("e", "u")}, {Expr: rel.C("e", "v")}}})},
+			{Expr: rel.C("a", "rank")}, {Expr: rel.C("e", "u")}, {Expr: rel.C("e", "v")}}})},
 		From: rel.Sub{Query: each, Alias: "e"},
 		Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "a"), eq(rel.C("a", "node"), rel.C("e", "u"))),
 			join(rel.Inner, from(x.work("nodes"), "b"), eq(rel.C("b", "node"), rel.C("e", "v")))},
@@ -242,46 +292,4 @@ func (x *identity) acceptedQuery(lim []int, r int) rel.Query {
 	free := edges(from(x.work("cand", r), "d"), nil, rel.C("d", "centre"), rel.C("d", "leaf"))
 	free.Where = rel.F(rel.And, eq(rel.C("d", "rn"), rel.I(1)), eq(rel.C("d", "free"), rel.I(1)))
 	return rel.Union{Queries: []rel.Query{stars, free}}
-}
-
-// attach gives identifiers that only find the cluster of the one profile that they were seen
-// with: found(node, component, cluster). Seen with several, they find nobody; with none, they are
-// a profile of their own. Shared identifiers find nobody either.
-func (x *identity) attach() {
-	weak := x.ranks(func(id *models.Identifier) bool { return id.Role == "attach" })
-	strong := x.linking()
-	name := x.work("clus")
-	for _, rank := range weak {
-		q := rel.Select{From: from(x.work("links"), "l"), GroupBy: []rel.Expr{rel.C("l", ranked("n", rank))}}
-		var owners []rel.Expr
-		for _, s := range strong {
-			m := ranked("m", s)
-			q.Joins = append(q.Joins, join(rel.Left, from(name, m), eq(rel.C(m, "node"), rel.C("l", ranked("n", s)))))
-			owners = append(owners, rel.C(m, "cluster"))
-		}
-		next := x.work("clus_a", rank)
-		seen := rel.Case{Whens: []rel.When{
-			{If: isNull(rel.C("f", "node")), Then: rel.C("c", "cluster")},
-			{If: eq(rel.C("f", "n"), rel.I(1)), Then: rel.C("f", "cluster")}}}
-		found := rel.Query(rel.Select{Columns: []rel.Column{rel.As("node", rel.I(0)), rel.As("n", rel.I(0)), rel.As("cluster", rel.I(0))}, Where: rel.B(false)})
-		if len(owners) > 0 {
-			owner := either(owners...)
-			q.Columns = []rel.Column{rel.As("node", rel.C("l", ranked("n", rank))), rel.As("n", rel.Agg{Fn: rel.Count, Arg: owner, Distinct: true}), rel.As("cluster", least(owner))}
-			q.Where = rel.F(rel.And, notNull(rel.C("l", ranked("n", rank))), notNull(owner))
-			found = q
-		}
-		x.step("attach "+x.ids[rank].Type, temp(next, rel.Select{
-			Columns: []rel.Column{same("c", "node"), same("c", "component"), rel.As("cluster", seen)},
-			From:    from(name, "c"),
-			Joins:   []rel.Join{join(rel.Left, rel.Sub{Query: found, Alias: "f"}, eq(rel.C("f", "node"), rel.C("c", "node")))},
-		})...)
-		name = next
-		strong = append(strong, rank)
-	}
-	x.step("clusters", temp(x.work("found"), rel.Select{
-		Columns: []rel.Column{same("c", "node"), same("c", "component"),
-			rel.As("cluster", rel.Case{Whens: []rel.When{{If: isNull(rel.C("h", "node")), Then: rel.C("c", "cluster")}}})},
-		From:  from(name, "c"),
-		Joins: []rel.Join{join(rel.Left, from(x.work("hubs"), "h"), eq(rel.C("h", "node"), rel.C("c", "node")))},
-	})...)
 }

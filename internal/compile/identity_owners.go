@@ -6,79 +6,68 @@ import (
 )
 
 // owners says whose the rows are. A row belongs to the cluster of its strongest identifier that
-// has one. A row of a source of records without any is alone, and named by its key; an event
-// without any is nobody's.
+// has one. A row of a source of records without any is alone; an event without any is nobody's.
 //
-//	own_<n>   r_<rank> …, seen, cluster (NULL for none), per source
-//	rec       src, key, cluster: every key of the sources of records once
-//	live      cluster: those that own rows
+//	own_<n>   combo, node, cluster (NULL for none), per source
+//	mine      cluster: those that are resolved again, in a build that goes on from another
+//	live      cluster: of these, those that own rows
 func (x *identity) owners() {
-	var owned, keys, alone []rel.Query
-	x.step("owners", temp(x.work("nobody"), rel.Select{Columns: []rel.Column{same("f", "node")}, From: from(x.work("found"), "f"), Where: isNull(rel.C("f", "cluster"))})...)
+	var do []rel.Statement
+	lost := x.lostRanks()
+	if len(lost) > 0 {
+		do = append(do, temp(x.work("nobody"), rel.Select{Columns: []rel.Column{same("f", "node")}, From: from(x.found, "f"), Where: isNull(rel.C("f", "cluster"))})...)
+	}
+	var owned []rel.Query
 	for _, s := range x.sources {
-		q := rel.Select{From: from(x.work("ids", s.n), "q")}
+		q := rel.Select{From: from(x.part(s), "q"), Columns: []rel.Column{same("q", "combo")}}
 		var nodes []rel.Expr
-		for _, id := range s.ids {
-			q.Columns = append(q.Columns, same("q", ranked("r", id.rank)))
-			node := rel.Expr(rel.C("q", ranked("n", id.rank)))
-			if len(id.MaxLinks) > 0 || id.Role == "attach" { // others always find somebody
-				u := ranked("u", id.rank)
+		for _, rank := range x.ranksOf(s) {
+			node := rel.Expr(rel.C("q", ranked("n", rank)))
+			if lost[rank] {
+				u := ranked("u", rank)
 				q.Joins = append(q.Joins, join(rel.Left, from(x.work("nobody"), u), eq(rel.C(u, "node"), node)))
 				node = rel.Case{Whens: []rel.When{{If: isNull(rel.C(u, "node")), Then: node}}}
 			}
 			nodes = append(nodes, node)
 		}
-		cluster := rel.Expr(rel.Null(models.Integer))
+		node, cluster := rel.Expr(rel.Null(models.Integer)), rel.Expr(rel.Null(models.Integer))
 		if len(nodes) > 0 {
-			q.Joins = append(q.Joins, join(rel.Left, from(x.work("found"), "f"), eq(rel.C("f", "node"), either(nodes...))))
+			node = either(nodes...)
+			q.Joins = append(q.Joins, join(rel.Left, from(x.found, "f"), eq(rel.C("f", "node"), node)))
 			cluster = rel.C("f", "cluster")
 		}
-		q.Columns = append(q.Columns, same("q", "seen"), rel.As("cluster", cluster))
-		x.step("owners of "+s.Name, temp(x.work("own", s.n), q)...)
-		owned = append(owned, rel.Select{Distinct: true, Columns: []rel.Column{same("o", "cluster")}, From: from(x.work("own", s.n), "o"), Where: notNull(rel.C("o", "cluster"))})
+		q.Columns = append(q.Columns, rel.As("node", node), rel.As("cluster", cluster))
 		if !s.events() {
-			keys = append(keys, x.keysQuery(s))
+			// A row alone whose key another row has is no profile.
+			q.Columns = append(q.Columns, rel.As("counts", oneIf(rel.F(rel.Or, eq(rel.C("q", "nth"), rel.I(1)), isNull(rel.C("q", ranked("n", x.recordRank())))))))
 		}
+		do = append(do, temp(x.work("own", s.n), q)...)
+		is := notNull(rel.C("o", "cluster"))
+		if !s.events() {
+			is = rel.F(rel.And, is, eq(rel.C("o", "counts"), rel.I(1)))
+		}
+		owned = append(owned, rel.Select{Distinct: true, Columns: []rel.Column{same("o", "cluster")}, From: from(x.work("own", s.n), "o"), Where: is})
 	}
-	noKeys := rel.Select{Columns: []rel.Column{rel.As("src", rel.I(0)), rel.As("key", rel.T("")), rel.As("cluster", rel.I(0))}, Where: rel.B(false)}
-	if len(keys) == 0 {
-		keys = append(keys, noKeys)
+	x.step("owners", do...)
+	if len(owned) == 0 {
+		owned = append(owned, rel.Select{Columns: []rel.Column{rel.As("cluster", rel.I(0))}, Where: rel.B(false)})
 	}
-	do := temp(x.work("keys"), union(keys))
-	// Rows that are alone get clusters beyond the nodes', in the order of their keys.
-	top := rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("n", "node")), rel.I(0)))}, From: from(x.work("nodes"), "n")}
-	single := rel.Select{
-		Columns: []rel.Column{same("k", "src"), same("k", "key"), rel.As("cluster", rel.F(rel.Add, rel.C("t", "top"),
-			rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("k", "src")}, {Expr: text(rel.C("k", "key"))}}}))},
-		From: from(x.work("keys"), "k"), Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: top, Alias: "t"}}},
-		Where: isNull(rel.C("k", "cluster")),
+	live := rel.Query(rel.Union{Queries: owned})
+	if len(owned) == 1 {
+		live = owned[0]
 	}
-	do = append(do, temp(x.work("alone"), single)...)
-	alone = []rel.Query{
-		rel.Select{Columns: []rel.Column{same("k", "src"), same("k", "key"), same("k", "cluster")}, From: from(x.work("keys"), "k"), Where: notNull(rel.C("k", "cluster"))},
-		rel.Select{Columns: []rel.Column{same("a", "src"), same("a", "key"), same("a", "cluster")}, From: from(x.work("alone"), "a")},
+	do = nil
+	if x.goesOn {
+		f, n := func(name string) rel.Expr { return rel.C("f", name) }, func(name string) rel.Expr { return rel.C("n", name) }
+		do = append(do, temp(x.work("mine"), rel.Select{Distinct: true, Columns: []rel.Column{same("f", "cluster")}, From: from(x.found, "f"),
+			Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(n("node"), f("node")), x.again("n"))},
+			Where: rel.F(rel.And, notNull(f("cluster")), x.own(n("rank"), f("cluster"), f("node")))})...)
+		live = rel.Select{Columns: []rel.Column{same("l", "cluster")}, From: rel.Sub{Query: live, Alias: "l"}, Where: inTable(x.work("mine"), "cluster", rel.C("l", "cluster"))}
 	}
-	do = append(do, temp(x.work("rec"), union(alone))...)
-	owned = append(owned, rel.Select{Distinct: true, Columns: []rel.Column{same("r", "cluster")}, From: from(x.work("rec"), "r")})
-	do = append(do, temp(x.work("live"), rel.Union{Queries: owned})...)
-	x.step("profiles", do...)
+	x.step("profiles", append(do, temp(x.work("live"), live)...)...)
 }
 
-// keysQuery lists the keys of a source of records with the cluster that owns them, the oldest if
-// rows with the same key have several.
-func (x *identity) keysQuery(s identitySource) rel.Query {
-	key, _ := rowKey(x.in, s.Source)
-	on := []rel.Expr{}
-	for i, id := range s.ids {
-		on = append(on, eq(s.raw[i], rel.C("o", ranked("r", id.rank))))
-	}
-	j := rel.Join{Kind: rel.Cross, Rel: from(x.work("own", s.n), "o")}
-	if len(on) > 0 {
-		j = join(rel.Inner, from(x.work("own", s.n), "o"), on...)
-	}
-	return rel.Select{
-		Columns: []rel.Column{rel.As("src", rel.I(int64(s.n))), rel.As("key", key), rel.As("cluster", least(rel.C("o", "cluster")))},
-		From:    sourceRelation(s.Source, rowAlias), Joins: []rel.Join{j},
-		Where: notNull(key), GroupBy: []rel.Expr{key},
-	}
+// own is whether a node makes a profile: it joins, or only finds and found nobody.
+func (x *identity) own(rank, cluster, node rel.Expr) rel.Expr {
+	return rel.F(rel.Or, x.rankIn(rank, append(x.linking(), x.recordRank())), eq(cluster, node))
 }

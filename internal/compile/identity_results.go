@@ -21,103 +21,146 @@ func weak(id *models.Identifier) bool {
 	return false
 }
 
-// results makes the tables of identity that stay, beside clusters, sequence and merges.
+// nodeColumns are the columns of identifiers as they are stored.
+var nodeColumns = []string{"node", "rank", "value", "src", "first_seen", "last_seen", "seen", "component", "cluster", "profile_id"}
+
+// results makes the tables of identity that stay, beside sequence and state.
 func (x *identity) results() {
-	found := from(x.work("found"), "f")
-	node := join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("f", "node")))
-	profile := join(rel.Inner, from(x.table(Clusters), "c"), eq(rel.C("c", "cluster"), rel.C("f", "cluster")))
-	do := keep(x.table(Identifiers), rel.Select{
-		Columns: []rel.Column{rel.As("type", x.typeOf(rel.C("n", "rank"))), same("n", "value"), same("c", "profile_id"),
-			same("n", "first_seen"), same("n", "last_seen"), rel.As("source", x.sourceName(rel.C("n", "src")))},
-		From: found, Joins: []rel.Join{node, profile},
-	})
-	do = append(do, keep(x.table(Nodes), rel.Select{
-		Columns: []rel.Column{same("n", "node"), rel.As("type", x.typeOf(rel.C("n", "rank"))), same("n", "value"),
-			rel.As("status", rel.Case{Whens: []rel.When{{If: isNull(rel.C("f", "cluster")), Then: rel.T("shared")}}, Else: rel.T("active")}),
-			same("n", "first_seen"), same("n", "last_seen"), same("n", "seen")},
-		From: found, Joins: []rel.Join{node},
-	})...)
-	do = append(do, keep(x.table(Map), rel.Select{Columns: []rel.Column{same("f", "node"), same("f", "component"), same("f", "cluster")}, From: found})...)
-	tuples := rel.Select{Columns: []rel.Column{rel.As("source", x.sourceName(rel.C("t", "src")))}, From: from(x.work("tuples"), "t")}
-	for rank, id := range x.ids {
-		tuples.Columns = append(tuples.Columns, rel.As("node_"+id.Type, rel.C("t", ranked("n", rank))))
-	}
-	for _, c := range seenColumns {
-		tuples.Columns = append(tuples.Columns, same("t", c))
-	}
-	do = append(do, keep(x.table(Tuples), tuples)...)
-	do = append(do, keep(x.table(Records), rel.Select{
-		Columns: []rel.Column{rel.As("source", x.sourceName(rel.C("r", "src"))), same("r", "key"), same("c", "profile_id")},
-		From:    from(x.work("rec"), "r"), Joins: []rel.Join{join(rel.Inner, from(x.table(Clusters), "c"), eq(rel.C("c", "cluster"), rel.C("r", "cluster")))},
-	})...)
+	x.clusters()
+	t := func(name string) rel.Expr { return rel.C("t", name) }
+	x.nodes(layered{what: Nodes, key: "node", columns: nodeColumns, shown: []rel.Column{
+		rel.As("type", x.typeOf(t("rank"))), rel.As("source", x.sourceName(t("src"))),
+		rel.As("status", rel.Case{Whens: []rel.When{{If: isNull(t("cluster")), Then: rel.T("shared")}}, Else: rel.T("active")})}})
+	var records, tuples []rel.Query
+	var do []rel.Statement
 	for _, s := range x.sources {
+		do = append(do, x.combos(s)...)
+		own := rel.Select{From: from(x.table(Combos(s.Name)), "t")}
+		tuple := rel.Select{From: from(x.table(Combos(s.Name)), "t"), Columns: []rel.Column{rel.As("source", rel.T(s.Name)), rel.As("key", rel.Null(models.Text))}}
 		if !s.events() {
-			continue
+			tuple.Columns[1] = same("t", "key")
+			records = append(records, rel.Select{Columns: []rel.Column{rel.As("source", rel.T(s.Name)), same("t", "key"), same("t", "profile_id")},
+				From: from(x.table(Combos(s.Name)), "t"), Where: rel.F(rel.And, eq(t("nth"), rel.I(1)), notNull(t("profile_id")))})
 		}
-		q := rel.Select{From: from(x.work("own", s.n), "o"), Joins: []rel.Join{join(rel.Left, from(x.table(Clusters), "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
+		node := map[int]rel.Expr{}
 		for _, id := range s.ids {
-			q.Columns = append(q.Columns, rel.As(id.Type, rel.C("o", ranked("r", id.rank))))
+			own.Columns = append(own.Columns, rel.As(id.Type, t(ranked("r", id.rank))))
+			node[id.rank] = t(ranked("n", id.rank))
 		}
-		q.Columns = append(q.Columns, same("c", "profile_id"))
-		do = append(do, keep(x.table(Owners(s.Name)), q)...)
+		own.Columns = append(own.Columns, same("t", "profile_id"))
+		if s.events() {
+			do = append(do, rel.CreateView{Name: x.table(Owners(s.Name)), As: own})
+		}
+		for rank, id := range x.ids {
+			tuple.Columns = append(tuple.Columns, rel.As("node_"+id.Type, either(append(present(node[rank]), rel.Null(models.Integer))...)))
+		}
+		for _, c := range []string{"node", "first_seen", "last_seen", "seen"} {
+			tuple.Columns = append(tuple.Columns, same("t", c))
+		}
+		tuples = append(tuples, tuple)
 	}
+	if len(records) == 0 {
+		records = append(records, rel.Select{Columns: []rel.Column{rel.As("source", rel.Null(models.Text)), rel.As("key", rel.Null(models.Text)), rel.As("profile_id", rel.Null(models.Text))}, Where: rel.B(false)})
+	}
+	do = append(do, rel.CreateView{Name: x.table(Records), As: union(records)}, rel.CreateView{Name: x.table(Tuples), As: union(tuples)})
+	do = append(do, rel.CreateView{Name: x.table(Identifiers), As: rel.Select{
+		Columns: []rel.Column{same("t", "type"), same("t", "value"), same("t", "profile_id"), same("t", "first_seen"), same("t", "last_seen"), same("t", "source")},
+		From:    from(x.table(Nodes), "t"), Where: rel.F(rel.And, notNull(t("profile_id")), rel.F(rel.Ne, t("rank"), rel.I(int64(x.recordRank()))))}})
+	do = append(do, rel.CreateView{Name: x.table(Map), As: rel.Select{
+		Columns: []rel.Column{same("t", "node"), same("t", "component"), same("t", "cluster")}, From: from(x.table(Nodes), "t")}})
 	x.step("tables", append(do, keep(x.table(DroppedLinks), x.droppedQuery())...)...)
 }
 
-// droppedQuery lists what was kept from joining people, with the rule.
-func (x *identity) droppedQuery() rel.Query {
-	row := func(typ, value, rule, profile, detail rel.Expr) []rel.Column {
-		return []rel.Column{rel.As("type", typ), rel.As("value", value), rel.As("rule", rule), rel.As("profile_id", profile), rel.As("detail", detail)}
+// present is an expression if there is one.
+func present(e rel.Expr) []rel.Expr {
+	if e == nil {
+		return nil
 	}
-	var refused []rel.Query
-	for _, s := range x.sources {
-		for _, id := range s.ids {
-			refused = append(refused, rel.Select{
-				Columns: []rel.Column{rel.As("type", rel.T(id.Type)), rel.As("value", rel.C("n", ranked("r", id.rank))), rel.As("rule", rel.C("n", ranked("x", id.rank))), same("n", "seen")},
-				From:    from(x.work("norm", s.n), "n"), Where: notNull(rel.C("n", ranked("x", id.rank)))})
-		}
-	}
-	var all []rel.Query
-	if len(refused) > 0 {
-		r := func(name string) rel.Expr { return rel.C("r", name) }
-		all = append(all, rel.Select{
-			Columns: row(r("type"), r("value"), r("rule"), rel.Null(models.Text), rel.F(rel.Concat, rel.T("rows: "), digits(sum(r("seen"))))),
-			From:    rel.Sub{Query: union(refused), Alias: "r"}, GroupBy: []rel.Expr{r("type"), r("value"), r("rule")},
-		})
-	}
-	all = append(all, rel.Select{
-		Columns: row(x.typeOf(rel.C("n", "rank")), rel.C("n", "value"), rel.T("max_links"), rel.Null(models.Text),
-			rel.F(rel.Concat, rel.T("seen with "), digits(rel.C("s", "links")), rel.T(" values of "), x.typeOf(rel.C("s", "by_rank")), rel.T(", the most is "), digits(rel.C("s", "allowed")))),
-		From: from(x.work("shared"), "s"), Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("s", "node")))},
-	})
-	if x.limited() {
-		all = append(all, rel.Select{
-			Columns: row(x.typeOf(rel.C("b", "rank")), rel.C("b", "value"), rel.T("limit"), rel.C("c", "profile_id"),
-				rel.F(rel.Concat, rel.T("kept from "), x.typeOf(rel.C("a", "rank")), rel.T(" "), rel.C("a", "value"))),
-			From: from(x.work("near"), "p"),
-			Joins: []rel.Join{
-				join(rel.Inner, from(x.work("found"), "u"), eq(rel.C("u", "node"), rel.C("p", "u"))),
-				join(rel.Inner, from(x.work("found"), "v"), eq(rel.C("v", "node"), rel.C("p", "v"))),
-				join(rel.Inner, from(x.work("nodes"), "a"), eq(rel.C("a", "node"), rel.C("p", "u"))),
-				join(rel.Inner, from(x.work("nodes"), "b"), eq(rel.C("b", "node"), rel.C("p", "v"))),
-				join(rel.Left, from(x.table(Clusters), "c"), eq(rel.C("c", "cluster"), rel.C("u", "cluster"))),
-			},
-			Where: rel.F(rel.Ne, rel.C("u", "cluster"), rel.C("v", "cluster")),
-		})
-	}
-	contested := rel.Select{
-		Columns: row(x.typeOf(rel.C("n", "rank")), rel.C("n", "value"), rel.T("contested"), rel.Null(models.Text), rel.T("seen with several profiles")),
-		From:    from(x.work("found"), "f"),
-		Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("f", "node"))),
-			join(rel.Left, from(x.work("hubs"), "h"), eq(rel.C("h", "node"), rel.C("f", "node")))},
-		Where: rel.F(rel.And, isNull(rel.C("f", "cluster")), isNull(rel.C("h", "node"))),
-	}
-	return union(append(all, contested))
+	return []rel.Expr{e}
 }
 
-// limited reports whether any limit can be broken.
-func (x *identity) limited() bool {
-	return len(x.linking()) > 1 && len(x.ranks(func(id *models.Identifier) bool { return id.Limit.Max > 0 && id.Role != "attach" })) > 0
+// clusters makes the table of profiles, and that of what became of them.
+func (x *identity) clusters() {
+	columns := []string{"cluster", "number", "profile_id", "anonymous"}
+	made := rel.Select{From: from(x.work("ids"), "i")}
+	for _, c := range columns {
+		made.Columns = append(made.Columns, same("i", c))
+	}
+	changes := rel.Query(made)
+	var do []rel.Statement
+	x.profile = x.work("ids")
+	if x.goesOn {
+		made.Columns = append(made.Columns, rel.As("gone", rel.I(0)))
+		gone := rel.Select{Columns: []rel.Column{same("o", "cluster"), same("o", "number"), same("o", "profile_id"), rel.As("anonymous", rel.Null(models.Boolean)), rel.As("gone", rel.I(1))},
+			From: from(x.work("olds"), "o"), Where: rel.F(rel.Not, inTable(x.work("ids"), "cluster", rel.C("o", "cluster")))}
+		do = temp(x.work("profiles_changed"), union([]rel.Query{made, gone}))
+		changes = rel.Select{From: from(x.work("profiles_changed"), "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))}
+		// Neighbours that are not resolved again have the profiles that they had.
+		x.profile = x.work("profile")
+		p := func(name string) rel.Expr { return rel.C("p", name) }
+		do = append(do, temp(x.profile, union([]rel.Query{
+			rel.Select{Columns: []rel.Column{same("i", "cluster"), same("i", "profile_id")}, From: from(x.work("ids"), "i")},
+			rel.Select{Distinct: true, Columns: []rel.Column{same("p", "cluster"), same("p", "profile_id")}, From: from(x.work("prior"), "p"),
+				Where: rel.F(rel.And, notNull(p("profile_id")), notNull(p("cluster")), rel.F(rel.Not, inTable(x.work("olds"), "cluster", p("cluster"))),
+					rel.F(rel.Not, inTable(x.work("ids"), "cluster", p("cluster"))))},
+		}))...)
+	}
+	do = append(do, x.write(layered{what: Clusters, key: "cluster", columns: columns}, changes)...)
+	events := []string{"at", "kind", "from_id", "to_id", "type", "value", "build"}
+	do = append(do, x.write(layered{what: Merges, columns: events}, rel.Select{Columns: columnsOf("e", events), From: from(x.work("events"), "e")})...)
+	x.step("profiles with ids", do...)
+}
+
+func columnsOf(alias string, names []string) []rel.Column {
+	var out []rel.Column
+	for _, n := range names {
+		out = append(out, same(alias, n))
+	}
+	return out
+}
+
+// nodes makes the table of identifiers.
+func (x *identity) nodes(l layered) {
+	q := rel.Select{From: from(x.work("nodes"), "n"), Joins: []rel.Join{
+		join(rel.Inner, from(x.found, "f"), eq(rel.C("f", "node"), rel.C("n", "node"))),
+		join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("f", "cluster")))}}
+	of := map[string]string{"component": "f", "cluster": "f", "profile_id": "c"}
+	for _, c := range nodeColumns {
+		alias := of[c]
+		if alias == "" {
+			alias = "n"
+		}
+		q.Columns = append(q.Columns, same(alias, c))
+	}
+	if !x.goesOn {
+		x.step("identifiers with profiles", x.write(l, q)...)
+		return
+	}
+	q.Columns = append(q.Columns, rel.As("gone", rel.I(0)))
+	gone := rel.Select{From: from(x.work("prior"), "p"), Columns: append(columnsOf("p", nodeColumns), rel.As("gone", rel.I(1))),
+		Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), rel.C("p", "node")))},
+		Where: rel.F(rel.Not, inTable(x.work("nodes"), "node", rel.C("p", "node")))}
+	do := temp(x.work("nodes_changed"), union([]rel.Query{q, gone}))
+	x.step("identifiers with profiles", append(do, x.write(l, rel.Select{From: from(x.work("nodes_changed"), "g"), Columns: append(columnsOf("g", nodeColumns), same("g", "gone"))})...)...)
+}
+
+// combos makes the table of a source's combinations.
+func (x *identity) combos(s identitySource) []rel.Statement {
+	stored := x.stored(s)
+	columns := append(append([]string{}, stored...), "node", "profile_id")
+	q := rel.Select{From: from(x.part(s), "q"), Columns: append(columnsOf("q", stored), same("o", "node"), same("c", "profile_id")),
+		Joins: []rel.Join{join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo"))),
+			join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
+	l := layered{what: Combos(s.Name), key: "combo", columns: columns}
+	if !x.goesOn {
+		return x.write(l, q)
+	}
+	q.Columns = append(q.Columns, rel.As("gone", rel.I(0)))
+	gone := rel.Select{From: from(x.work("upd", s.n), "u"), Where: eq(rel.C("u", "gone"), rel.I(1)),
+		Columns: append(columnsOf("u", stored), rel.As("node", rel.Null(models.Integer)), rel.As("profile_id", rel.Null(models.Text)), rel.As("gone", rel.I(1)))}
+	changed := x.work("combos_changed", s.n)
+	do := temp(changed, union([]rel.Query{q, gone}))
+	return append(do, x.write(l, rel.Select{From: from(changed, "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))})...)
 }
 
 // The numbers that identity tells of a build, beside one per rule and per type.
@@ -144,14 +187,16 @@ func (x *identity) stats() []Stat {
 	}
 	var rows, unowned, keyless []rel.Query
 	for _, s := range x.sources {
-		r := from(x.work("own", s.n), "o")
-		rows = append(rows, rel.Select{Columns: []rel.Column{rel.As("n", sum(rel.C("o", "seen")))}, From: r})
-		if s.events() {
-			unowned = append(unowned, rel.Select{Columns: []rel.Column{rel.As("n", sum(rel.C("o", "seen")))}, From: r, Where: isNull(rel.C("o", "cluster"))})
-			continue
+		r := from(x.table(Combos(s.Name)), "o")
+		seen := func(where rel.Expr) rel.Query {
+			return rel.Select{Columns: []rel.Column{rel.As("n", sum(rel.C("o", "seen")))}, From: r, Where: where}
 		}
-		key, _ := rowKey(x.in, s.Source)
-		keyless = append(keyless, rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: sourceRelation(s.Source, rowAlias), Where: isNull(key)})
+		rows = append(rows, seen(nil))
+		if s.events() {
+			unowned = append(unowned, seen(isNull(rel.C("o", "profile_id"))))
+		} else {
+			keyless = append(keyless, seen(isNull(rel.C("o", "key"))))
+		}
 	}
 	total := func(name string, qs []rel.Query) Stat {
 		if len(qs) == 0 {
@@ -159,15 +204,15 @@ func (x *identity) stats() []Stat {
 		}
 		return one(name, sum(rel.C("q", "n")), rel.Sub{Query: union(qs), Alias: "q"}, nil)
 	}
-	sizes := rel.Select{Columns: []rel.Column{rel.As("k", count())}, From: from(x.table(Identifiers), "i"), GroupBy: []rel.Expr{rel.C("i", "profile_id")}}
+	sizes := rel.Select{Columns: []rel.Column{rel.As("k", count())}, From: from(x.table(Nodes), "i"), GroupBy: []rel.Expr{rel.C("i", "cluster")},
+		Where: rel.F(rel.And, notNull(rel.C("i", "profile_id")), rel.F(rel.Ne, rel.C("i", "rank"), rel.I(int64(x.recordRank()))))}
 	stats := []Stat{
 		one(StatProfiles, count(), from(x.table(Clusters), "c"), nil),
 		total(StatRows, rows), total(StatUnowned, unowned), total(StatKeyless, keyless),
 		one(StatLargest, rel.F(rel.Coalesce, greatest(rel.C("s", "k")), rel.I(0)), rel.Sub{Query: sizes, Alias: "s"}, nil),
 	}
 	for _, kind := range []string{"new", "merge", "split"} {
-		stats = append(stats, one("merges."+kind, count(), from(x.table(Merges), "m"),
-			rel.F(rel.And, eq(rel.C("m", "build"), rel.T(x.in.Build.ID)), eq(rel.C("m", "kind"), rel.T(kind)))))
+		stats = append(stats, one("merges."+kind, count(), from(x.work("events"), "m"), eq(rel.C("m", "kind"), rel.T(kind))))
 	}
 	if !x.first() {
 		stats = append(stats, one(StatBefore, count(), from(x.before(Clusters), "c"), nil))

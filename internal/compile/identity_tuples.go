@@ -5,68 +5,55 @@ import (
 	"github.com/weir-data/weir/models"
 )
 
-// The columns that count the rows behind a combination of identifiers.
-var seenColumns = []string{"first_seen", "last_seen", "seen"}
+// carried are the columns of a source's combinations beside their identifiers, as they are read.
+func (x *identity) carried(s identitySource) []string {
+	if s.events() {
+		return []string{"h", "first_seen", "last_seen", "seen", "old_last", "old_seen"}
+	}
+	return []string{"h", "key", "first_seen", "last_seen", "seen"}
+}
 
-// tuples goes from rows to numbered identifiers and the combinations in which they were seen.
-func (x *identity) tuples() {
-	var observed []rel.Query
-	for _, s := range x.sources {
-		x.step("rows of "+s.Name, temp(x.work("norm", s.n), x.normQuery(s))...)
+// stored are the columns of a source's combinations as they are kept, but for node and profile_id,
+// which say whose they are.
+func (x *identity) stored(s identitySource) []string {
+	out := append([]string{"combo"}, x.carried(s)...)
+	if !s.events() {
+		out = append(out, "nth")
+	}
+	for _, prefix := range []string{"r", "x", "n"} {
 		for _, id := range s.ids {
-			v := rel.C("n", ranked("v", id.rank))
-			observed = append(observed, rel.Select{
-				Columns: []rel.Column{rel.As("rank", rel.I(int64(id.rank))), rel.As("value", v), rel.As("src", rel.I(int64(s.n))),
-					same("n", "first_seen"), same("n", "last_seen"), same("n", "seen")},
-				From: from(x.work("norm", s.n), "n"), Where: notNull(v),
-			})
+			out = append(out, ranked(prefix, id.rank))
 		}
 	}
-	if len(observed) == 0 { // sources without any identifier: every row is alone
-		observed = append(observed, rel.Select{Columns: []rel.Column{
-			rel.As("rank", rel.I(0)), rel.As("value", rel.T("")), rel.As("src", rel.I(0)),
-			rel.As("first_seen", rel.Null(models.Timestamp)), rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))},
-			Where: rel.B(false)})
+	if !s.events() {
+		out = append(out, ranked("n", x.recordRank()))
 	}
-	// Numbers follow the order of birth: the smallest of a component is its oldest identifier.
-	each := rel.Select{
-		Columns: []rel.Column{same("o", "rank"), same("o", "value"), rel.As("src", least(rel.C("o", "src"))),
-			rel.As("first_seen", least(rel.C("o", "first_seen"))), rel.As("last_seen", greatest(rel.C("o", "last_seen"))), rel.As("seen", sum(rel.C("o", "seen")))},
-		From: rel.Sub{Query: union(observed), Alias: "o"}, GroupBy: []rel.Expr{rel.C("o", "rank"), rel.C("o", "value")},
-	}
-	x.step("identifiers", temp(x.work("nodes"), rel.Select{
-		Columns: []rel.Column{
-			rel.As("node", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("e", "first_seen")}, {Expr: rel.C("e", "rank")}, {Expr: text(rel.C("e", "value"))}}}),
-			same("e", "rank"), same("e", "value"), same("e", "src"), same("e", "first_seen"), same("e", "last_seen"), same("e", "seen")},
-		From: rel.Sub{Query: each, Alias: "e"},
-	})...)
-	var tuples []rel.Query
-	var do []rel.Statement
-	for _, s := range x.sources {
-		do = append(do, temp(x.work("ids", s.n), x.idsQuery(s))...)
-		tuples = append(tuples, x.tupleQuery(s))
-	}
-	x.step("combinations", append(do, temp(x.work("tuples"), union(tuples))...)...)
+	return out
 }
 
-// rawQuery counts the distinct combinations of identifiers in a source: r_0 …, counts.
-func (s *identitySource) rawQuery() rel.Query {
-	q := rel.Select{From: sourceRelation(s.Source, rowAlias), GroupBy: s.raw}
-	for i, id := range s.ids {
-		q.Columns = append(q.Columns, rel.As(ranked("r", id.rank), s.raw[i]))
+// recordRank is the rank of the identifier that a row without any gets: itself.
+func (x *identity) recordRank() int { return len(x.ids) }
+
+// ranksOf are the ranks of the nodes that a source's combinations have.
+func (x *identity) ranksOf(s identitySource) []int {
+	var out []int
+	for _, id := range s.ids {
+		out = append(out, id.rank)
 	}
-	q.Columns = append(q.Columns, rel.As("first_seen", least(s.time)), rel.As("last_seen", greatest(s.time)), rel.As("seen", count()))
-	return q
+	if !s.events() {
+		out = append(out, x.recordRank())
+	}
+	return out
 }
 
-// normQuery adds to the combinations of a source the trimmed value t, the normal form v of what
-// joins, and the rule x that keeps the rest out.
-func (x *identity) normQuery(s identitySource) rel.Query {
-	q := rel.Select{From: rel.Sub{Query: s.rawQuery(), Alias: "q"}}
+// normalised adds to combinations, of which q gives r_<rank> and the carried columns, the normal
+// form v of what joins, and the rule x that keeps the rest out.
+func (x *identity) normalised(s identitySource, from rel.Query, carried []string) rel.Query {
+	q := rel.Select{From: rel.Sub{Query: from, Alias: "q"}}
 	for _, id := range s.ids {
 		q.Columns = append(q.Columns, same("q", ranked("r", id.rank)))
 	}
-	for _, c := range seenColumns {
+	for _, c := range carried {
 		q.Columns = append(q.Columns, same("q", c))
 	}
 	at := map[int]map[string]string{} // by rank and layer, the column that holds it
@@ -98,99 +85,201 @@ func (x *identity) normQuery(s identitySource) rel.Query {
 			last.Columns = append(last.Columns, rel.As(ranked(layer, id.rank), rel.C("q", at[id.rank][layer])))
 		}
 	}
-	for _, c := range seenColumns {
+	for _, c := range carried {
 		last.Columns = append(last.Columns, same("q", c))
 	}
 	return last
 }
 
-// idsQuery replaces the values of a source's combinations by nodes: r_0 …, n_0 …, counts.
-func (x *identity) idsQuery(s identitySource) rel.Query {
-	q := rel.Select{From: from(x.work("norm", s.n), "q")}
-	for _, id := range s.ids {
-		d := ranked("d", id.rank)
-		q.Columns = append(q.Columns, same("q", ranked("r", id.rank)), rel.As(ranked("n", id.rank), rel.C(d, "node")))
-		q.Joins = append(q.Joins, join(rel.Left, from(x.work("nodes"), d),
-			eq(rel.C(d, "rank"), rel.I(int64(id.rank))), eq(rel.C(d, "value"), rel.C("q", ranked("v", id.rank)))))
-	}
-	for _, c := range seenColumns {
-		q.Columns = append(q.Columns, same("q", c))
-	}
-	return q
-}
-
-// tupleQuery counts the distinct combinations of nodes in a source: src, n_ of every rank, counts.
-func (x *identity) tupleQuery(s identitySource) rel.Query {
-	q := rel.Select{From: from(x.work("ids", s.n), "q")}
-	has := map[int]bool{}
-	for _, id := range s.ids {
-		has[id.rank] = true
-	}
-	q.Columns = append(q.Columns, rel.As("src", rel.I(int64(s.n))))
-	var some []rel.Expr
-	for rank := range x.ids {
-		name := ranked("n", rank)
-		if !has[rank] {
-			q.Columns = append(q.Columns, rel.As(name, rel.Null(models.Integer)))
-			continue
-		}
-		q.Columns = append(q.Columns, same("q", name))
-		q.GroupBy = append(q.GroupBy, rel.C("q", name))
-		some = append(some, notNull(rel.C("q", name)))
-	}
-	q.Where = rel.B(false)
-	if len(some) > 0 {
-		q.Where = or(some)
-	}
-	first, last, seen := least(rel.C("q", "first_seen")), greatest(rel.C("q", "last_seen")), sum(rel.C("q", "seen"))
-	if len(some) == 0 {
-		first, last, seen = rel.Null(models.Timestamp), rel.Null(models.Timestamp), rel.I(0)
-	}
-	q.Columns = append(q.Columns, rel.As("first_seen", first), rel.As("last_seen", last), rel.As("seen", seen))
-	return q
-}
-
-// shared finds identifiers that were seen with more values of a stronger type than max_links
-// allows, and takes them out of the combinations: links has the columns of tuples.
-func (x *identity) shared() {
-	var found []rel.Query
-	guarded := map[int]bool{}
-	for rank, id := range x.ids {
-		for _, m := range id.MaxLinks {
-			_, by := x.entity.Identifier(m.Type)
-			if by < 0 || by == rank {
-				continue
-			}
-			guarded[rank] = true
-			node, other := rel.C("t", ranked("n", rank)), rel.C("t", ranked("n", by))
-			others := rel.Agg{Fn: rel.Count, Arg: other, Distinct: true}
-			found = append(found, rel.Select{
-				Columns: []rel.Column{rel.As("node", node), rel.As("by_rank", rel.I(int64(by))), rel.As("links", others), rel.As("allowed", rel.I(int64(m.Max)))},
-				From:    from(x.work("tuples"), "t"), Where: rel.F(rel.And, notNull(node), notNull(other)),
-				GroupBy: []rel.Expr{node}, Having: rel.F(rel.Gt, others, rel.I(int64(m.Max))),
+// observed lists what norm_<n> has of identifiers: rank, value, src, first_seen, last_seen, seen. A
+// record that may be left without any is one itself.
+func (x *identity) observed() rel.Query {
+	var out []rel.Query
+	for _, s := range x.sources {
+		row := func(rank int, value, where rel.Expr) {
+			out = append(out, rel.Select{
+				Columns: []rel.Column{rel.As("rank", rel.I(int64(rank))), rel.As("value", value), rel.As("src", rel.I(int64(s.n))),
+					same("n", "first_seen"), same("n", "last_seen"), same("n", "seen")},
+				From: from(x.work("norm", s.n), "n"), Where: where,
 			})
 		}
-	}
-	if len(found) == 0 {
-		found = append(found, rel.Select{
-			Columns: []rel.Column{rel.As("node", rel.I(0)), rel.As("by_rank", rel.I(0)), rel.As("links", rel.I(0)), rel.As("allowed", rel.I(0))},
-			Where:   rel.B(false)})
-	}
-	q := rel.Select{From: from(x.work("tuples"), "t"), Columns: []rel.Column{same("t", "src")}}
-	for rank := range x.ids {
-		name := ranked("n", rank)
-		e := rel.Expr(rel.C("t", name))
-		if guarded[rank] {
-			h := ranked("h", rank)
-			q.Joins = append(q.Joins, join(rel.Left, from(x.work("hubs"), h), eq(rel.C(h, "node"), e)))
-			e = rel.Case{Whens: []rel.When{{If: isNull(rel.C(h, "node")), Then: e}}}
+		for _, id := range s.ids {
+			v := rel.C("n", ranked("v", id.rank))
+			row(id.rank, v, notNull(v))
 		}
-		q.Columns = append(q.Columns, rel.As(name, e))
+		if !s.events() {
+			row(x.recordRank(), s.itself("n"), x.alone(s, "n"))
+		}
 	}
-	for _, c := range seenColumns {
-		q.Columns = append(q.Columns, same("t", c))
+	if len(out) == 0 {
+		out = append(out, rel.Select{Columns: []rel.Column{
+			rel.As("rank", rel.I(0)), rel.As("value", rel.T("")), rel.As("src", rel.I(0)),
+			rel.As("first_seen", rel.Null(models.Timestamp)), rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))},
+			Where: rel.B(false)})
 	}
-	do := temp(x.work("shared"), union(found))
-	do = append(do, temp(x.work("hubs"), rel.Select{Distinct: true, Columns: []rel.Column{same("s", "node")}, From: from(x.work("shared"), "s")})...)
-	x.step("shared identifiers", append(do, temp(x.work("links"), q)...)...)
+	o := func(name string) rel.Expr { return rel.C("o", name) }
+	return rel.Select{
+		Columns: []rel.Column{same("o", "rank"), same("o", "value"), rel.As("src", least(o("src"))),
+			rel.As("first_seen", least(o("first_seen"))), rel.As("last_seen", greatest(o("last_seen"))), rel.As("seen", sum(o("seen")))},
+		From: rel.Sub{Query: union(out), Alias: "o"}, GroupBy: []rel.Expr{o("rank"), o("value")},
+	}
+}
+
+// alone is whether a record may be found by itself only: it has a key, and no identifier but such
+// as may come to find nobody.
+func (x *identity) alone(s identitySource, alias string) rel.Expr {
+	is := []rel.Expr{notNull(rel.C(alias, "key"))}
+	lost := x.lostRanks()
+	for _, id := range s.ids {
+		if !lost[id.rank] {
+			is = append(is, isNull(rel.C(alias, ranked("v", id.rank))))
+		}
+	}
+	return and(is)
+}
+
+// itself is a record as an identifier.
+func (s *identitySource) itself(alias string) rel.Expr {
+	return rel.F(rel.Concat, rel.T(s.Name+":"), rel.C(alias, "key"))
+}
+
+// birth numbers identifiers in the order of birth after those that are there: the smallest number
+// of a component is its oldest identifier.
+func birth(after rel.Expr) rel.Expr {
+	e := func(name string) rel.Expr { return rel.C("e", name) }
+	n := rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: e("first_seen")}, {Expr: e("rank")}, {Expr: text(e("value"))}}}
+	if after == nil {
+		return n
+	}
+	return rel.F(rel.Add, after, n)
+}
+
+// dictionary numbers the identifiers of a full build: nodes(node, rank, value, src, first_seen,
+// last_seen, seen); and makes part_<n>, the combinations with nodes in place of values.
+func (x *identity) dictionary() {
+	q := rel.Select{Columns: []rel.Column{rel.As("node", birth(nil))}, From: rel.Sub{Query: x.observed(), Alias: "e"}}
+	for _, c := range []string{"rank", "value", "src", "first_seen", "last_seen", "seen"} {
+		q.Columns = append(q.Columns, same("e", c))
+	}
+	x.step("identifiers", temp(x.work("nodes"), q)...)
+	var do []rel.Statement
+	for _, s := range x.sources {
+		q := x.lookup(s, x.work("nodes"))
+		q.Columns = append([]rel.Column{rel.As("combo", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("q", "h")}}})}, q.Columns...)
+		do = append(do, temp(x.work("part", s.n), q)...)
+	}
+	x.step("combinations", do...)
+}
+
+// lookup gives the combinations of norm_<n>, alias q, nodes in place of values: the stored columns
+// but for combo.
+func (x *identity) lookup(s identitySource, dict rel.Name) rel.Select {
+	q := rel.Select{From: from(x.work("norm", s.n), "q")}
+	for _, c := range x.stored(s) {
+		if c == "combo" || c[0] == 'n' {
+			continue
+		}
+		q.Columns = append(q.Columns, same("q", c))
+	}
+	node := func(rank int, value rel.Expr) {
+		d := ranked("d", rank)
+		q.Joins = append(q.Joins, join(rel.Left, from(dict, d), eq(rel.C(d, "rank"), rel.I(int64(rank))), eq(rel.C(d, "value"), value)))
+		q.Columns = append(q.Columns, rel.As(ranked("n", rank), rel.C(d, "node")))
+	}
+	if !s.events() {
+		on := []rel.Expr{eq(rel.C("w", "key"), rel.C("q", "key"))}
+		for _, id := range s.ids {
+			on = append(on, eq(rel.C("w", ranked("r", id.rank)), rel.C("q", ranked("r", id.rank))))
+		}
+		q.Joins = append(q.Joins, join(rel.Left, from(x.work("twice", s.n), "w"), on...))
+		q.Columns = append(q.Columns, rel.As("nth", rel.Case{Whens: []rel.When{{If: isNull(rel.C("q", "key")), Then: rel.I(0)}}, Else: either(rel.C("w", "nth"), rel.I(1))}))
+	}
+	for _, id := range s.ids {
+		node(id.rank, rel.C("q", ranked("v", id.rank)))
+	}
+	if !s.events() {
+		node(x.recordRank(), rel.Case{Whens: []rel.When{{If: x.alone(s, "q"), Then: s.itself("q")}}})
+	}
+	return q
+}
+
+// updates makes what changed in this build, of a build that goes on from another:
+//
+//	norm_<n>  the new combinations, with their numbers and normal forms
+//	born      node, rank, value, src, first_seen: identifiers that are new
+//	upd_<n>   the stored columns of what is new, changed or gone; gone, hard (it joins otherwise than
+//	          before), moved, was (the profile of before)
+func (x *identity) updates() {
+	c := func(name string) rel.Expr { return rel.C("c", name) }
+	fresh := rel.F(rel.And, rel.F(rel.Or, isNull(c("combo")), eq(c("redo"), rel.I(1))), eq(c("gone"), rel.I(0)))
+	var do []rel.Statement
+	for _, s := range x.sources {
+		top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("p", "combo")), rel.I(0)))}, From: from(x.combosBefore(s), "p")}}
+		q := rel.Select{From: from(x.work("chg", s.n), "c"), Joins: []rel.Join{{Kind: rel.Cross, Rel: top}}, Where: fresh,
+			Columns: []rel.Column{rel.As("combo", rel.F(rel.Add, rel.C("u", "top"), rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: c("h")}}}))}}
+		for _, id := range s.ids {
+			q.Columns = append(q.Columns, same("c", ranked("r", id.rank)))
+		}
+		for _, name := range x.carried(s) {
+			q.Columns = append(q.Columns, same("c", name))
+		}
+		do = append(do, temp(x.work("norm", s.n), x.normalised(s, q, append([]string{"combo"}, x.carried(s)...)))...)
+	}
+	e := func(name string) rel.Expr { return rel.C("e", name) }
+	do = append(do, temp(x.work("seen"), x.observed())...)
+	do = append(do, temp(x.work("known"), rel.Select{
+		Columns: []rel.Column{same("p", "node"), same("p", "rank"), same("p", "value")},
+		From:    from(x.before(Nodes), "p"),
+		Joins:   []rel.Join{join(rel.Inner, from(x.work("seen"), "e"), eq(e("rank"), rel.C("p", "rank")), eq(e("value"), rel.C("p", "value")))},
+	})...)
+	top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("p", "node")), rel.I(0)))}, From: from(x.before(Nodes), "p")}}
+	born := rel.Select{
+		Columns: []rel.Column{rel.As("node", birth(rel.C("u", "top"))), same("e", "rank"), same("e", "value"), same("e", "src"), same("e", "first_seen")},
+		From:    from(x.work("seen"), "e"),
+		Joins: []rel.Join{join(rel.Left, from(x.work("known"), "k"), eq(rel.C("k", "rank"), e("rank")), eq(rel.C("k", "value"), e("value"))),
+			{Kind: rel.Cross, Rel: top}},
+		Where: isNull(rel.C("k", "node")),
+	}
+	do = append(do, temp(x.work("born"), born)...)
+	do = append(do, temp(x.work("dict"), rel.Union{All: true, Queries: []rel.Query{
+		rel.Select{Columns: []rel.Column{same("k", "node"), same("k", "rank"), same("k", "value")}, From: from(x.work("known"), "k")},
+		rel.Select{Columns: []rel.Column{same("b", "node"), same("b", "rank"), same("b", "value")}, From: from(x.work("born"), "b")},
+	}})...)
+	for _, s := range x.sources {
+		do = append(do, temp(x.work("upd", s.n), x.updateQuery(s))...)
+	}
+	x.step("new identifiers", do...)
+}
+
+// updateQuery is upd_<n>.
+func (x *identity) updateQuery(s identitySource) rel.Query {
+	c := func(name string) rel.Expr { return rel.C("c", name) }
+	stored := x.stored(s)
+	late := map[string]bool{"first_seen": true, "last_seen": true, "seen": true, "old_last": true, "old_seen": true}
+	known := func(gone bool, where rel.Expr) rel.Select {
+		q := rel.Select{From: from(x.work("chg", s.n), "c"), Where: where,
+			Joins: []rel.Join{join(rel.Inner, from(x.combosBefore(s), "p"), eq(rel.C("p", "combo"), c("combo")))}}
+		for _, name := range stored {
+			if late[name] && !gone {
+				q.Columns = append(q.Columns, same("c", name))
+			} else {
+				q.Columns = append(q.Columns, same("p", name))
+			}
+		}
+		flag, moved := rel.I(0), c("moved")
+		if gone {
+			flag, moved = rel.I(1), rel.I(1)
+		}
+		q.Columns = append(q.Columns, rel.As("gone", flag), rel.As("hard", flag), rel.As("moved", moved), rel.As("was", rel.C("p", "profile_id")))
+		return q
+	}
+	leaves := rel.F(rel.Or, eq(c("gone"), rel.I(1)), eq(c("redo"), rel.I(1)))
+	looked := x.lookup(s, x.work("dict"))
+	fresh := rel.Select{From: rel.Sub{Alias: "f", Query: rel.Select{
+		Columns: append([]rel.Column{same("q", "combo")}, looked.Columns...), From: looked.From, Joins: looked.Joins}}}
+	for _, name := range stored {
+		fresh.Columns = append(fresh.Columns, same("f", name))
+	}
+	fresh.Columns = append(fresh.Columns, rel.As("gone", rel.I(0)), rel.As("hard", rel.I(1)), rel.As("moved", rel.I(1)), rel.As("was", rel.Null(models.Text)))
+	return union([]rel.Query{known(false, rel.F(rel.Not, leaves)), known(true, leaves), fresh})
 }

@@ -43,6 +43,13 @@ func (w *printer) steps(steps []Step, depth int) {
 		if s.Solve != nil {
 			w.solve(s.Solve, depth)
 		}
+		if s.If != nil {
+			w.heading("if this is more than 0", depth+1)
+			w.query(s.If.Query)
+			w.steps(s.If.Then, depth+2)
+			w.heading("else", depth+1)
+			w.steps(s.If.Else, depth+2)
+		}
 		if s.Loop != nil {
 			w.loop(s.Loop, depth)
 		}

@@ -22,6 +22,7 @@ type Input struct {
 	Previous Build                      // what is in force, read for ids and histories; zero for none
 	Full     bool                       // identity is made from nothing, with the ids of before, though it could go on from Previous
 	Only     string                     // "identity": no traits and no segments
+	State    State                      // what the build in force left for this one
 }
 
 // Build names the tables of one build of one entity. Tables are made under fresh names and
@@ -61,7 +62,7 @@ const (
 	Sequence     = "sequence"           // last integer: the highest number ever given to a profile
 	Merges       = "merges"             // layered: at timestamp, kind text (new|merge|split), from_id text, to_id text, type text, value text, build text
 	DroppedLinks = "dropped_links"      // type text, value text, rule text (junk|ignore|invalid|max_links|limit|contested), profile_id text (nullable), detail text, node integer, other integer: the nodes kept apart, NULL where there are none
-	State        = "state"              // source text ('' for the entity), what the next build needs to go on from this one
+	StateTable   = "state"              // source text ('' for the entity), what the next build needs to go on from this one
 	Memberships  = "memberships"        // profile_id text, segment text, since timestamp: who is in now
 	History      = "membership_history" // profile_id text, segment text, entered_at timestamp, left_at timestamp (nullable)
 	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
@@ -79,7 +80,7 @@ const (
 const Reviews = "reviews"
 
 // BuildTables are all of them that have a fixed name.
-var BuildTables = []string{Identifiers, Profiles, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks, State,
+var BuildTables = []string{Identifiers, Profiles, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks, StateTable,
 	Memberships, History, Assignments, Provenance, Pairs, Weights, Frequencies, Compared, BigBlocks}
 
 // Owners names the table that says which profile owns the rows of an event source: one text
@@ -90,8 +91,11 @@ func Owners(source string) string { return "owners_" + source }
 // Program is a list of steps, run in order on one session.
 type Program struct {
 	Steps  []Step
-	Tables []string // what it makes that stays, as `what` of Build.Table
-	Stats  []Stat   // asked after the last step
+	Tables []string // what it makes that stays and people read, as `what` of Build.Table
+	// Identity says how identity is made: "incremental" from the build in force, or "full", and
+	// then Why.
+	Identity, Why string
+	Stats         []Stat // asked after the last step
 }
 
 // Step is a few statements, or a loop of them.
@@ -99,7 +103,15 @@ type Step struct {
 	Name  string // for people and progress: "identity: tuples"
 	Do    []rel.Statement
 	Solve *Solve // after Do
-	Loop  *Loop  // after Solve
+	If    *If    // after Solve
+	Loop  *Loop  // after If
+}
+
+// If runs Then if Query, of one integer, gives more than 0, and Else otherwise.
+type If struct {
+	Query rel.Query
+	Then  []Step
+	Else  []Step
 }
 
 // Solve is a piece of work that is done in this process: Run is given the rows of each of Read

@@ -329,6 +329,19 @@ func Text(t *testing.T, d dialect.Dialect, in compile.Input) string {
 					fmt.Fprintf(&b, "%s;\n", text)
 				}
 			}
+			if st.Solve != nil {
+				into, err := d.Statement(st.Solve.Into)
+				if err != nil {
+					t.Fatalf("%s: %v", st.Name, err)
+				}
+				fmt.Fprintf(&b, "%s-- worked out in this process\n%s;\n", depth, into)
+			}
+			if st.If != nil {
+				fmt.Fprintf(&b, "%s-- if\n", depth)
+				render(st.If.Then, depth+"--")
+				fmt.Fprintf(&b, "%s-- else\n", depth)
+				render(st.If.Else, depth+"--")
+			}
 			if st.Loop != nil {
 				fmt.Fprintf(&b, "%s-- round 1 of a loop\n", depth)
 				render(st.Loop.Body(1), depth+"--")
