@@ -22,15 +22,15 @@ import (
 	"github.com/weir-data/weir/models"
 )
 
-// benchRecords is the size of the world: WEIR_RECORDS, or a million.
-func benchRecords(tb testing.TB) int {
-	text := os.Getenv("WEIR_RECORDS")
+// envNumber is a number of the environment, at least 64, or what it is without.
+func envNumber(tb testing.TB, name string, without int) int {
+	text := os.Getenv(name)
 	if text == "" {
-		return 1_000_000
+		return without
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1000 {
-		tb.Fatalf("WEIR_RECORDS is %q: it is a number of records, 1000 at least", text)
+	if err != nil || n < 64 {
+		tb.Fatalf("%s is %q: it is a number, 64 at least", name, text)
 	}
 	return n
 }
@@ -55,7 +55,7 @@ func barsFor(records int) bars {
 // With WEIR_STATEMENTS=1 it lists the dearest statements of each build.
 func BenchmarkIdentity(b *testing.B) {
 	for b.Loop() {
-		benchIdentity(b, benchRecords(b))
+		benchIdentity(b, envNumber(b, "WEIR_RECORDS", 1_000_000))
 	}
 }
 
@@ -89,7 +89,7 @@ func benchIdentity(b *testing.B, n int) {
 	load(b, w, worldtest.Columns, people.Later())
 	b.StartTimer()
 	more := runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(1)})
-	told(b, "increment", more.cpu, full.usage, bar.increment, fmt.Sprintf("%d records more, to a build from nothing", n/100))
+	told(b, "increment", more.identity(), usage{cpu: full.identity()}, bar.increment, fmt.Sprintf("%d records more, to a build from nothing; whole builds: %.3f", n/100, more.cpu/full.cpu))
 	say("%v; merged away %d; %s", more.usage, more.Stats[compile.StatMerged], more.steps())
 	same(b, w, more, runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(1), Scratch: "again", Full: true}))
 
@@ -98,7 +98,7 @@ func benchIdentity(b *testing.B, n int) {
 		ids[i].Ignore = worldtest.Junk[ids[i].Type]
 	}
 	late := runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(2)})
-	told(b, "ignore", late.cpu, full.usage, bar.ignore, "5 values ignored late, to a build from nothing")
+	told(b, "ignore", late.identity(), usage{cpu: full.identity()}, bar.ignore, fmt.Sprintf("5 values ignored late, to a build from nothing; whole builds: %.3f", late.cpu/full.cpu))
 	say("%v; split off %d; %s", late.usage, late.Stats[compile.StatSplit], late.steps())
 	same(b, w, late, runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(2), Scratch: "again", Full: true}))
 
@@ -216,6 +216,17 @@ func benchInput(m *models.Model, entity string) compile.Input {
 func (r built) part(steps ...string) (cpu float64) {
 	for _, s := range steps {
 		cpu += r.spent[s]
+	}
+	return cpu
+}
+
+// identity adds up the steps of identity: without the table of profiles, segments and the counts
+// after the last step, which are made whole by every build.
+func (r built) identity() (cpu float64) {
+	for _, s := range r.order {
+		if strings.HasPrefix(s, "identity:") {
+			cpu += r.spent[s]
+		}
 	}
 	return cpu
 }
