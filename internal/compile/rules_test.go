@@ -33,6 +33,7 @@ import (
 //	model.yml       sources, entities, segments, policies, syncs, and as_of and timezone
 //	data.sql        statements that make the sources' tables
 //	want profiles   every profile with its traits
+//	want provenance the source, key and time of the row that each kept value comes from
 //	want members    every segment with its members
 //	want delta NAME who joined and left a segment since the last build
 //	want sizes      the sizes of segments
@@ -209,6 +210,8 @@ func (c *project) result(t *testing.T, name, ask string) string {
 	case name == "profiles":
 		names := c.in.Model.Entity(c.in.Entity).TraitNames()
 		return c.w.table(t, names, `SELECT "`+strings.Join(names, `", "`)+`" FROM `+c.table(compile.Profiles))
+	case name == "provenance":
+		return c.provenance(t)
 	case name == "members":
 		return c.members(t)
 	case strings.HasPrefix(name, "delta "):
@@ -219,7 +222,7 @@ func (c *project) result(t *testing.T, name, ask string) string {
 	case name == "buckets":
 		return c.buckets(t)
 	case ask != "":
-		for _, what := range []string{compile.Profiles, compile.Memberships, compile.History, compile.Assignments, compile.Merges} {
+		for _, what := range []string{compile.Profiles, compile.Memberships, compile.History, compile.Assignments, compile.Merges, compile.Provenance} {
 			ask = strings.ReplaceAll(ask, "{"+what+"}", c.table(what))
 		}
 		columns, err := c.w.s.QueryColumns(t.Context(), ask)
@@ -233,6 +236,26 @@ func (c *project) result(t *testing.T, name, ask string) string {
 		return c.w.table(t, names, ask)
 	}
 	return c.desired(t, name)
+}
+
+// provenance lists, for each profile, the rows that its kept traits come from.
+func (c *project) provenance(t *testing.T) string {
+	traits := compile.ProvenanceOf(c.in.Model.Entity(c.in.Entity))
+	columns := []string{"p.who"}
+	for _, name := range traits {
+		source, key, at := compile.ProvenanceColumns(name)
+		columns = append(columns, "o."+source, "o."+key, "o."+at)
+	}
+	lines := []string{}
+	for _, row := range c.w.rows(t, fmt.Sprintf("SELECT %s FROM %s p LEFT JOIN %s o USING (profile_id)", strings.Join(columns, ", "), c.table(compile.Profiles), c.table(compile.Provenance))) {
+		line := row[:1:1]
+		for i := 1; i < len(row); i += 3 {
+			line = append(line, strings.TrimSuffix(strings.Join(row[i:i+3], " "), "T00:00:00Z"))
+		}
+		lines = append(lines, strings.Join(line, " | "))
+	}
+	slices.Sort(lines)
+	return strings.Join(append([]string{strings.Join(append([]string{"who"}, traits...), " | ")}, lines...), "\n") + "\n"
 }
 
 // members lists each segment with its members.

@@ -50,12 +50,13 @@ func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key model
 	counted := each[0]
 	if len(each) > 1 {
 		u := func(name string) rel.Expr { return rel.C("u", name) }
-		latest := []rel.Order{{Expr: u("at"), Desc: true}, {Expr: u("rank")}, {Expr: u("key")}}
+		latest := []rel.Order{{Expr: u("at"), Desc: true}, {Expr: u("rank")}, {Expr: u("number")}, {Expr: u("key")}}
 		counted = rel.Select{
 			Columns: []rel.Column{
 				rel.As("profile_id", u("profile_id")), rel.As("v", u("v")),
 				rel.As("n", rel.Agg{Fn: rel.Sum, Arg: u("n")}), rel.As("at", rel.Agg{Fn: rel.Max, Arg: u("at")}),
 				rel.As("rank", rel.Agg{Fn: rel.First, Arg: u("rank"), OrderBy: latest}),
+				rel.As("number", rel.Agg{Fn: rel.First, Arg: u("number"), OrderBy: latest, Where: rel.F(rel.NotNull, u("v"))}),
 				rel.As("key", rel.Agg{Fn: rel.First, Arg: u("key"), OrderBy: latest, Where: rel.F(rel.NotNull, u("v"))}),
 			},
 			From:    rel.Sub{Query: rel.Union{All: true, Queries: each}, Alias: "u"},
@@ -63,8 +64,11 @@ func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key model
 		}
 	}
 	n := func(name string) rel.Expr { return rel.C("n", name) }
-	best := []rel.Order{{Expr: n("n"), Desc: true}, {Expr: n("at"), Desc: true}, {Expr: n("rank")},
-		{Expr: n("key")}, {Expr: rel.Cast{Expr: n("v"), Type: models.Text, From: pieces[0].typ}}}
+	best := []rel.Order{{Expr: n("n"), Desc: true}, {Expr: n("at"), Desc: true}}
+	if len(each) > 1 {
+		best = append(best, rel.Order{Expr: n("rank")}, rel.Order{Expr: n("number")})
+	}
+	best = append(best, rel.Order{Expr: n("key")}, rel.Order{Expr: rel.Cast{Expr: n("v"), Type: models.Text, From: pieces[0].typ}})
 	top := rel.Select{
 		Columns: []rel.Column{rel.As("profile_id", n("profile_id")), rel.As("v", rel.Agg{Fn: rel.First, Arg: n("v"), OrderBy: best})},
 		From:    rel.Sub{Query: counted, Alias: "n"},
@@ -79,7 +83,8 @@ func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key model
 }
 
 // countedValues counts the rows of a source that have each value, and says which is the latest of
-// them. The key is text if there are other sources beside it, otherwise as keyOf has it.
+// them. The key is as keyOf has it; if there are other sources beside it, it is text, and number is
+// what keys that are numbers are put in order by.
 func countedValues(in Input, p piece, rank int, beside bool) (rel.Query, models.Type, *diag.Problem) {
 	r, problem := rowsOf(in, p.source)
 	if problem != nil {
@@ -102,23 +107,30 @@ func countedValues(in Input, p piece, rank int, beside bool) (rel.Query, models.
 		order = append(order, rel.Order{Expr: at, Desc: true})
 		latest = rel.Agg{Fn: rel.Max, Arg: at}
 	}
-	key, typ := rel.Expr(rel.Null(models.Text)), models.Text
+	key, typ, number := rel.Expr(rel.Null(models.Text)), models.Text, rel.Expr(rel.Null(models.Integer))
 	if p.source.Key != "" {
 		e, keyType, problem := keyOf(in, p.source)
 		if problem != nil {
 			return nil, models.Unknown, problem
 		}
 		order = append(order, rel.Order{Expr: e})
-		if typ = keyType; beside {
-			if e, problem = rowKey(in, p.source); problem != nil {
+		first := func(e rel.Expr) rel.Expr {
+			return rel.Agg{Fn: rel.First, Arg: e, OrderBy: order, Where: rel.F(rel.NotNull, v)}
+		}
+		key, typ = first(e), keyType
+		if beside {
+			if keyType == models.Integer {
+				number = key
+			}
+			text, problem := rowKey(in, p.source)
+			if problem != nil {
 				return nil, models.Unknown, problem
 			}
-			typ = models.Text
+			key, typ = first(text), models.Text
 		}
-		key = rel.Agg{Fn: rel.First, Arg: e, OrderBy: order, Where: rel.F(rel.NotNull, v)}
 	}
 	return r.read(func(profile rel.Expr) rel.Select {
-		return rel.Select{
+		q := rel.Select{
 			Columns: []rel.Column{
 				rel.As("profile_id", profile), rel.As("v", v), rel.As("n", rel.Agg{Fn: rel.CountRows}),
 				rel.As("at", latest), rel.As("rank", rel.I(int64(rank))), rel.As("key", key),
@@ -126,5 +138,9 @@ func countedValues(in Input, p piece, rank int, beside bool) (rel.Query, models.
 			Where:   rel.F(rel.NotNull, v),
 			GroupBy: []rel.Expr{profile, v},
 		}
+		if beside {
+			q.Columns = append(q.Columns, rel.As("number", number))
+		}
+		return q
 	}), typ, nil
 }

@@ -3,7 +3,9 @@ package compile_test
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,27 +91,90 @@ func (w *world) steps(t testing.TB, steps []compile.Step) {
 	t.Helper()
 	for _, s := range steps {
 		for _, st := range s.Do {
-			text, err := w.d.Statement(st)
-			if err != nil {
-				t.Fatalf("%s: %v", s.Name, err)
+			w.statement(t, s.Name, st)
+		}
+		if s.Solve != nil {
+			w.solve(t, s.Name, s.Solve)
+		}
+		if s.If != nil {
+			then := s.If.Else
+			if w.integer(t, s.If.Query) > 0 {
+				then = s.If.Then
 			}
-			if text != "" {
-				if _, err := w.s.Exec(t.Context(), text); err != nil {
-					t.Fatalf("%s: %v\n%s", s.Name, err, text)
-				}
-			}
+			w.steps(t, then)
 		}
 		if l := s.Loop; l != nil {
 			done := 0
-			for ; w.rows(t, w.render(t, l.Rest(done)))[0][0] != "0"; done++ {
+			for ; w.integer(t, l.Rest(done)) > l.Small; done++ {
 				if done > l.Max {
 					t.Fatalf("%s: more than %d rounds", s.Name, l.Max)
 				}
 				w.steps(t, l.Body(done+1))
 			}
-			w.steps(t, l.After(done))
+			if l.After != nil {
+				w.steps(t, l.After(done))
+			}
 		}
 	}
+}
+
+func (w *world) statement(t testing.TB, name string, st rel.Statement) {
+	t.Helper()
+	text, err := w.d.Statement(st)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if text == "" {
+		return
+	}
+	if _, err := w.s.Exec(t.Context(), text); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, text)
+	}
+}
+
+// solve does a piece of work in this process.
+func (w *world) solve(t testing.TB, name string, do *compile.Solve) {
+	t.Helper()
+	var read []iter.Seq2[[]any, error]
+	for _, q := range do.Read {
+		read = append(read, w.s.Query(t.Context(), w.render(t, q)))
+	}
+	var rows [][]any
+	for row, err := range do.Run(read) {
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		rows = append(rows, slices.Clone(row))
+	}
+	w.statement(t, name, do.Into)
+	var columns []string
+	for _, c := range do.Into.Columns {
+		columns = append(columns, c.Name)
+	}
+	load := func(yield func([]any, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+	if _, err := w.s.Load(t.Context(), do.Into.Name, columns, load); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// integer is the answer to a query of one integer; none is 0.
+func (w *world) integer(t testing.TB, q rel.Query) int64 {
+	t.Helper()
+	rows := w.rows(t, w.render(t, q))
+	if len(rows) == 0 || rows[0][0] == "-" {
+		return 0
+	}
+	n, err := strconv.ParseInt(rows[0][0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // rows are the rows of a query, as text.
