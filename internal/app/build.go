@@ -174,7 +174,7 @@ func (a *App) build(ctx context.Context, scratch string) ([]BuildResult, map[str
 			return out, made, a.worldly(err)
 		}
 		made[e] = built{res, before}
-		r := BuildResult{Entity: e, Build: res.Build.ID, AsOf: res.AsOf, Records: res.Stats["records"], Profiles: res.Stats["profiles"], Segments: map[string]int64{}, Stats: res.Stats, Seconds: res.Seconds}
+		r := BuildResult{Entity: e, Build: res.Build.ID, AsOf: res.AsOf, Records: res.Stats["records"], Profiles: res.Stats["profiles"], Identity: res.Identity, Why: res.Why, Segments: map[string]int64{}, Stats: res.Stats, Seconds: res.Seconds}
 		for k, v := range res.Stats {
 			if seg, ok := strings.CutPrefix(k, "segment."); ok {
 				r.Segments[seg] = v

@@ -29,6 +29,7 @@ type IdentityCheck struct {
 	Apart       []ApartProfiles   `json:"examples"`
 	Tables      []TableDifference `json:"tables"`
 	Moved       []SourceMoved     `json:"sources_moved"`
+	Rules       bool              `json:"rules_changed"` // in the YAML, since the build in force
 	// Seconds of identity: "full" beside, "live" if it was built by this command.
 	Seconds map[string]float64 `json:"seconds"`
 	How     string             `json:"live_build,omitempty"` // incremental or full, if it was built by this command
@@ -92,7 +93,7 @@ func (a *App) CheckIdentity(ctx context.Context, first bool, o IdentityOptions) 
 		in.Entity = name
 		c := IdentityCheck{Entity: name, Apart: []ApartProfiles{}, Tables: []TableDifference{}, Moved: []SourceMoved{}, Seconds: map[string]float64{}}
 		if m, ok := made[name]; ok {
-			c.Seconds["live"] = m.result.Seconds["identity"]
+			c.Seconds["live"], c.How = m.result.Seconds["identity"], m.result.Identity
 		}
 		err := a.session(ctx, func(s warehouse.Session) (err error) {
 			_, c.AsOf, err = a.liveBuild(ctx, s, name)
@@ -124,6 +125,8 @@ func Differing(checks []IdentityCheck, built bool) error {
 		}
 		e := &Error{Kind: Failed, Code: "identity.differs", Message: fmt.Sprintf("build %s of %s is not what a build from nothing makes", c.Build, c.Entity)}
 		switch {
+		case c.Rules:
+			e.Fix = "its rules changed since; see what they do: weir identity plan; then build: weir build"
 		case len(c.Moved) == 0:
 			e.Fix = "its sources did not move since; mend it with: weir build --full"
 		case built:
@@ -174,8 +177,24 @@ func (a *App) compare(ctx context.Context, s warehouse.Session, c *IdentityCheck
 		return nil
 	}
 	var err error
-	c.Moved, err = a.moved(ctx, s, c.Entity, live, full)
+	if c.Moved, err = a.moved(ctx, s, c.Entity, live, full); err != nil {
+		return err
+	}
+	c.Rules, err = a.ruled(ctx, s, c.Entity, live, full)
 	return err
+}
+
+// ruled reports whether two builds were made by different rules, as far as both say by which.
+func (a *App) ruled(ctx context.Context, s warehouse.Session, entity string, live, full compile.Build) (bool, error) {
+	for _, b := range []compile.Build{live, full} {
+		has, err := a.has(ctx, s, entity, b, compile.StateTable)
+		if err != nil || !has[compile.StateTable] {
+			return false, err
+		}
+	}
+	var l, f int64
+	err := a.row(ctx, s, compile.Surplus(entity, compile.StateTable, []string{"shape", "rules", "ignored"}, live, full), &l, &f)
+	return l+f > 0, err
 }
 
 // compareTable compares a table of two builds as sets of rows.

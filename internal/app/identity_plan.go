@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/weir-data/weir/internal/build"
@@ -348,6 +350,7 @@ func (a *App) planDropped(ctx context.Context, s warehouse.Session, p *IdentityP
 			*[]*int64{&x.Before, &x.After}[i] = d.N
 		}
 	}
+	slices.SortFunc(p.Dropped, func(a, b DroppedChange) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Type, b.Type)) })
 	return nil
 }
 

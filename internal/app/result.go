@@ -30,6 +30,8 @@ type BuildResult struct {
 	AsOf     time.Time          `json:"as_of"`
 	Records  int64              `json:"records,omitempty"` // rows read; known right after a build
 	Profiles int64              `json:"profiles"`
+	Identity string             `json:"identity,omitempty"` // incremental or full; known right after a build
+	Why      string             `json:"why,omitempty"`      // of a full one
 	Segments map[string]int64   `json:"segments"`
 	Stats    map[string]int64   `json:"stats"`
 	Seconds  map[string]float64 `json:"seconds"`

@@ -70,6 +70,12 @@ func (s *session) printBuild(b app.BuildResult, lines ...string) {
 		from = number(b.Records) + " records → "
 	}
 	s.out("%s: %s%s profiles  %s", s.ui.bold(b.Entity), from, number(b.Profiles), s.ui.dim("build "+b.Build+" as of "+b.AsOf.Format("2006-01-02 15:04 MST")))
+	switch b.Identity {
+	case "incremental":
+		s.out("  identity: gone on from the build before")
+	case "full":
+		s.out("  identity: from nothing (%s)", b.Why)
+	}
 	for _, line := range lines {
 		s.out("  %s", line)
 	}
