@@ -7,7 +7,7 @@ import "strings"
 // Fellegi and Sunter, "A Theory for Record Linkage", 1969.
 type Fuzzy struct {
 	Fields    []FuzzyField   `yaml:"fields,required" doc:"Name to the columns that hold it: what is compared."`
-	Block     []FuzzyBlock   `yaml:"block,required" doc:"Pairs are compared only if they agree on every field of one of these." like:"blocking,blocks"`
+	Block     []FuzzyBlock   `yaml:"block,one,required" doc:"Pairs are compared only if they agree on every field of one of these." like:"blocking,blocks"`
 	Compare   []FuzzyCompare `yaml:"compare,required" doc:"Field to its levels of agreement, from best to worst: a pair is at the first that holds." like:"comparisons,comparison"`
 	Weights   FuzzyWeights   `yaml:"weights" doc:"learned from the data, or given. Defaults to learned."`
 	Threshold float64        `yaml:"threshold" doc:"Probability from which a pair joins, more than 0 and less than 1. Defaults to 0.99."`
@@ -34,7 +34,7 @@ type FuzzyBlock struct {
 type FuzzyCompare struct {
 	Field     string       `yaml:",key"`
 	Levels    []FuzzyLevel `yaml:"levels,list,required" doc:"From best to worst; after the last, values differ."`
-	Frequency bool         `yaml:"frequency" doc:"Agreeing exactly on a value that many records have says less."`
+	Frequency bool         `yaml:"frequency" doc:"Agreeing exactly on a value that many records have says less: for names."`
 }
 
 // FuzzyLevel is one level of agreement. Exactly one field is set.

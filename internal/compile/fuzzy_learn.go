@@ -19,6 +19,9 @@ const (
 	sampleShifts  = 20
 )
 
+// minCommon is how many records must share a value for it to be common: fewer may be one person.
+const minCommon = 10
+
 // weights makes the tables of weights: as they were, or learned from counts of levels, which is all
 // that leaves the warehouse.
 func (x *fuzzy) weights() {
@@ -39,20 +42,9 @@ func (x *fuzzy) weights() {
 		do = append(do, copied(Weights, mine), copied(Frequencies, known))
 	}
 	x.step("weights of before", do...)
-	// One round if there are no weights yet.
-	x.steps = append(x.steps, Step{Name: "matching: learning weights", Loop: &Loop{
-		Rest: func(done int) rel.Query {
-			none := rel.Select{Columns: []rel.Column{rel.As("n", rel.I(0))}}
-			if done > 0 {
-				return none
-			}
-			none.Columns[0].Expr = oneIf(eq(count(), rel.I(0)))
-			none.From = from(x.table(Weights), "w")
-			return none
-		},
-		Body:  func(int) []Step { return x.learning() },
-		After: func(int) []Step { return nil },
-		Max:   1,
+	x.steps = append(x.steps, Step{Name: "matching: learning weights", If: &If{
+		Query: rel.Select{Columns: []rel.Column{rel.As("n", oneIf(eq(count(), rel.I(0))))}, From: from(x.table(Weights), "w")},
+		Then:  x.learning(),
 	}})
 }
 
@@ -116,7 +108,7 @@ func (x *fuzzy) insert(into, work string) rel.Statement {
 	return rel.Insert{Into: x.table(into), Columns: fuzzyColumns(into), From: q}
 }
 
-// values are those of fields whose frequency matters that several records have: field, value,
+// values are those of fields whose frequency matters that many records have: field, value,
 // records, present (records with any value).
 func (x *fuzzy) values() rel.Query {
 	var all []rel.Query
@@ -126,7 +118,7 @@ func (x *fuzzy) values() rel.Query {
 			Columns: []rel.Column{rel.As("field", rel.T(c.Field)), rel.As("value", v), rel.As("records", count()), rel.As("present", present)},
 			From:    from(x.work("rows"), "r"), Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Alias: "p", Query: rel.Select{
 				Columns: []rel.Column{rel.As("present", rel.Agg{Fn: rel.Count, Arg: v})}, From: from(x.work("rows"), "r")}}}},
-			Where: notNull(v), GroupBy: []rel.Expr{v, present}, Having: rel.F(rel.Gt, count(), rel.I(1)),
+			Where: notNull(v), GroupBy: []rel.Expr{v, present}, Having: rel.F(rel.Ge, count(), rel.I(minCommon)),
 		})
 	}
 	if len(all) == 0 {

@@ -12,4 +12,6 @@ import (
 func TestFuzzyPostgres(t *testing.T) {
 	open := casetest.Postgres(t)
 	t.Run("similar", func(t *testing.T) { runSimilar(t, open) })
+	runFuzzy(t, open)
+	t.Run("febrl", func(t *testing.T) { runFebrl(t, open) })
 }
