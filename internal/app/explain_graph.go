@@ -51,6 +51,7 @@ type evidence struct {
 	first, last *time.Time
 	seen        int64
 	nodes       []int64
+	owner       int64 // of nodes, whose profile has the row; 0 for nobody's
 }
 
 // scope says whose rows are read.
@@ -148,7 +149,7 @@ func (l *lookup) evidence(ctx context.Context, picked rel.Select, p *people) err
 	}
 	q.Where = anyOf(has)
 	return l.each(ctx, q, func(c cells) error {
-		e := evidence{source: c.text(0), key: c.text(1), first: c.time(2), last: c.time(3), seen: c.int(4)}
+		e := evidence{source: c.text(0), key: c.text(1), first: c.time(2), last: c.time(3), seen: c.int(4), owner: c.int(5)}
 		for i := 5; i < len(c); i++ {
 			if n := c.int(i); c[i] != nil && !slices.Contains(e.nodes, n) {
 				e.nodes = append(e.nodes, n)

@@ -247,6 +247,7 @@ func (l *lookup) sharedValues(ctx context.Context, a, b *Found) ([]Reason, error
 		return out, nil
 	}
 	list, err := l.dropped(ctx, anyOf(is), 20)
+	slices.SortFunc(list, func(a, b Dropped) int { return strings.Compare(a.Text, b.Text) })
 	for i := range list {
 		out = append(out, reasonOf(&list[i]))
 	}
@@ -293,8 +294,7 @@ func (l *lookup) anatomy(ctx context.Context, id string, cluster int64, p *peopl
 	}
 	var outcasts []int64
 	for _, r := range p.rows {
-		mine := slices.ContainsFunc(r.nodes, func(n int64) bool { m := p.nodes[n]; return m != nil && m.found && m.cluster == cluster })
-		if !mine {
+		if owner := p.nodes[r.owner]; owner == nil || !owner.found || owner.cluster != cluster {
 			continue
 		}
 		x.Sources[r.source] += r.seen

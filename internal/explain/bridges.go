@@ -145,7 +145,7 @@ func (w *walk) enter(v, parent int32) frame {
 	switch {
 	case w.g.isNode(v):
 		w.below[v] = Part{Nodes: 1}
-	case w.g.isGroup(v) && w.g.rows[w.g.groupOf(v).row].Alone:
+	case w.g.isGroup(v) && w.g.owner[w.g.groupOf(v).row] == v && w.g.rows[w.g.groupOf(v).row].Alone:
 		w.below[v] = Part{Rows: 1}
 	}
 	return frame{v: v, parent: parent}

@@ -174,6 +174,7 @@ func TestBridges(t *testing.T) {
 		{"equally weak: the fewer rows first", world("1:0/1 2:1/1 3:1/1 4:0/1", []string{"1 2 x9", "2 3 x2", "3 4"}), []string{"3: 2+0, 1+0", "2: 2+0, 1+0"}},
 		{"events with nothing else are no part", world("1:0/1 2:1/1", []string{"1 2", "2 x5", "1"}), []string{}},
 		{"records are", world("1:0/1", []string{"1 !", "1 !", "1 x3"}), []string{"1: 0+1, 0+1"}},
+		{"a record that another profile has is none of its parts", world("1:0/1 2:1/1 3:0/2", []string{"1 2", "3 2 !"}), []string{}},
 		{"in the middle of a star", world("1:1/1 2:0/1 3:0/1 4:0/1", []string{"1 2", "1 3", "1 4"}), []string{"1: 1+0, 1+0, 1+0"}},
 		{"not what only attaches", world("1:0/1 2:1/1 5:2/1a", []string{"1 2", "1 5", "5"}), []string{}},
 		{"not what belongs to others", world("1:0/1 2:1/1 3:1/2 4:0/2", []string{"1 2", "2 3", "3 4"}), []string{}},

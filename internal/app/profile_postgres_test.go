@@ -1,0 +1,48 @@
+//go:build cgo && !noduckdb && unix
+
+package app
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/weir-data/weir/internal/warehouse"
+	_ "github.com/weir-data/weir/internal/warehouse/postgres"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/pgtest"
+)
+
+// TestPeopleOnPostgreSQL asks another warehouse about the same people.
+func TestPeopleOnPostgreSQL(t *testing.T) {
+	dsn := pgtest.Start(t)
+	before := target
+	defer func() { target = before }()
+	target = func(t testing.TB) string {
+		k, ok := warehouse.Lookup("postgres")
+		if !ok {
+			t.Fatal("postgres is not there")
+		}
+		w, err := k.Open(warehouse.Config{Target: "pg", Settings: map[string]string{"dsn": dsn, "schema": "weir"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		s, err := w.Session(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for _, schema := range []string{"weir", "shop"} {
+			if _, err := s.Exec(t.Context(), "drop schema if exists "+schema+" cascade"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("WEIR_TEST_DSN", dsn)
+		return fmt.Sprintf("{type: postgres, dsn: %q, schema: weir, send: sandbox}", "${env:WEIR_TEST_DSN}")
+	}
+	for name, test := range map[string]func(*testing.T){
+		"explain": TestExplainIdentity, "matches": TestExplainMatches, "one": TestExplainOne, "refuses": TestExplainRefuses,
+		"profile": TestProfile, "before": TestProfileOfABuildOfBefore, "unknown": TestProfileRefuses,
+	} {
+		t.Run(name, test)
+	}
+}
