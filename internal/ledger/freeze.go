@@ -83,6 +83,7 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	plan := f.table(planTable(f.name, f.run))
 	sts := []rel.Statement{rel.DropTable{Name: todoTable}, rel.CreateTable{Name: todoTable, Temp: true, As: f.todo(), Comment: "what differs from what the destination was last told"}}
 	if f.singly() {
+		sts = append(sts, f.spare()...)
 		sts = append(sts, rel.DropTable{Name: partsTable}, rel.CreateTable{Name: partsTable, Temp: true, As: f.parts(), Comment: "single match values of it"})
 	}
 	sts = append(sts, rel.DropTable{Name: plan}, rel.CreateTable{Name: plan, As: f.plan(), Comment: "what run " + f.run + " is to send"})

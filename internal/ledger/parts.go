@@ -98,7 +98,7 @@ func (f *freeze) parts() rel.Query {
 	for _, i := range f.alone() {
 		old := t("old_" + id(i))
 		cs := []rel.Column{
-			rel.As("action", when(t("need_"+id(i)), rel.T(doNote), goes, t("action"), gone)), rel.As("key", t("key")), rel.As("profile", t("profile")),
+			rel.As("action", when(t("need_"+id(i)), rel.T(doNote), is(doErase, doForced), t("action"), stuckWith(i, old), rel.T(doNote), goes, t("action"), gone)), rel.As("key", t("key")), rel.As("profile", t("profile")),
 			rel.As("g", concat(rel.T(f.b.Rows.IDs[i].Name+":"), old)), rel.As("version", t("version")), rel.As("further", goes),
 		}
 		for j := range f.b.Rows.IDs {
@@ -127,6 +127,25 @@ func (f *freeze) parts() rel.Query {
 	own := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: todoTable, Alias: "t"},
 		Where: and(eq(t("g"), p("g")), not(t("wanted")), rel.F(rel.Le, rank(anyOf(t("action"))), rank(anyOf(p("action")))))}}
 	return rel.Select{Columns: columns(p), From: rel.Sub{Query: once, Alias: "p"}, Where: and(eq(p("n"), rel.I(1)), not(own))}
+}
+
+// stuckWith is true if somebody who is wanted, and whose change is not sent now, has a match value
+// as far as the destination knows: its removal would take out somebody who stays.
+func stuckWith(i int, value rel.Expr) rel.Expr {
+	u := func(c string) rel.Expr { return rel.C("u", c) }
+	return rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: todoTable, Alias: "u"},
+		Where: and(eq(u("old_"+id(i)), value), u("wanted"), anyOf(u("action"))(isInvalid, isWaiting, isQuarant, isPending, isDoubted))}}
+}
+
+// spare leaves out removals that would take out somebody who stays. The next plan has them again.
+func (f *freeze) spare() []rel.Statement {
+	var sts []rel.Statement
+	for _, i := range f.alone() {
+		t := func(c string) rel.Expr { return rel.C("t", c) }
+		sts = append(sts, rel.Update{Table: todoTable, Set: []rel.Assign{{Column: "action", Value: rel.T(isNothing)}},
+			Where: and(eq(t("action"), rel.T(doRemove)), notNull(t(id(i))), stuckWith(i, t(id(i))))})
+	}
+	return sts
 }
 
 // partRows are the rows of partsTable with the columns of a plan.

@@ -8,7 +8,8 @@ import (
 )
 
 // Standing counts the rows of a sync's ledger by state, with "rows" for those that the
-// destination holds as far as is known and "in_doubt" for those that may have changed there. It is
+// destination holds as far as is known, "in_doubt" for those that may have changed there and
+// "merged" for those that stayed there although their profile is part of another one now. It is
 // empty for a sync that never ran, and makes nothing.
 func (l *Ledger) Standing(ctx context.Context, sync string) (map[string]int64, error) {
 	out := map[string]int64{}
@@ -21,15 +22,19 @@ func (l *Ledger) Standing(ctx context.Context, sync string) (map[string]int64, e
 	if err != nil || !there {
 		return out, err
 	}
+	closed := rel.F(rel.Same, rel.C("t", "code"), rel.T(CodeMerged))
 	err = s.each(ctx, rel.Select{
-		Columns: []rel.Column{rel.As("state", rel.C("t", "state")), rel.As("doubt", rel.F(rel.IsTrue, rel.C("t", "doubt"))), rel.As("n", rel.Agg{Fn: rel.CountRows})},
+		Columns: []rel.Column{rel.As("state", rel.C("t", "state")), rel.As("doubt", rel.F(rel.IsTrue, rel.C("t", "doubt"))), rel.As("merged", closed), rel.As("n", rel.Agg{Fn: rel.CountRows})},
 		From:    rel.Table{Name: l.table(ledgerTable(sync)), Alias: "t"},
-		GroupBy: []rel.Expr{rel.C("t", "state"), rel.F(rel.IsTrue, rel.C("t", "doubt"))},
+		GroupBy: []rel.Expr{rel.C("t", "state"), rel.F(rel.IsTrue, rel.C("t", "doubt")), closed},
 	}, func(row []any) error {
 		state, _ := row[0].(string)
 		doubt, _ := row[1].(bool)
-		n := asInt(row[2])
+		n := asInt(row[3])
 		out[state] += n
+		if asBool(row[2]) {
+			out["merged"] += n
+		}
 		if doubt {
 			out["in_doubt"] += n
 		}
