@@ -34,8 +34,13 @@ func (c *checker) together(e *Entity) {
 		}
 		path := Path("entities", e.Name, "traits", t.Name, "together")
 		sources, ok := t.columnSources()
-		first := e.Companions(t)[0]
-		firstSources, _ := first.columnSources()
+		first, firstSources := t, sources // of those that are read from columns
+		for _, m := range e.Companions(t) {
+			if s, ok := m.columnSources(); ok {
+				first, firstSources = m, s
+				break
+			}
+		}
 		what, fix := NameProblem(t.Together)
 		switch {
 		case what != "":

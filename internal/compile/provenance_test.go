@@ -78,7 +78,32 @@ func goldenRecord(t *testing.T, open casetest.Open, rounds int) {
 			if d := gocmp.Diff(want, got); d != "" {
 				t.Error(d)
 			}
+			goldenValues(t, w, in, traits)
 		})
+	}
+}
+
+// goldenValues holds that the values are the same where provenance is not kept.
+func goldenValues(t *testing.T, w *world, in compile.Input, traits []goldenTrait) {
+	off := false
+	in.Model.Entities[0].Provenance, in.Build.ID = &off, "18"
+	program, problems := compile.Entity(in)
+	if program == nil {
+		t.Fatal(problemText(problems))
+	}
+	if slices.Contains(program.Tables, compile.Provenance) || len(compile.ProvenanceOf(&in.Model.Entities[0])) > 0 {
+		t.Error("provenance is made though it is off")
+	}
+	w.run(t, program)
+	names := []string{"who"}
+	for _, g := range traits {
+		names = append(names, g.name)
+	}
+	values := func(build string) string {
+		return w.table(t, names, "SELECT "+strings.Join(names, ", ")+" FROM weir.x_profiles_b"+build)
+	}
+	if d := gocmp.Diff(values("17"), values("18")); d != "" {
+		t.Errorf("without provenance: %s", d)
 	}
 }
 

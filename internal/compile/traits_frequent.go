@@ -50,7 +50,7 @@ func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key model
 	counted := each[0]
 	if len(each) > 1 {
 		u := func(name string) rel.Expr { return rel.C("u", name) }
-		latest := []rel.Order{{Expr: u("at"), Desc: true}, {Expr: u("rank")}, {Expr: u("number")}, {Expr: u("key")}}
+		latest := []rel.Order{{Expr: u("at"), Desc: true}, {Expr: u("rank")}} // each source has a value once
 		counted = rel.Select{
 			Columns: []rel.Column{
 				rel.As("profile_id", u("profile_id")), rel.As("v", u("v")),
