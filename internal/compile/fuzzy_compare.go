@@ -66,7 +66,7 @@ func (x *fuzzy) level(c fuzzyCompare) (rel.Expr, []rel.Column) {
 		case l.Is == "exact":
 			holds = equal
 		case l.JaroWinkler > 0:
-			holds = rel.F(rel.Or, equal, rel.F(rel.Ge, measure("jw", rel.F(rel.JaroWinkler, a, b)), decimalOf(l.JaroWinkler)))
+			holds = rel.F(rel.Or, equal, rel.F(rel.Ge, measure("jw", rel.F(rel.JaroWinkler, a, b, decimalOf(leastAlike(c)))), decimalOf(l.JaroWinkler)))
 		case l.Levenshtein > 0:
 			most := rel.I(int64(mostEdits(c)))
 			apart := rel.F(rel.Subtract, rel.F(rel.Greatest, rel.F(rel.Bytes, a), rel.F(rel.Bytes, b)), rel.F(rel.Least, rel.F(rel.Bytes, a), rel.F(rel.Bytes, b)))
@@ -98,6 +98,17 @@ func mostEdits(c fuzzyCompare) int {
 		most = max(most, l.Levenshtein)
 	}
 	return most
+}
+
+// leastAlike is the lowest similarity that a comparison asks for.
+func leastAlike(c fuzzyCompare) float64 {
+	least := 1.0
+	for _, l := range c.Levels {
+		if l.JaroWinkler > 0 {
+			least = min(least, l.JaroWinkler)
+		}
+	}
+	return least
 }
 
 // exactLevel is the level at which values are equal: the first, if it says so, otherwise 0.

@@ -16,7 +16,7 @@ import (
 // so many after it.
 const (
 	sampleRecords = 10000
-	sampleShifts  = 20
+	sampleShifts  = 10
 )
 
 // minCommon is how many records must share a value for it to be common: fewer may be one person.

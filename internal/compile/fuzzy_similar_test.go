@@ -46,7 +46,8 @@ func runSimilar(t *testing.T, open casetest.Open) {
 	}
 	a, b := rel.C("v", "a"), rel.C("v", "b")
 	text := w.render(t, rel.Select{Columns: []rel.Column{
-		rel.As("n", rel.C("v", "n")), rel.As("jw", rel.Cast{Expr: rel.F(rel.JaroWinkler, a, b), Type: models.Number}),
+		rel.As("n", rel.C("v", "n")), rel.As("jw", rel.Cast{Expr: rel.F(rel.JaroWinkler, a, b, rel.N("0")), Type: models.Number}),
+		rel.As("jw8", rel.Cast{Expr: rel.F(rel.JaroWinkler, a, b, rel.N("0.8")), Type: models.Number}),
 		rel.As("l9", rel.F(rel.Levenshtein, a, b, rel.I(9))), rel.As("l2", rel.F(rel.Levenshtein, a, b, rel.I(2)))},
 		From: rel.Sub{Query: values, Alias: "v"}})
 	for _, row := range w.rows(t, text) {
@@ -56,8 +57,12 @@ func runSimilar(t *testing.T, open casetest.Open) {
 		if want := jaroWinkler(p[0], p[1]); math.Abs(jw-want) > 1e-8 {
 			t.Errorf("jaro_winkler(%q, %q) is %v, want %v", p[0], p[1], jw, want)
 		}
+		jw8, _ := strconv.ParseFloat(row[2], 64)
+		if want := jaroWinkler(p[0], p[1]); want >= 0.8 && math.Abs(jw8-want) > 1e-8 || want < 0.8 && jw8 >= 0.8 {
+			t.Errorf("jaro_winkler(%q, %q) from 0.8 is %v, want %v", p[0], p[1], jw8, want)
+		}
 		edits := levenshtein(p[0], p[1])
-		for col, most := range map[int]int{2: 9, 3: 2} {
+		for col, most := range map[int]int{3: 9, 4: 2} {
 			got, _ := strconv.Atoi(row[col])
 			if edits <= most && got != edits || edits > most && got <= most {
 				t.Errorf("levenshtein(%q, %q) up to %d is %d, want %d", p[0], p[1], most, got, edits)
@@ -78,7 +83,7 @@ func runSimilar(t *testing.T, open casetest.Open) {
 		{rel.F(rel.Probability, rel.N("3")), "0.888888889"},
 		{rel.F(rel.Probability, rel.N("-20000")), "0"},
 		{rel.F(rel.Probability, rel.N("20000")), "1"},
-		{rel.F(rel.JaroWinkler, rel.T("a"), rel.Null(models.Text)), "-"},
+		{rel.F(rel.JaroWinkler, rel.T("a"), rel.Null(models.Text), rel.N("0.8")), "-"},
 		{rel.F(rel.Levenshtein, rel.T("a"), rel.Null(models.Text), rel.I(1)), "-"},
 	} {
 		if got := one(c.e); got != c.want {

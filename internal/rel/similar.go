@@ -6,7 +6,8 @@ const (
 	// JaroWinkler is how alike two texts are, from 0 to 1: Jaro's similarity, raised by a tenth of
 	// what is missing for each of up to four equal bytes at the start where it is above 0.7
 	// (Winkler, "String Comparator Metrics and Enhanced Decision Rules in the Fellegi-Sunter Model
-	// of Record Linkage", 1990).
+	// of Record Linkage", 1990). What is less than the third argument, a number, is some number
+	// below it.
 	JaroWinkler Fn = "jaro_winkler"
 	// Levenshtein is how many bytes must be inserted, deleted or replaced to make one text of
 	// another. What is more than the third argument, an integer, is some number above it.
