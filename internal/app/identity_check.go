@@ -128,7 +128,7 @@ func Differing(checks []IdentityCheck, built bool) error {
 		case c.Rules:
 			e.Fix = "its rules changed since; see what they do: weir identity plan; then build: weir build"
 		case len(c.Moved) == 0:
-			e.Fix = "its sources did not move since; mend it with: weir build --full"
+			e.Fix = "its sources have as many rows as then, but some may have changed where they were, without a newer time; mend it with: weir build --full"
 		case built:
 			e.Fix = "it did not see all rows: rows that come late need a longer look-back; to take them in now: weir build --full"
 		default:
