@@ -43,6 +43,11 @@ var shopTypes = []string{"customer_id", "email", "loyalty", "anonymous_id"}
 // at once do not come from drawing value by value.
 func drawShop(t *rapid.T, limits bool) shop {
 	rng := rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed")))
+	return makeShop(rng, limits, 120)
+}
+
+// makeShop makes a world of at most most rows.
+func makeShop(rng *rand.Rand, limits bool, most int) shop {
 	var s shop
 	for _, typ := range shopTypes {
 		id := models.Identifier{Type: typ, Normalize: "trim"}
@@ -51,7 +56,7 @@ func drawShop(t *rapid.T, limits bool) shop {
 		}
 		s.ids = append(s.ids, id)
 	}
-	n, spread, filled := rng.Intn(120), 3+rng.Intn(30), 0.25+rng.Float64()/2
+	n, spread, filled := rng.Intn(most), 3+rng.Intn(30), 0.25+rng.Float64()/2
 	for i := range n {
 		r := shopRow{source: rng.Intn(2), key: fmt.Sprint("k", i), day: rng.Intn(20)}
 		for rank := range shopTypes {
