@@ -125,7 +125,7 @@ func (s *scans) comment(sc *scan) string {
 	lines := []string{s.what + " over " + sc.title}
 	for _, name := range sc.names() {
 		if by := sc.askers[name]; len(by) > 0 {
-			lines = append(lines, name+": "+strings.Join(by, ", "))
+			lines = append(lines, name+": "+strings.Join(by, "; "))
 		}
 	}
 	return strings.Join(lines, "\n")

@@ -43,33 +43,34 @@ func (t *traits) winner(tr *models.Trait, i int) (winner, bool) {
 		return winner{}, false
 	}
 	var problem *diag.Problem
-	ask := func(agg rel.Agg) rel.Expr {
+	ask := func(what string, agg rel.Agg) rel.Expr {
+		t.scans.asker = tr.Name + what
 		e, p := t.scans.ask(c.source, agg)
 		if p != nil {
 			problem = p
 		}
 		return e
 	}
-	w := winner{source: c.source.Name, value: ask(c.best()), alone: !c.group}
+	w := winner{source: c.source.Name, value: ask("", c.best()), alone: !c.group}
 	found := []rel.Expr{rel.F(rel.NotNull, w.value)}
 	for _, o := range others {
-		found = append(found, rel.F(rel.NotNull, ask(o.best())))
+		found = append(found, rel.F(rel.NotNull, ask("", o.best())))
 	}
 	w.found = rel.F(rel.Or, found...)
 	if rank := c.rank(); rank != nil && len(tr.From) > 1 {
-		w.rank = ask(*rank)
+		w.rank = ask(", compared by", *rank)
 	}
 	if t.entity.KeepsProvenance() {
 		w.at, w.key = rel.Null(models.Timestamp), rel.Null(models.Text)
 		if c.at != nil {
-			w.at = ask(c.time())
+			w.at = ask(", its time", c.time())
 		}
 		if c.source.Key != "" {
 			key, typ, p := keyOf(t.in, c.source)
 			if p != nil {
 				problem = p
 			} else {
-				w.key = rel.Cast{Expr: ask(rel.Agg{Fn: rel.First, Arg: key, OrderBy: slices.Concat(c.lead, c.order), Where: c.has}), Type: models.Text, From: typ}
+				w.key = rel.Cast{Expr: ask(", its key", rel.Agg{Fn: rel.First, Arg: key, OrderBy: slices.Concat(c.lead, c.order), Where: c.has}), Type: models.Text, From: typ}
 			}
 		}
 	}

@@ -2,8 +2,8 @@
 
 -- traits over crm
 -- v1: email
--- v2: email
--- v3: email
+-- v2: email, its time
+-- v3: email, its key
 CREATE TEMP TABLE "weir_b17_customer_traits_t1" AS
 SELECT
   "s"."weir_profile" AS "profile_id",
@@ -43,8 +43,8 @@ ANALYZE "weir_b17_customer_traits_t1";
 
 -- traits over orders
 -- v1: email
--- v2: email
--- v3: email
+-- v2: email, its time
+-- v3: email, its key
 -- v4: spent
 CREATE TEMP TABLE "weir_b17_customer_traits_t2" AS
 SELECT
