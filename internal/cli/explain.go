@@ -209,14 +209,6 @@ func (p *sheet) chain(x *app.Explanation) {
 	}
 }
 
-// cut shortens a line to the width less an indent.
-func (p *sheet) cut(line string, indent int) string {
-	if p.width <= 0 {
-		return line
-	}
-	return shorten(line, p.width-indent)
-}
-
 // rowName names a record by its key, events by how many they are.
 func rowName(l app.Link) string {
 	switch {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,15 +44,26 @@ func (p *sheet) title(name, more string) {
 	p.out("%s", line)
 }
 
-// rows prints aligned cells, each line indented.
+// rows prints aligned cells, each line indented. What matters most stands first in a line: a cell
+// is cut to half of the width, and a line at its end.
 func (p *sheet) rows(rows [][]string, right ...int) {
 	if len(rows) == 0 {
 		return
 	}
-	rows = fit(rows, p.width-2)
-	for _, line := range strings.Split(strings.TrimSuffix(table(rows, right...), "\n"), "\n") {
-		p.out("  %s", line)
+	if p.width > 0 {
+		rows = capped(rows, max(p.width/2, 16))
 	}
+	for _, line := range strings.Split(strings.TrimSuffix(table(rows, right...), "\n"), "\n") {
+		p.out("  %s", p.cut(line, 2))
+	}
+}
+
+// cut shortens a line to the width less an indent.
+func (p *sheet) cut(line string, indent int) string {
+	if p.width <= 0 {
+		return line
+	}
+	return shorten(line, p.width-indent)
 }
 
 // say prints an indented sentence, wrapped at the width.
@@ -100,38 +110,12 @@ func (p *sheet) span(first, last *time.Time) string {
 	return a + " – " + b
 }
 
-// fit cuts the widest columns until rows are at most width wide; width 0 or less leaves them.
-func fit(rows [][]string, width int) [][]string {
-	if width <= 0 {
-		return rows
-	}
-	var widths []int
-	for _, r := range rows {
-		for i, c := range r {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], len([]rune(c)))
-		}
-	}
-	const gap, least = 2, 6
-	total := gap * (len(widths) - 1)
-	for _, w := range widths {
-		total += w
-	}
-	for total > width {
-		i := slices.Index(widths, slices.Max(widths))
-		if widths[i] <= least {
-			break
-		}
-		widths[i]--
-		total--
-	}
+// capped cuts cells to a number of characters.
+func capped(rows [][]string, width int) [][]string {
 	out := make([][]string, len(rows))
 	for n, r := range rows {
-		out[n] = make([]string, len(r))
-		for i, c := range r {
-			out[n][i] = shorten(c, widths[i])
+		for _, c := range r {
+			out[n] = append(out[n], shorten(c, width))
 		}
 	}
 	return out
