@@ -130,7 +130,7 @@ func Differing(checks []IdentityCheck, built bool) error {
 		case len(c.Moved) == 0:
 			e.Fix = "its sources have as many rows as then, but some may have changed where they were, without a newer time; mend it with: weir build --full"
 		case built:
-			e.Fix = "it did not see all rows: rows that come late need a longer look-back; to take them in now: weir build --full"
+			e.Fix = "rows came in between; check again, and if it stays so build from nothing: weir build --full"
 		default:
 			e.Fix = "its sources moved since; build first, so that both see the same: weir identity check --build"
 		}

@@ -216,10 +216,13 @@ func (a *App) Decide(ctx context.Context, first, second string, same, undo bool,
 	return d, a.session(ctx, func(s warehouse.Session) error { return a.record(ctx, s, d) })
 }
 
-// recordRef reads SOURCE:KEY.
+// recordRef reads SOURCE:KEY, or SOURCE=KEY as other commands have it. A key may hold both signs.
 func (a *App) recordRef(ref string, entities []string) (RecordRef, error) {
-	source, key, ok := strings.Cut(ref, ":")
-	if !ok || source == "" || key == "" {
+	var source, key string
+	if i := strings.IndexAny(ref, ":="); i > 0 {
+		source, key = ref[:i], ref[i+1:]
+	}
+	if source == "" || key == "" {
 		return RecordRef{}, &Error{Kind: Refused, Code: "identity.record", Message: fmt.Sprintf("%q does not name a record", ref), Fix: "write it as SOURCE:KEY, such as crm_contacts:17"}
 	}
 	var known []string
