@@ -145,7 +145,7 @@ func (i *Identifier) Normalizer() string {
 }
 
 // FillDefaults writes the documented defaults into the places that were left empty, so that who
-// reads the model need not know them: the normaliser and role of identifiers, the identity guard,
+// reads the model need not know them: the normaliser and role of identifiers, the bounds of fuzzy matching, the identity guard,
 // whether anonymous profiles are in segments, keep of traits from columns, and a holdout's salt.
 func (m *Model) FillDefaults() {
 	for i := range m.Entities {
@@ -158,6 +158,9 @@ func (m *Model) FillDefaults() {
 		}
 		if !e.Identity.Guard.MaxMerged.Set {
 			e.Identity.Guard.MaxMerged = Percent{BasisPoints: 500, Set: true}
+		}
+		if f := e.Identity.Fuzzy; f != nil {
+			f.Threshold, f.Review, f.MaxBlock = f.JoinFrom(), f.ReviewFrom(), f.BlockLimit()
 		}
 		for j := range e.Identity.Identifiers {
 			id := &e.Identity.Identifiers[j]

@@ -33,13 +33,13 @@ type FuzzyBlock struct {
 // FuzzyCompare says how far the values of a field may be apart.
 type FuzzyCompare struct {
 	Field     string       `yaml:",key"`
-	Levels    []FuzzyLevel `yaml:"levels,list,required" doc:"From best to worst; after the last, values differ."`
+	Levels    []FuzzyLevel `yaml:"levels,one,scalar,list,required" doc:"From best to worst; after the last, values differ."`
 	Frequency bool         `yaml:"frequency" doc:"Agreeing exactly on a value that many records have says less: for names."`
 }
 
 // FuzzyLevel is one level of agreement. Exactly one field is set.
 type FuzzyLevel struct {
-	Is          string  `yaml:"is,scalar" enum:"exact" doc:"exact: the values are equal."`
+	Is          string  `yaml:"is,scalar" doc:"exact: the values are equal."`
 	JaroWinkler float64 `yaml:"jaro_winkler" doc:"Jaro-Winkler similarity of at least this, from 0 to 1." like:"jw,jaro,similarity"`
 	Levenshtein int     `yaml:"levenshtein" doc:"At most this many characters inserted, deleted or replaced." like:"edit_distance,distance,typos"`
 	Days        int     `yaml:"days" doc:"Dates at most this many days apart."`

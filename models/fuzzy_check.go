@@ -25,7 +25,7 @@ func (c *checker) fuzzy(e *Entity, at string) {
 	for i := range f.Compare {
 		c.fuzzyCompare(f, &f.Compare[i], at+".compare."+f.Compare[i].Field)
 	}
-	if len(f.Fields) > 0 && len(f.Compare) == 0 {
+	if f.Compare != nil && len(f.Compare) == 0 { // one that is not there is found already
 		c.failKey(at+".compare", "models.fuzzy_no_compare", "add a field with its levels, such as last_name: [exact, {jaro_winkler: 0.9}]", "nothing is compared")
 	}
 	c.fuzzyWeights(f, at+".weights.given")
@@ -81,7 +81,7 @@ func (c *checker) fuzzyKnown(f *Fuzzy, path, name string, key bool) bool {
 }
 
 func (c *checker) fuzzyBlocks(f *Fuzzy, at string) {
-	if len(f.Block) == 0 {
+	if f.Block != nil && len(f.Block) == 0 {
 		c.failKey(at, "models.fuzzy_no_block", "add a list of fields, such as [last_name, postcode]", "without a block no pair is compared")
 	}
 	seen := map[string]bool{}
