@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -12,8 +11,6 @@ var (
 	reservedEntities = []string{"build", "builds", "deliveries", "epochs", "erasures", "ledger", "plan", "runs", "scratch", "segment_sizes", "staging", "suppressions"}
 	reservedTraits   = []string{"profile_id", "anonymous"}
 )
-
-var countryRE = regexp.MustCompile(`^[A-Z]{2}$`)
 
 // entity checks identity and traits.
 func (c *checker) entity(e *Entity) {
@@ -113,9 +110,19 @@ func (c *checker) identifier(e *Entity, rank int, id *Identifier, at string) {
 		switch {
 		case id.Normalizer() != "phone":
 			c.failKey(at+".country", "models.country", "take country out, or add normalize: phone", "country is for phone numbers; %s is not normalised as phone", id.Type)
-		case !countryRE.MatchString(id.Country):
-			c.fail(at+".country", "models.country", "use two capital letters, such as FR", "%q is not an ISO 3166 country", id.Country)
+		default:
+			c.country(at+".country", id.Country)
 		}
+	}
+	if id.ProviderRules && id.Normalizer() != "email" {
+		c.failKey(at+".provider_rules", "models.normalize", "take provider_rules out, or add normalize: email", "provider_rules is for emails; %s is not normalised as email", id.Type)
+	}
+	if id.DateOrder != "" && id.Normalizer() != "date" {
+		c.failKey(at+".date_order", "models.normalize", "take date_order out, or add normalize: date", "date_order is for dates; %s is not normalised as date", id.Type)
+	}
+	if slices.Contains([]string{"name", "address", "date"}, id.Normalizer()) && id.Role != "attach" && len(id.MaxLinks) == 0 {
+		c.warn(at+".normalize", "models.shared_value", "add max_links or role: attach, or compare it under fuzzy instead",
+			"people share a %s: as an identifier, %s joins everybody who has the same", id.Normalizer(), id.Type)
 	}
 	for i, g := range id.Ignore {
 		if g == "" || g == "*" {

@@ -38,6 +38,9 @@ func (c *checker) source(s *Source) {
 	for _, id := range s.Identifiers {
 		if len(c.m.Entities) > 0 && !c.declared(id.Type) {
 			c.unknownKey(at+".identifiers."+id.Type, "identifier", id.Type, c.identifierNames())
+		} else if id.Country != "" && !c.phone(id.Type) {
+			c.failKey(at+".identifiers."+id.Type+".country", "models.country", "take country out, or add normalize: phone to the identifier of the entity",
+				"country is for phone numbers; %s is not normalised as phone", id.Type)
 		}
 	}
 }
@@ -50,6 +53,17 @@ func (c *checker) declared(identifier string) bool {
 		}
 	}
 	return false
+}
+
+// phone reports whether some entity normalises the identifier type as phone numbers, or there is
+// no entity yet.
+func (c *checker) phone(identifier string) bool {
+	for i := range c.m.Entities {
+		if id, _ := c.m.Entities[i].Identifier(identifier); id != nil && id.Normalizer() == "phone" {
+			return true
+		}
+	}
+	return len(c.m.Entities) == 0
 }
 
 // identifierNames lists the identifier types of all entities.

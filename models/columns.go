@@ -156,10 +156,24 @@ func (c *columnChecker) source(s *Source) {
 		}
 	}
 	for _, id := range s.Identifiers {
-		if t, ok := c.column(at+".identifiers."+id.Type, false, s.Name, id.Column); ok && (t == Boolean || t == Timestamp || t == Date) {
+		if id.Country != "" {
+			c.column(at+".identifiers."+id.Type+".country", false, s.Name, id.Country)
+		}
+		days := c.dates(id.Type)
+		if t, ok := c.column(at+".identifiers."+id.Type, false, s.Name, id.Column); ok && (t == Boolean || !days && (t == Timestamp || t == Date)) {
 			c.fail(at+".identifiers."+id.Type, "models.column_type", "name a column with text or whole numbers", "%s is %s: that identifies nobody", id.Column, named(t))
 		}
 	}
+}
+
+// dates reports whether some entity normalises the identifier type as dates.
+func (c *columnChecker) dates(identifier string) bool {
+	for i := range c.m.Entities {
+		if id, _ := c.m.Entities[i].Identifier(identifier); id != nil && id.Normalizer() == "date" {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *columnChecker) trait(e *Entity, t *Trait) {

@@ -55,8 +55,8 @@ func (c *checker) fuzzyField(e *Entity, field *FuzzyField, at string) {
 		switch {
 		case field.Normalize != "phone":
 			c.failKey(at+".country", "models.country", "take country out, or add normalize: phone", "country is for phone numbers; %s is not normalised as phone", field.Name)
-		case !countryRE.MatchString(field.Country):
-			c.fail(at+".country", "models.country", "use two capital letters, such as FR", "%q is not an ISO 3166 country", field.Country)
+		default:
+			c.country(at+".country", field.Country)
 		}
 	}
 	if field.DateOrder != "" && field.Normalize != "date" {
@@ -132,7 +132,7 @@ func (c *checker) fuzzyCompare(f *Fuzzy, x *FuzzyCompare, at string) {
 			c.fail(p, "models.fuzzy_order", "write levels from best to worst", "this level never holds: one above it takes all its pairs")
 		}
 		last[kind] = loose
-		if kind == "is" && i > 0 {
+		if l.Is == "exact" && i > 0 {
 			c.fail(p, "models.fuzzy_order", "write exact first", "exact never holds here: the levels above it take its pairs")
 		}
 	}
@@ -140,6 +140,8 @@ func (c *checker) fuzzyCompare(f *Fuzzy, x *FuzzyCompare, at string) {
 
 func (c *checker) fuzzyLevel(f *Fuzzy, x *FuzzyCompare, l *FuzzyLevel, p string) {
 	switch {
+	case l.Is != "" && l.Is != "exact":
+		c.fail(p, "models.fuzzy_level", "write exact, or a measure such as {jaro_winkler: 0.9}, {levenshtein: 2} or {days: 31}", "there is no level %q", l.Is)
 	case l.JaroWinkler < 0 || l.JaroWinkler > 1:
 		c.fail(p+".jaro_winkler", "models.fuzzy_level", "write a similarity such as 0.9", "a similarity is more than 0 and at most 1")
 	case l.Levenshtein < 0 || l.Levenshtein > 20:

@@ -31,8 +31,9 @@ type Source struct {
 
 // SourceIdentifier says which column of a source holds an identifier.
 type SourceIdentifier struct {
-	Type   string `yaml:",key"`
-	Column string `yaml:"column,scalar,required" doc:"Column that holds the value."`
+	Type    string `yaml:",key"`
+	Column  string `yaml:"column,scalar,required" doc:"Column that holds the value."`
+	Country string `yaml:"country" doc:"Column with the country of each row, for phone numbers without one: ISO 3166 codes of two or three letters. Where it is empty or unknown the identifier's country applies."`
 }
 
 // DefaultLookback is the look-back of a source that says none.

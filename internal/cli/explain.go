@@ -18,13 +18,14 @@ func (s *session) explainCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(s.explainIdentityCmd())
+	c.AddCommand(s.explainIdentityCmd("identity"))
 	return c
 }
 
-func (s *session) explainIdentityCmd() *cobra.Command {
+// explainIdentityCmd is `weir explain identity`, and `weir identity explain`.
+func (s *session) explainIdentityCmd(name string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "identity A [B]",
+		Use:   name + " A [B]",
 		Short: "Why two are one profile, or what keeps them apart; what holds one together",
 		Long: `A and B are profile ids, identifiers as TYPE=VALUE, records as SOURCE=KEY, or bare values that
 are an identifier of one type only. Values may be typed as people type them.

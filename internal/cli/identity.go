@@ -17,7 +17,7 @@ func (s *session) identityCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(s.identityCheckCmd(), s.identityPlanCmd(), s.identityReviewCmd())
+	c.AddCommand(s.identityCheckCmd(), s.identityPlanCmd(), s.explainIdentityCmd("explain"), s.identityReviewCmd())
 	return c
 }
 

@@ -53,7 +53,7 @@ func (x *fuzzy) source(s *models.Source) (rel.Query, []diag.Problem) {
 		default:
 			country := field.Country
 			if country == "" {
-				country = countryOf(x.in.Model.Entity(x.in.Entity))
+				country = likeIdentifiers(x.in.Model.Entity(x.in.Entity), "phone").Country
 			}
 			forms = append(forms, form{name: name, id: models.Identifier{Type: kind, Normalize: kind, Country: country, DateOrder: field.DateOrder}, raw: raw})
 		}

@@ -16,7 +16,10 @@ const maxIdentifier = 1024
 
 // whyNot is the rule that keeps a value from joining anything.
 func whyNot(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
-	text, form := col("t"), col("n")
+	text, form, number := col("t"), col("n"), col("d")
+	if byRow(id) {
+		text, number = numberOf(text), numberOf(number)
+	}
 	fold := text
 	if n := normalizer(id); n == "none" || n == "trim" {
 		fold = rel.F(rel.Lower, bare(id, text))
@@ -32,7 +35,7 @@ func whyNot(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	case "email":
 		isJunk = append(isJunk, rel.F(rel.HasPrefix, col("f"), rel.T("test@")))
 	case "phone":
-		isJunk = append(isJunk, rel.F(rel.RegexTest, rel.F(rel.RegexDrop, col("d"), rel.T(`[^0-9]`)), rel.T(madeUp)))
+		isJunk = append(isJunk, rel.F(rel.RegexTest, rel.F(rel.RegexDrop, number, rel.T(`[^0-9]`)), rel.T(madeUp)))
 	case "date":
 		isJunk = append(isJunk, rel.InList{Expr: col("f"), List: texts(placeholders)})
 	}

@@ -49,12 +49,6 @@ func planOf(country string) (plan, bool) {
 	return plan{}, false
 }
 
-// PhoneCountry reports whether phone numbers of an ISO 3166 country can be normalised.
-func PhoneCountry(country string) bool {
-	_, ok := planOf(country)
-	return ok
-}
-
 // international matches the digits of a number with its calling code, for every plan.
 var international = sync.OnceValue(func() string {
 	lengths := map[string][]int{}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nyaruka/phonenumbers"
+
+	"github.com/weir-data/weir/models"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files and tables")
@@ -47,6 +49,19 @@ func TestPhonePlans(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, phonePlans); diff != "" {
 		t.Errorf("the table is not that of the metadata; run go test -run TestPhonePlans -update (-want +got):\n%s", diff)
+	}
+}
+
+// TestPhoneCountries compares the countries that models take with those that have a plan.
+func TestPhoneCountries(t *testing.T) {
+	var want []string
+	for _, p := range plans() {
+		if p.country != "--" {
+			want = append(want, p.country)
+		}
+	}
+	if diff := cmp.Diff(want, models.PhoneCountries); diff != "" {
+		t.Errorf("models.PhoneCountries (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,7 +1,10 @@
 package compile_test
 
 import (
+	"math/rand"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/compile/casetest"
@@ -99,23 +102,68 @@ func normalForms(t *testing.T, open casetest.Open) {
 // normalise gives the normal forms of values, "" for none.
 func (w *world) normalise(t *testing.T, kind, option string, in []string) []string {
 	t.Helper()
-	values := rel.Values{Columns: []rel.Field{{Name: "n", Type: models.Integer}, {Name: "x", Type: models.Text}}}
+	return w.texts(t, in, rel.Select{
+		Columns: []rel.Column{rel.As("n", rel.C("v", "n")), rel.As("x", compile.Normalised(kind, option, rel.C("v", "x")))},
+		From:    values(in),
+	})
+}
+
+// phones gives the normal forms of phone numbers, "" for none.
+func (w *world) phones(t *testing.T, country string, in []string) []string {
+	t.Helper()
+	return w.texts(t, in, compile.NormalForm(rel.Select{Columns: []rel.Column{rel.As("n", rel.C("v", "n"))}, From: values(in)},
+		"v", "x", models.Identifier{Type: "phone", Normalize: "phone", Country: country}, rel.C("v", "x")))
+}
+
+func values(in []string) rel.Relation {
+	v := rel.Values{Columns: []rel.Field{{Name: "n", Type: models.Integer}, {Name: "x", Type: models.Text}}}
 	for i, x := range in {
-		values.Rows = append(values.Rows, []rel.Expr{rel.I(int64(i)), rel.T(x)})
+		v.Rows = append(v.Rows, []rel.Expr{rel.I(int64(i)), rel.T(x)})
 	}
+	return rel.Sub{Query: v, Alias: "v"}
+}
+
+// texts runs a query of a number and a text.
+func (w *world) texts(t *testing.T, in []string, q rel.Query) []string {
+	t.Helper()
 	out := make([]string, len(in))
 	if len(in) == 0 {
 		return out
 	}
-	text := w.render(t, rel.Select{
-		Columns: []rel.Column{rel.As("n", rel.C("v", "n")), rel.As("x", compile.Normalised(kind, option, rel.C("v", "x")))},
-		From:    rel.Sub{Query: values, Alias: "v"},
-	})
-	for row, err := range w.s.Query(t.Context(), text) {
+	for row, err := range w.s.Query(t.Context(), w.render(t, q)) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		out[row[0].(int64)], _ = row[1].(string)
 	}
 	return out
+}
+
+// TestCountryOfRow compares numbers read by the country of their row with those read by the country
+// of the identifier.
+func TestCountryOfRow(t *testing.T) { countryOfRow(t, casetest.DuckDB) }
+
+func countryOfRow(t *testing.T, open casetest.Open) {
+	w := newWorld(t, open(t))
+	r := rand.New(rand.NewSource(5))
+	for _, country := range []string{"FR", "GB", "US", "HU", "RU", "IT", "BY", "CN", "MC", "TM", "SM", "AC"} {
+		var plain, marked, foreign []string
+		for range 300 {
+			n := make([]byte, 3+r.Intn(12))
+			for i := range n {
+				n[i] = "0012345678"[r.Intn(10)]
+			}
+			number := []string{"", "", "0", "06", "+", "00", "011", "8", "tel:+33 (0)"}[r.Intn(9)] + string(n) + []string{"", "", " x12", "a"}[r.Intn(4)]
+			plain = append(plain, number)
+			marked = append(marked, number+" @"+country)
+			foreign = append(foreign, number+" @XX")
+		}
+		want := w.phones(t, country, plain)
+		if diff := cmp.Diff(want, w.phones(t, "@DE", marked)); diff != "" {
+			t.Errorf("%s of the row (-want +got):\n%s", country, diff)
+		}
+		if diff := cmp.Diff(want, w.phones(t, "@"+country, foreign)); diff != "" {
+			t.Errorf("%s by default (-want +got):\n%s", country, diff)
+		}
+	}
 }

@@ -10,3 +10,6 @@ import (
 
 // TestNormalFormsPostgres checks the same on PostgreSQL.
 func TestNormalFormsPostgres(t *testing.T) { normalForms(t, casetest.Postgres(t)) }
+
+// TestCountryOfRowPostgres compares the same on PostgreSQL.
+func TestCountryOfRowPostgres(t *testing.T) { countryOfRow(t, casetest.Postgres(t)) }

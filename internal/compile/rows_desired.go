@@ -93,7 +93,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 		Merged:      d.merged(),
 		IDs:         d.ids,
 		Fields:      d.columns,
-		Fingerprint: fingerprint(&s, obj, countryIn(in)),
+		Fingerprint: fingerprint(&s, obj, normalisersIn(in)),
 	}, d.problems
 }
 
@@ -277,9 +277,12 @@ func (d *desired) finish() rel.Query {
 
 func nth(what string, i int) string { return what + "_" + strconv.Itoa(i+1) }
 
-func countryIn(in Input) string {
-	if e := in.Model.Entity(in.Entity); e != nil {
-		return strings.ToUpper(countryOf(e))
+// normalisersIn says how values that are no identifiers are normalised, for the fingerprint.
+func normalisersIn(in Input) string {
+	e := in.Model.Entity(in.Entity)
+	out := strings.ToUpper(likeIdentifiers(e, "phone").Country)
+	if likeIdentifiers(e, "email").ProviderRules {
+		out += " provider_rules"
 	}
-	return ""
+	return out
 }

@@ -31,7 +31,7 @@ func (d *desired) match() {
 		case kind == "" || d.source == nil && d.isNormal(m.Trait, kind):
 			d.rows.Columns = append(d.rows.Columns, rel.As(name, rel.F(rel.NullIf, rel.F(rel.Trim, text), rel.T(""))))
 		default:
-			d.forms = append(d.forms, form{name: name, id: models.Identifier{Type: kind, Normalize: kind, Country: countryIn(d.in)}, raw: text})
+			d.forms = append(d.forms, form{name: name, id: likeIdentifiers(d.in.Model.Entity(d.in.Entity), kind), raw: text})
 		}
 	}
 }

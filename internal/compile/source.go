@@ -24,6 +24,13 @@ func rawIdentifier(in Input, s *models.Source, id models.SourceIdentifier) (rel.
 	if c.Type != models.Text {
 		e = rel.Cast{Expr: e, Type: models.Text, From: c.Type}
 	}
+	if id.Country != "" {
+		e, problem = withCountry(in, s, id, e)
+		if problem != nil {
+			problem.Path = models.Path("sources", s.Name, "identifiers", id.Type, "country")
+		}
+		return e, problem
+	}
 	return rel.F(rel.Coalesce, e, rel.T("")), nil
 }
 
@@ -55,7 +62,7 @@ func identifiersOf(e *models.Entity, s *models.Source) []sourceID {
 		t := &e.Identity.Identifiers[rank]
 		for _, id := range s.Identifiers {
 			if id.Type == t.Type {
-				ids = append(ids, sourceID{Identifier: t, rank: rank, in: id})
+				ids = append(ids, sourceID{Identifier: inSource(t, id), rank: rank, in: id})
 			}
 		}
 	}

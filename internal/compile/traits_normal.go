@@ -61,24 +61,36 @@ func normalOf(e *models.Entity, s *models.Source, column, pii string) *models.Id
 		id := &e.Identity.Identifiers[i]
 		for _, sid := range s.Identifiers {
 			if sid.Type == id.Type && sid.Column == column && (normalizer(id) == "email" || normalizer(id) == "phone") {
+				id = inSource(id, sid)
 				return &models.Identifier{Type: id.Type, Normalize: normalizer(id), Country: id.Country, ProviderRules: id.ProviderRules}
 			}
 		}
 	}
 	if pii == "email" || pii == "phone" {
-		return &models.Identifier{Type: pii, Normalize: pii, Country: countryOf(e)}
+		id := likeIdentifiers(e, pii)
+		return &id
 	}
 	return nil
 }
 
-// countryOf is the country of phone numbers without one, as the entity's identity has it.
-func countryOf(e *models.Entity) string {
-	for i := range e.Identity.Identifiers {
-		if id := &e.Identity.Identifiers[i]; normalizer(id) == "phone" && id.Country != "" {
-			return id.Country
-		}
+// likeIdentifiers is how an entity normalises emails or phones that are none of its identifiers:
+// as its strongest identifier of that kind, with the country of the strongest that has one.
+func likeIdentifiers(e *models.Entity, kind string) models.Identifier {
+	like := models.Identifier{Type: kind, Normalize: kind}
+	if e == nil {
+		return like
 	}
-	return ""
+	for i := range e.Identity.Identifiers {
+		id := &e.Identity.Identifiers[i]
+		if normalizer(id) != kind {
+			continue
+		}
+		if like.Country == "" {
+			like.Country = id.Country
+		}
+		like.ProviderRules = like.ProviderRules || id.ProviderRules
+	}
+	return like
 }
 
 // columnsUsed lists the columns of an alias that a query names, sorted.

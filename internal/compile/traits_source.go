@@ -185,8 +185,15 @@ func rowsOf(in Input, s *models.Source) (*rows, *diag.Problem) {
 
 // normal is a column of the rows in the normal form of an identifier, NULL where it has none.
 func (r *rows) normal(id models.Identifier, raw rel.Expr) rel.Expr {
+	for _, sid := range r.source.Identifiers {
+		if byRow(&id) && sid.Type == id.Type {
+			if both, problem := withCountry(r.in, r.source, sid, raw); problem == nil { // identity reports it
+				raw = both
+			}
+		}
+	}
 	for _, f := range r.forms {
-		if fmt.Sprintf("%#v", []any{f.id.Normalize, f.id.Country, f.raw}) == fmt.Sprintf("%#v", []any{id.Normalize, id.Country, raw}) {
+		if fmt.Sprintf("%#v", []any{f.id.Normalize, f.id.Country, f.id.ProviderRules, f.raw}) == fmt.Sprintf("%#v", []any{id.Normalize, id.Country, id.ProviderRules, raw}) {
 			return rel.C(rowAlias, f.name)
 		}
 	}
