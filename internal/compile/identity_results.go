@@ -152,6 +152,14 @@ func (x *identity) combos(s identitySource) []rel.Statement {
 		Joins: []rel.Join{join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo"))),
 			join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
 	l := layered{what: Combos(s.Name), key: "combo", columns: columns}
+	if !x.goesOn && s.events() { // the texts of a source are written once
+		q.Joins = append(q.Joins, join(rel.Inner, from(x.work("now", s.n), "w"), eq(rel.C("w", "combo"), rel.C("q", "combo"))))
+		for i, c := range q.Columns {
+			if strings.HasPrefix(c.As, "r_") {
+				q.Columns[i] = same("w", c.As)
+			}
+		}
+	}
 	if !x.goesOn {
 		return x.write(l, q)
 	}

@@ -13,7 +13,7 @@ import (
 //	cut_<n>    cut, rows, sum, rows_before, sum_before: up to where rows are counted for good
 //	now_<n>    key (records), r_<rank> …, first_seen, last_seen, seen, old_last, old_seen
 //
-// A full build reads all rows, and makes norm_<n> of them at once. A build that goes on reads those from the cut on, and compares them
+// A full build reads all rows, and numbers the combinations. A build that goes on reads those from the cut on, and compares them
 // with what it knows of them:
 //
 //	scope_<n>  the known combinations that now_<n> says everything about
@@ -23,8 +23,10 @@ import (
 // deleted, or came with a time before the cut.
 func (x *identity) rows(s identitySource) {
 	if !x.goesOn {
-		do := append(x.cut(s), temp(x.work("norm", s.n), x.normalised(s, x.allRows(s), x.carried(s)))...)
-		x.step("rows of "+s.Name, append(do, x.twice(s, x.work("norm", s.n), true)...)...)
+		q := x.allRows(s)
+		q.Columns = append(q.Columns, rel.As("combo", rel.Over{Rank: rel.RowNumber}))
+		do := append(x.cut(s), temp(x.work("now", s.n), q)...)
+		x.step("rows of "+s.Name, append(do, x.twice(s, x.work("now", s.n), true)...)...)
 		return
 	}
 	x.step("", x.cut(s)...)

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"strings"
+
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
 )
@@ -108,7 +110,7 @@ func (x *identity) observed() rel.Query {
 			row(id.rank, v, notNull(v))
 		}
 		if !s.events() {
-			row(x.recordRank(), s.itself("n"), x.alone(s, "n"))
+			row(x.recordRank(), s.itself("n"), x.alone(s, "v", "n"))
 		}
 	}
 	if len(out) == 0 {
@@ -126,13 +128,13 @@ func (x *identity) observed() rel.Query {
 }
 
 // alone is whether a record may be found by itself only: it has a key, and no identifier but such
-// as may come to find nobody.
-func (x *identity) alone(s identitySource, alias string) rel.Expr {
+// as may come to find nobody. The columns of the prefix, v or n, say which it has.
+func (x *identity) alone(s identitySource, prefix, alias string) rel.Expr {
 	is := []rel.Expr{notNull(rel.C(alias, "key"))}
 	lost := x.lostRanks()
 	for _, id := range s.ids {
 		if !lost[id.rank] {
-			is = append(is, isNull(rel.C(alias, ranked("v", id.rank))))
+			is = append(is, isNull(rel.C(alias, ranked(prefix, id.rank))))
 		}
 	}
 	return and(is)
@@ -154,21 +156,135 @@ func birth(after rel.Expr) rel.Expr {
 	return rel.F(rel.Add, after, n)
 }
 
-// dictionary numbers the identifiers of a full build: nodes(node, rank, value, src, first_seen,
-// last_seen, seen); and makes part_<n>, the combinations with nodes in place of values.
+// dictionary numbers the identifiers of a full build and puts them in place of values. It works on
+// each value once, since the same few values make up many combinations:
+//
+//	values    src, rank, r (as the source has it), x, v, first_seen, last_seen, seen, num in order of birth
+//	nodes     node, rank, value, src, first_seen, last_seen, seen: node is the first num of a normal form
+//	raw       src, rank, r, x, node: what stands for a value of a source
+//	part_<n>  the combinations with nodes; of records the stored columns, of events those that are numbers
 func (x *identity) dictionary() {
-	q := rel.Select{Columns: []rel.Column{rel.As("node", birth(nil))}, From: rel.Sub{Query: x.observed(), Alias: "e"}}
-	for _, c := range []string{"rank", "value", "src", "first_seen", "last_seen", "seen"} {
-		q.Columns = append(q.Columns, same("e", c))
-	}
-	x.step("identifiers", temp(x.work("nodes"), q)...)
-	var do []rel.Statement
+	counts := []string{"first_seen", "last_seen", "seen"}
+	var each []rel.Query
 	for _, s := range x.sources {
-		q := x.lookup(s, x.work("nodes"))
-		q.Columns = append([]rel.Column{rel.As("combo", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: rel.C("q", "h")}}})}, q.Columns...)
-		do = append(do, temp(x.work("part", s.n), q)...)
+		for i, id := range s.ids {
+			one := s
+			one.ids = s.ids[i : i+1]
+			r := ranked("r", id.rank)
+			values := rel.Select{From: from(x.work("now", s.n), "n"), GroupBy: []rel.Expr{rel.C("n", r)}, Where: rel.F(rel.Ne, rel.C("n", r), rel.T("")),
+				Columns: []rel.Column{same("n", r), rel.As("first_seen", least(rel.C("n", "first_seen"))), rel.As("last_seen", greatest(rel.C("n", "last_seen"))), rel.As("seen", sum(rel.C("n", "seen")))}}
+			q := rel.Select{From: rel.Sub{Query: x.normalised(one, values, counts), Alias: "v"}, Columns: []rel.Column{
+				rel.As("src", rel.I(int64(s.n))), rel.As("rank", rel.I(int64(id.rank))), rel.As("r", rel.C("v", r)), rel.As("x", rel.C("v", ranked("x", id.rank))), rel.As("v", rel.C("v", ranked("v", id.rank)))}}
+			q.Columns = append(q.Columns, columnsOf("v", counts)...)
+			each = append(each, q)
+		}
 	}
-	x.step("combinations", do...)
+	if len(each) == 0 {
+		each = append(each, rel.Select{Where: rel.B(false), Columns: []rel.Column{rel.As("src", rel.I(0)), rel.As("rank", rel.I(0)), rel.As("r", rel.T("")), rel.As("x", rel.Null(models.Text)),
+			rel.As("v", rel.Null(models.Text)), rel.As("first_seen", rel.Null(models.Timestamp)), rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))}})
+	}
+	e := func(name string) rel.Expr { return rel.C("e", name) }
+	numbered := rel.Select{From: rel.Sub{Query: union(each), Alias: "e"}, Columns: append(columnsOf("e", append([]string{"src", "rank", "r", "x", "v"}, counts...)),
+		rel.As("num", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: e("first_seen")}, {Expr: e("rank")}, {Expr: text(e("r"))}, {Expr: e("src")}}}))}
+	do := temp(x.work("values"), numbered)
+	do = append(do, temp(x.work("forms"), rel.Select{
+		Columns: []rel.Column{rel.As("node", least(e("num"))), same("e", "rank"), rel.As("value", e("v")), rel.As("src", least(e("src"))),
+			rel.As("first_seen", least(e("first_seen"))), rel.As("last_seen", greatest(e("last_seen"))), rel.As("seen", sum(e("seen"))), rel.As("k", count())},
+		From: from(x.work("values"), "e"), Where: notNull(e("v")), GroupBy: []rel.Expr{e("rank"), e("v")},
+	})...)
+	// Most normal forms have one spelling in one place: their number is known already.
+	node := rel.Case{Whens: []rel.When{{If: notNull(e("v")), Then: either(rel.C("d", "node"), e("num"))}}}
+	do = append(do, temp(x.work("raw"), rel.Select{
+		Columns: []rel.Column{same("e", "src"), same("e", "rank"), same("e", "r"), same("e", "x"), rel.As("node", node)},
+		From:    from(x.work("values"), "e"),
+		Joins: []rel.Join{join(rel.Left, rel.Sub{Alias: "d", Query: rel.Select{Columns: []rel.Column{same("f", "node"), same("f", "rank"), same("f", "value")},
+			From: from(x.work("forms"), "f"), Where: rel.F(rel.Gt, rel.C("f", "k"), rel.I(1))}}, eq(rel.C("d", "rank"), e("rank")), eq(rel.C("d", "value"), e("v")))},
+	})...)
+	x.step("identifiers", append(do, drop(x.work("values"))...)...)
+	do = nil
+	var selves []rel.Query
+	for _, s := range x.sources {
+		q := x.inNodes(s)
+		if s.events() {
+			do = append(do, temp(x.work("part", s.n), q)...)
+			continue
+		}
+		do = append(do, temp(x.work("held", s.n), q)...)
+		selves = append(selves, rel.Select{From: from(x.work("held", s.n), "q"), Where: x.alone(s, "n", "q"), Columns: []rel.Column{
+			rel.As("src", rel.I(int64(s.n))), same("q", "key"), rel.As("value", s.itself("q")), same("q", "first_seen"), same("q", "last_seen"), same("q", "seen")}})
+	}
+	x.step("combinations", append(do, x.selves(selves)...)...)
+}
+
+// selves gives the records that may be found by themselves only a number each, after all others,
+// and makes nodes of everything.
+func (x *identity) selves(alone []rel.Query) []rel.Statement {
+	nodes := rel.Select{From: from(x.work("forms"), "f"), Columns: columnsOf("f", []string{"node", "rank", "value", "src", "first_seen", "last_seen", "seen"})}
+	if len(alone) == 0 {
+		return temp(x.work("nodes"), nodes)
+	}
+	q := func(name string) rel.Expr { return rel.C("q", name) }
+	once := rel.Select{From: rel.Sub{Query: union(alone), Alias: "q"}, GroupBy: []rel.Expr{q("src"), q("key"), q("value")}, Columns: []rel.Column{same("q", "src"), same("q", "key"), same("q", "value"),
+		rel.As("first_seen", least(q("first_seen"))), rel.As("last_seen", greatest(q("last_seen"))), rel.As("seen", sum(q("seen")))}}
+	top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("f", "node")), rel.I(0)))}, From: from(x.work("forms"), "f")}}
+	numbered := rel.Select{From: rel.Sub{Query: once, Alias: "q"}, Joins: []rel.Join{{Kind: rel.Cross, Rel: top}}, Columns: append(columnsOf("q", []string{"src", "key", "value", "first_seen", "last_seen", "seen"}),
+		rel.As("node", rel.F(rel.Add, rel.C("u", "top"), rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: q("first_seen")}, {Expr: q("src")}, {Expr: text(q("key"))}}})))}
+	do := temp(x.work("selves"), numbered)
+	do = append(do, temp(x.work("nodes"), union([]rel.Query{nodes, rel.Select{From: from(x.work("selves"), "q"), Columns: []rel.Column{
+		same("q", "node"), rel.As("rank", rel.I(int64(x.recordRank()))), same("q", "value"), same("q", "src"), same("q", "first_seen"), same("q", "last_seen"), same("q", "seen")}}}))...)
+	for _, s := range x.sources {
+		if s.events() {
+			continue
+		}
+		part := rel.Select{From: from(x.work("held", s.n), "q"), Joins: []rel.Join{join(rel.Left, from(x.work("selves"), "w"),
+			eq(rel.C("w", "src"), rel.I(int64(s.n))), eq(rel.C("w", "key"), q("key")), x.alone(s, "n", "q"))}}
+		for _, c := range x.stored(s) {
+			if c == ranked("n", x.recordRank()) {
+				part.Columns = append(part.Columns, rel.As(c, rel.C("w", "node")))
+				continue
+			}
+			part.Columns = append(part.Columns, same("q", c))
+		}
+		do = append(do, temp(x.work("part", s.n), part)...)
+		do = append(do, drop(x.work("held", s.n))...)
+	}
+	return do
+}
+
+// inNodes puts nodes in place of the values of now_<n>: the stored columns but for the record's own
+// node, and of events without those of the source's texts.
+func (x *identity) inNodes(s identitySource) rel.Select {
+	q := rel.Select{From: from(x.work("now", s.n), "q")}
+	for _, c := range x.stored(s) {
+		switch {
+		case c == "nth":
+			q.Joins = append(q.Joins, x.nthJoin(s))
+			q.Columns = append(q.Columns, rel.As("nth", nthOfKey()))
+		case strings.HasPrefix(c, "r_") && s.events(), strings.HasPrefix(c, "x_"), strings.HasPrefix(c, "n_"):
+		default:
+			q.Columns = append(q.Columns, same("q", c))
+		}
+	}
+	for _, id := range s.ids {
+		m := ranked("m", id.rank)
+		q.Joins = append(q.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), rel.C("q", ranked("r", id.rank)))))
+		q.Columns = append(q.Columns, rel.As(ranked("x", id.rank), rel.C(m, "x")), rel.As(ranked("n", id.rank), rel.C(m, "node")))
+	}
+	return q
+}
+
+// nthJoin joins twice_<n> to records.
+func (x *identity) nthJoin(s identitySource) rel.Join {
+	on := []rel.Expr{eq(rel.C("w", "key"), rel.C("q", "key"))}
+	for _, id := range s.ids {
+		on = append(on, eq(rel.C("w", ranked("r", id.rank)), rel.C("q", ranked("r", id.rank))))
+	}
+	return join(rel.Left, from(x.work("twice", s.n), "w"), on...)
+}
+
+// nthOfKey is which of the rows with its key a record is, from 1; 0 without a key.
+func nthOfKey() rel.Expr {
+	return rel.Case{Whens: []rel.When{{If: isNull(rel.C("q", "key")), Then: rel.I(0)}}, Else: either(rel.C("w", "nth"), rel.I(1))}
 }
 
 // lookup gives the combinations of norm_<n>, alias q, nodes in place of values: the stored columns
@@ -187,18 +303,14 @@ func (x *identity) lookup(s identitySource, dict rel.Name) rel.Select {
 		q.Columns = append(q.Columns, rel.As(ranked("n", rank), rel.C(d, "node")))
 	}
 	if !s.events() {
-		on := []rel.Expr{eq(rel.C("w", "key"), rel.C("q", "key"))}
-		for _, id := range s.ids {
-			on = append(on, eq(rel.C("w", ranked("r", id.rank)), rel.C("q", ranked("r", id.rank))))
-		}
-		q.Joins = append(q.Joins, join(rel.Left, from(x.work("twice", s.n), "w"), on...))
-		q.Columns = append(q.Columns, rel.As("nth", rel.Case{Whens: []rel.When{{If: isNull(rel.C("q", "key")), Then: rel.I(0)}}, Else: either(rel.C("w", "nth"), rel.I(1))}))
+		q.Joins = append(q.Joins, x.nthJoin(s))
+		q.Columns = append(q.Columns, rel.As("nth", nthOfKey()))
 	}
 	for _, id := range s.ids {
 		node(id.rank, rel.C("q", ranked("v", id.rank)))
 	}
 	if !s.events() {
-		node(x.recordRank(), rel.Case{Whens: []rel.When{{If: x.alone(s, "q"), Then: s.itself("q")}}})
+		node(x.recordRank(), rel.Case{Whens: []rel.When{{If: x.alone(s, "v", "q"), Then: s.itself("q")}}})
 	}
 	return q
 }

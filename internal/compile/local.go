@@ -13,7 +13,8 @@ import (
 // smallest node: c, pc.
 func components(read []iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		f := forest{}
+		var us, vs []int64
+		top := int64(0)
 		for row, err := range read[0] {
 			if err != nil {
 				yield(nil, err)
@@ -24,9 +25,53 @@ func components(read []iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 				yield(nil, err)
 				return
 			}
-			f.join(u, v)
+			us, vs, top = append(us, u), append(vs, v), max(top, u, v)
+		}
+		if top < dense {
+			joinDense(us, vs, int32(top), yield)
+			return
+		}
+		f := forest{}
+		for i := range us {
+			f.join(us[i], vs[i])
 		}
 		f.each(yield)
+	}
+}
+
+// dense is the number of nodes up to which an array is used in place of a map: 128 MB.
+const dense = 32 << 20
+
+// joinDense is components where the numbers of nodes are small.
+func joinDense(us, vs []int64, top int32, yield func([]any, error) bool) {
+	parent := make([]int32, top+1) // 0 for a node that is alone or the smallest
+	find := func(n int32) int32 {
+		for parent[n] != 0 {
+			if up := parent[parent[n]]; up != 0 {
+				parent[n] = up
+			}
+			n = parent[n]
+		}
+		return n
+	}
+	for i := range us {
+		u, v := find(int32(us[i])), find(int32(vs[i]))
+		switch {
+		case u < v:
+			parent[v] = u
+		case v < u:
+			parent[u] = v
+		}
+	}
+	row := make([]any, 2)
+	for n := range parent {
+		if parent[n] == 0 {
+			continue
+		}
+		row[0], row[1] = int64(n), int64(find(int32(n)))
+		if !yield(row, nil) {
+			return
+		}
 	}
 }
 

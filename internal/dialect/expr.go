@@ -290,8 +290,8 @@ func (w *writer) over(o rel.Over, level int) string {
 		text = w.aggregate(*o.Agg, level)
 	case o.Rank != rel.RowNumber:
 		return w.fail("unknown ranking function %q", o.Rank)
-	case len(o.OrderBy) == 0:
-		return w.fail("a ranking needs an order")
+	case len(o.OrderBy) == 0 && len(o.PartitionBy) > 0:
+		return w.fail("a ranking within groups needs an order")
 	default:
 		text = "ROW_NUMBER()"
 	}

@@ -103,7 +103,7 @@ type Over struct {
 	Rank        RankFn // or
 	Agg         *Agg
 	PartitionBy []Expr
-	OrderBy     []Order // required for a Rank
+	OrderBy     []Order // required for a Rank within partitions; without both, any order will do
 }
 
 // RankFn is a ranking function.
