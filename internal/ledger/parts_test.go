@@ -167,6 +167,81 @@ func TestNoOldPairStays(t *testing.T) {
 	}
 }
 
+func TestAValueThatPassedOnIsNotForgotten(t *testing.T) {
+	const one, two = "+33639980001", "+33639980002"
+	unfit := func(p person) person { p.invalid = "syncs.missing_field"; return p }
+	t.Run("to somebody who cannot be sent", func(t *testing.T) {
+		w := newWorld(t, list, nil)
+		w.want(ann.on(one), unfit(bob.on(one))).sends("add p1 email=ann@example.com phone=" + one + " name=Ann")
+		w.want(ann.on(two), unfit(bob.on(one))).sends("~add p1 email=ann@example.com phone=" + two + " name=Ann")
+		w.want(ann.on(two), unfit(bob.on(one))).sends()
+		w.want(ann.on(two)).sends("remove p1 phone=" + one)
+		w.want(ann.on(two)).sends()
+	})
+	t.Run("of somebody who left, to somebody who cannot be sent", func(t *testing.T) {
+		w := newWorld(t, list, nil)
+		w.want(ann.on(one), unfit(bob.on(one))).sends("add p1 email=ann@example.com phone=" + one + " name=Ann")
+		w.want(unfit(bob.on(one))).sends("remove p1 email=ann@example.com")
+		w.want().sends("remove p1 phone=" + one)
+	})
+	t.Run("where nobody is taken out", func(t *testing.T) {
+		w := newWorld(t, list, func(b *Binding) { b.Sync.Mode = syncs.Add })
+		w.want(ann.on(one)).sends("add p1 email=ann@example.com phone=" + one + " name=Ann")
+		w.want(ann.on(two)).sends("~add p1 email=ann@example.com phone=" + two + " name=Ann")
+		w.want(ann.on(two).but("policy.x")).sends("remove p1 email=ann@example.com forced", "remove p1 phone="+one+" forced", "remove p1 phone="+two+" forced")
+	})
+	t.Run("which may have been sent", func(t *testing.T) {
+		w := newWorld(t, list, nil)
+		w.want(ann).sends(addAnn)
+		w.settle(w.want(ann.on(one)).expect("~add p1 email=ann@example.com phone="+one+" name=Ann"), syncs.InDoubt)
+		w.want(ann.on(two)).sends("remove p1 phone="+one, "~add p1 email=ann@example.com phone="+two+" name=Ann doubt")
+		w.sends()
+	})
+}
+
+// A removal of one value takes out every row that has it, and so must spare the row of somebody
+// who stays as the destination knows them.
+func TestARemovalSparesThoseWhoStay(t *testing.T) {
+	const one, two = "+33639980001", "+33639980002"
+	for name, other := range map[string]person{"a further value": cleo.on(one), "a first value": {key: "p3", phone: one}} {
+		t.Run(name, func(t *testing.T) {
+			w, a := newWorld(t, list, nil), newAudience()
+			run := func(ps ...person) { w.want(ps...).deliver(a, valuesOf(ps), allApplied) }
+			run(ann.on(one), other)
+			unfit := ann.on(two)
+			unfit.invalid = "syncs.missing_field"
+			run(unfit)
+			if diff := gocmp.Diff([]string{"email=ann@example.com", "phone=" + one}, a.inRows()); diff != "" {
+				t.Errorf("while Ann cannot be sent (-want +got):\n%s", diff)
+			}
+			run(ann.on(two))
+			w.holds(a, valuesOf([]person{ann.on(two)}))
+			w.sends()
+		})
+	}
+}
+
+// What only helps to match finds nobody, so no removal names it.
+func TestWhatOnlyHelpsToMatchIsNotRemoved(t *testing.T) {
+	obj := list
+	obj.Identifiers = []destinations.Identifier{{Name: "email", AnyOf: "who"}, {Name: "phone"}}
+	w := newWorld(t, obj, nil)
+	w.want(ann.on("+33639980001")).sends("add p1 email=ann@example.com phone=+33639980001 name=Ann")
+	w.want(ann.on("+33639980002")).sends("~add p1 email=ann@example.com phone=+33639980002 name=Ann")
+	w.want().sends("remove p1 email=ann@example.com")
+	w.sends()
+}
+
+func TestGuardsCountPeople(t *testing.T) {
+	w := newWorld(t, list, nil)
+	w.want(ann.on("+33639980001"), bob.on("+33639980002"), cleo.on("+33639980003")).settle(w.freeze(), syncs.Applied)
+	y := w.want(bob.on("+33639980002").but("policy.x"), cleo.on("+33639980004")).freeze().Tally
+	// Ann goes with two values, Bob by policy with two, and Cleo's old number goes.
+	if y.Removed != 5 || y.Forced != 2 || y.Further != 1 || y.Updated != 1 {
+		t.Errorf("tally %+v", y)
+	}
+}
+
 // crowd is a random world of a few people and fewer values.
 type crowd struct {
 	r      *rand.Rand
