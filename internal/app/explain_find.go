@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/weir-data/weir/internal/compile"
@@ -21,9 +22,17 @@ type asked struct {
 	source bool // name is a source
 }
 
-// read understands ID, VALUE, TYPE=VALUE and SOURCE=KEY. A bare value may hold an equals sign.
+// readAsked understands ID, VALUE, TYPE=VALUE, SOURCE=KEY and SOURCE:KEY. A bare value may hold an
+// equals sign or a colon.
 func readAsked(ls []*lookup, text string) (asked, error) {
 	text = strings.TrimSpace(text)
+	if source, key, ok := strings.Cut(text, ":"); ok {
+		for _, l := range ls {
+			if slices.Contains(l.e.Identity.From, source) {
+				return asked{text, source, key, true}, nil
+			}
+		}
+	}
 	name, value, ok := strings.Cut(text, "=")
 	if !ok {
 		return asked{text: text, value: text}, nil
@@ -63,8 +72,10 @@ func (l *lookup) find(ctx context.Context, q asked) ([]*Found, error) {
 		return l.findRow(ctx, q)
 	}
 	if q.name == "" {
-		if f, err := l.findProfile(ctx, q.value); f != nil || err != nil {
-			return []*Found{f}, err
+		for _, id := range l.profileIDs(q.value) {
+			if f, err := l.findProfile(ctx, id); f != nil || err != nil {
+				return []*Found{f}, err
+			}
 		}
 	}
 	types := identifierTypes(l.e)
@@ -100,6 +111,18 @@ func (l *lookup) forms(ctx context.Context, value string) (map[string][]string, 
 		return nil
 	})
 	return out, err
+}
+
+// profileIDs are the ids that somebody may mean: as typed, and with the zeros that people leave out.
+func (l *lookup) profileIDs(value string) []string {
+	prefix := l.in.Entity[:min(3, len(l.in.Entity))] + "_"
+	digits, ok := strings.CutPrefix(strings.ToLower(value), prefix)
+	if n, err := strconv.ParseUint(digits, 10, 64); ok && err == nil {
+		if whole := fmt.Sprintf("%s%08d", prefix, n); whole != value {
+			return []string{value, whole}
+		}
+	}
+	return []string{value}
 }
 
 // findProfile finds a profile by its id, also one that was merged away.

@@ -248,8 +248,13 @@ func (l *lookup) sharedValues(ctx context.Context, a, b *Found) ([]Reason, error
 	}
 	list, err := l.dropped(ctx, anyOf(is), 20)
 	slices.SortFunc(list, func(a, b Dropped) int { return strings.Compare(a.Text, b.Text) })
+	told := map[[3]string]bool{}
 	for i := range list {
-		out = append(out, reasonOf(&list[i]))
+		d := &list[i]
+		if k := [3]string{d.Type, d.Rule, strings.ToLower(strings.TrimSpace(d.Value))}; !told[k] {
+			told[k] = true
+			out = append(out, reasonOf(d))
+		}
 	}
 	return out, err
 }

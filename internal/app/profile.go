@@ -131,7 +131,7 @@ func (l *lookup) identifiers(ctx context.Context, v *ProfileView) error {
 	v.Identifiers = []Member{}
 	for _, m := range p.of(v.Asked.cluster) {
 		switch {
-		case m.Type == "record": // a row without identifiers stands under Records
+		case m.Type == compile.RecordType: // a row without identifiers stands under Records
 		case len(v.Identifiers) == listedMembers:
 			v.More["identifiers"]++
 		default:

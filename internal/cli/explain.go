@@ -174,8 +174,16 @@ func (p *sheet) chain(x *app.Explanation) {
 		types = max(types, len([]rune(l.Type)))
 		sources = max(sources, len([]rune(rowName(l))))
 	}
-	profile := ""
-	for _, l := range x.Chain {
+	profile, hidden := "", 0
+	for i, l := range x.Chain {
+		if !shown(x.Chain, i) {
+			hidden++
+			continue
+		}
+		if hidden > 0 {
+			p.out("  %s", p.ui.dim(fmt.Sprintf("⋮  %s more steps, which --json has", number(int64(hidden)))))
+			hidden = 0
+		}
 		switch l.Kind {
 		case "identifier":
 			line := fmt.Sprintf("%-*s  %s", types, l.Type, l.Value)
@@ -208,6 +216,15 @@ func (p *sheet) chain(x *app.Explanation) {
 			}
 		}
 	}
+}
+
+// shown is whether a step of a chain is printed: of a long one its ends, and where it breaks.
+func shown(chain []app.Link, i int) bool {
+	const ends, around = 20, 4
+	if len(chain) <= 3*ends || i < ends || i >= len(chain)-ends {
+		return true
+	}
+	return slices.ContainsFunc(chain[max(i-around, 0):min(i+around+1, len(chain))], func(l app.Link) bool { return l.Apart })
 }
 
 // rowName names a record by its key, events by how many they are.
