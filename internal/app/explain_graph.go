@@ -259,7 +259,7 @@ func (p *people) of(cluster int64) []*member {
 
 // name writes an identifier. A row without identifiers is named by itself.
 func (m *member) name() string {
-	if m.Type == "record" {
+	if m.Type == compile.RecordType {
 		source, key, _ := strings.Cut(m.Value, ":")
 		return source + " " + key
 	}

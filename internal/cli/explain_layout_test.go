@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,29 @@ What keeps them apart
 	for _, line := range strings.Split(b.String(), "\n")[1:] {
 		if n := len([]rune(line)); n > 60 {
 			t.Errorf("a line of %d characters: %s", n, line)
+		}
+	}
+}
+
+// TestLongChainOnPaper holds that a long chain shows its ends and where it breaks.
+func TestLongChainOnPaper(t *testing.T) {
+	x := &app.Explanation{Verdict: app.VerdictApart, A: &app.Found{}, B: &app.Found{}}
+	for i := range 1001 {
+		l := app.Link{Kind: "identifier", Type: "email", Value: fmt.Sprint("e", i)}
+		if i%2 == 1 {
+			l = app.Link{Kind: "row", Source: "orders", Key: fmt.Sprint(i), Apart: i == 501}
+		}
+		x.Chain = append(x.Chain, l)
+	}
+	p, b := sheetOf(t, "80")
+	p.chain(x)
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if len(lines) != 20+1+9+1+20 {
+		t.Errorf("%d lines:\n%s", len(lines), b)
+	}
+	for _, want := range []string{"e0", "✖  orders 501", "477 more steps", "475 more steps", "e1000"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not shown:\n%s", want, b)
 		}
 	}
 }

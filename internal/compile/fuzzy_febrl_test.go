@@ -70,13 +70,20 @@ func without(model, word string) string {
 // TestFebrl finds the duplicates of FEBRL's second data set, 4,000 people of which some stand there
 // again with typing errors, with rules as anybody would write them and no pair judged by hand. What
 // counts is the clusters that joined pairs make.
-func TestFebrl(t *testing.T) { runFebrl(t, casetest.DuckDB) }
+func TestFebrl(t *testing.T) { runFebrl(t, casetest.DuckDB, febrlCases()...) }
 
-func runFebrl(t *testing.T, open casetest.Open) {
-	for _, c := range []struct {
-		name, model string
-		least       float64
-	}{{"all fields", febrlModel, 0.995}, {"without soc_sec_id", without(febrlModel, "soc_sec_id"), 0.98}} {
+// febrlCase is a declaration with the least F1 that its clusters must have.
+type febrlCase struct {
+	name, model string
+	least       float64
+}
+
+func febrlCases() []febrlCase {
+	return []febrlCase{{"all fields", febrlModel, 0.995}, {"without soc_sec_id", without(febrlModel, "soc_sec_id"), 0.98}}
+}
+
+func runFebrl(t *testing.T, open casetest.Open, cases ...febrlCase) {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMatching(t, open(t), c.model)
 			truth := febrl(t, m.world, "dataset2.csv")

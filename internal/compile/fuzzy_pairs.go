@@ -54,48 +54,63 @@ func bitsOf(p float64) rel.Expr {
 }
 
 // scored adds up what the levels of the pairs that were compared say: a, b, weight, reasons. What
-// stays below review is left out, unless somebody was asked about it.
+// stays below review is left out before it gets reasons, unless somebody was asked about it.
 func (x *fuzzy) scored() rel.Query {
-	// The weights as one row: p for any two records, w_0_1 … and t_0_1 … for the levels.
-	wide := rel.Select{From: from(x.table(Weights), "w")}
-	pick := func(name, column, field string, level int) rel.Column {
-		return rel.As(name, rel.Agg{Fn: rel.Max, Arg: rel.Case{Whens: []rel.When{{If: rel.F(rel.And,
-			eq(rel.C("w", "field"), rel.T(field)), eq(rel.C("w", "level"), rel.I(int64(level)))), Then: rel.C("w", column)}}}})
-	}
-	wide.Columns = append(wide.Columns, pick("p", "weight", "", 0), pick("t", "reason", "", 0))
-	q := rel.Select{From: from(x.work("vectors"), "v"), Columns: []rel.Column{same("v", "a"), same("v", "b")}}
+	q := rel.Select{From: from(x.work("vectors"), "v"), Columns: []rel.Column{same("v", "a"), same("v", "b")}, Joins: []rel.Join{x.wide()}}
 	total := []rel.Expr{rel.C("w", "p")}
 	var reasons []rel.Expr
-	needsRow := len(x.frequent()) > 0
-	joins := []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: wide, Alias: "w"}}}
-	if needsRow {
-		joins = append(joins, join(rel.Inner, from(x.work("rows"), "a"), eq(rel.C("a", "n"), rel.C("v", "a"))))
+	if len(x.frequent()) > 0 {
+		q.Joins = append(q.Joins, join(rel.Inner, from(x.work("rows"), "a"), eq(rel.C("a", "n"), rel.C("v", "a"))))
 	}
 	for _, c := range x.cmps {
-		level := rel.C("v", nthOf("l", c.n))
+		name := nthOf("l", c.n)
 		weight, reason := rel.Case{Else: rel.N("0")}, rel.Case{Else: rel.T("")}
 		for i := range len(c.Levels) + 1 {
-			is := eq(level, rel.I(int64(i+1)))
-			wide.Columns = append(wide.Columns, pick(nthOf("w", c.n, i+1), "weight", c.Field, i+1), pick(nthOf("t", c.n, i+1), "reason", c.Field, i+1))
-			weight.Whens = append(weight.Whens, rel.When{If: is, Then: rel.C("w", nthOf("w", c.n, i+1))})
-			reason.Whens = append(reason.Whens, rel.When{If: is, Then: rel.F(rel.Concat, rel.C("w", nthOf("t", c.n, i+1)), rel.T("; "))})
+			level := rel.I(int64(i + 1))
+			weight.Whens = append(weight.Whens, rel.When{If: eq(rel.C("v", name), level), Then: rel.C("w", nthOf("w", c.n, i+1))})
+			reason.Whens = append(reason.Whens, rel.When{If: eq(rel.C("q", name), level), Then: rel.F(rel.Concat, rel.C("w", nthOf("t", c.n, i+1)), rel.T("; "))})
 		}
+		q.Columns = append(q.Columns, same("v", name))
 		total, reasons = append(total, weight), append(reasons, reason)
 		if c.Frequency && exactLevel(c) > 0 {
-			alias := nthOf("q", c.n)
-			joins = append(joins, join(rel.Left, from(x.table(Frequencies), alias), eq(level, rel.I(int64(exactLevel(c)))),
-				eq(rel.C(alias, "value"), rel.C("a", nthOf("f", c.field.n))), eq(rel.C(alias, "field"), rel.T(c.Field))))
+			// The level is part of the value, so that the join is one of plain equalities.
+			alias, said := nthOf("q", c.n), nthOf("c", c.n)
+			agreed := rel.Case{Whens: []rel.When{{If: eq(rel.C("v", name), rel.I(int64(exactLevel(c)))), Then: rel.C("a", nthOf("f", c.field.n))}}}
+			q.Joins = append(q.Joins, join(rel.Left, rel.Sub{Alias: alias, Query: rel.Select{
+				Columns: []rel.Column{same("t", "value"), same("t", "weight"), same("t", "reason")}, From: from(x.table(Frequencies), "t"), Where: eq(rel.C("t", "field"), rel.T(c.Field))}},
+				eq(rel.C(alias, "value"), agreed)))
+			q.Columns = append(q.Columns, rel.As(said, rel.C(alias, "reason")))
 			total = append(total, rel.F(rel.Coalesce, rel.C(alias, "weight"), rel.N("0")))
-			reasons = append(reasons, rel.Case{Whens: []rel.When{{If: notNull(rel.C(alias, "reason")), Then: rel.F(rel.Concat, rel.C(alias, "reason"), rel.T("; "))}}, Else: rel.T("")})
+			reasons = append(reasons, rel.Case{Whens: []rel.When{{If: notNull(rel.C("q", said)), Then: rel.F(rel.Concat, rel.C("q", said), rel.T("; "))}}, Else: rel.T("")})
 		}
 	}
-	joins[0].Rel = rel.Sub{Query: wide, Alias: "w"}
-	reasons = append(reasons, rel.C("w", "t"))
-	q.Joins = append(joins, join(rel.Left, rel.Sub{Query: x.asked(), Alias: "k"}, eq(rel.C("k", "a"), rel.C("v", "a")), eq(rel.C("k", "b"), rel.C("v", "b"))))
-	sum := rel.Expr(rel.Cast{Expr: rel.F(rel.Add, total...), Type: models.Number, From: models.Number})
-	q.Columns = append(q.Columns, rel.As("weight", sum), rel.As("reasons", rel.F(rel.Concat, reasons...)), rel.As("asked", oneIf(notNull(rel.C("k", "a")))))
-	return rel.Select{Columns: []rel.Column{same("q", "a"), same("q", "b"), same("q", "weight"), same("q", "reasons")}, From: rel.Sub{Query: q, Alias: "q"},
-		Where: rel.F(rel.Or, rel.F(rel.Ge, rel.C("q", "weight"), bitsOf(x.f.ReviewFrom())), eq(rel.C("q", "asked"), rel.I(1)))}
+	q.Joins = append(q.Joins, join(rel.Left, rel.Sub{Query: x.asked(), Alias: "k"}, eq(rel.C("k", "a"), rel.C("v", "a")), eq(rel.C("k", "b"), rel.C("v", "b"))))
+	q.Columns = append(q.Columns, rel.As("weight", rel.Cast{Expr: rel.F(rel.Add, total...), Type: models.Number, From: models.Number}), rel.As("asked", oneIf(notNull(rel.C("k", "a")))))
+	q.Fence = true
+	return rel.Select{
+		Columns: []rel.Column{same("q", "a"), same("q", "b"), same("q", "weight"), rel.As("reasons", rel.F(rel.Concat, append(reasons, rel.C("w", "t"))...))},
+		From:    rel.Sub{Query: q, Alias: "q"}, Joins: []rel.Join{x.wide()},
+		Where: rel.F(rel.Or, rel.F(rel.Ge, rel.C("q", "weight"), bitsOf(x.f.ReviewFrom())), eq(rel.C("q", "asked"), rel.I(1))),
+	}
+}
+
+// wide puts the weights beside every row, as columns of w: p and t for any two records, w_0_1 … and
+// t_0_1 … for the levels.
+func (x *fuzzy) wide() rel.Join {
+	q := rel.Select{From: from(x.table(Weights), "w")}
+	pick := func(field string, level int, weight, reason string) {
+		for _, c := range [][2]string{{weight, "weight"}, {reason, "reason"}} {
+			q.Columns = append(q.Columns, rel.As(c[0], rel.Agg{Fn: rel.Max, Arg: rel.Case{Whens: []rel.When{{If: rel.F(rel.And,
+				eq(rel.C("w", "field"), rel.T(field)), eq(rel.C("w", "level"), rel.I(int64(level)))), Then: rel.C("w", c[1])}}}}))
+		}
+	}
+	pick("", 0, "p", "t")
+	for _, c := range x.cmps {
+		for i := range len(c.Levels) + 1 {
+			pick(c.Field, i+1, nthOf("w", c.n, i+1), nthOf("t", c.n, i+1))
+		}
+	}
+	return rel.Join{Kind: rel.Cross, Rel: rel.Sub{Query: q, Alias: "w"}}
 }
 
 // asked are the pairs that people said something of: a, b, each once.

@@ -13,5 +13,5 @@ func TestFuzzyPostgres(t *testing.T) {
 	open := casetest.Postgres(t)
 	t.Run("similar", func(t *testing.T) { runSimilar(t, open) })
 	runFuzzy(t, open)
-	t.Run("febrl", func(t *testing.T) { runFebrl(t, open) })
+	t.Run("febrl", func(t *testing.T) { runFebrl(t, open, febrlCases()[0]) })
 }
