@@ -15,9 +15,9 @@ func Entity(in Input) (*Program, []diag.Problem) {
 	}
 	p := &Program{}
 	var problems []diag.Problem
-	parts := []func(Input) (part, []diag.Problem){identityPart, traitPart, segmentPart}
+	parts := []func(Input) (part, []diag.Problem){fuzzyPart, identityPart, traitPart, segmentPart}
 	if in.Only == "identity" {
-		parts = parts[:1]
+		parts = parts[:2]
 	}
 	for _, part := range parts {
 		made, found := part(in)

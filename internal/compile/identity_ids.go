@@ -40,16 +40,16 @@ func (x *identity) number() {
 		rel.Select{Columns: []rel.Column{same("k", "cluster"), same("k", "number")}, From: from(x.work("kept"), "k")},
 		rel.Select{Columns: []rel.Column{same("m", "cluster"), same("m", "number")}, From: from(x.work("minted"), "m")},
 	}}
-	known := rel.Select{
-		Columns: []rel.Column{same("f", "cluster")}, Distinct: true,
-		From:  from(x.found, "f"),
-		Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("f", "node")))},
-		Where: rel.F(rel.And, notNull(rel.C("f", "cluster")), x.strong()),
+	members := rel.Select{
+		Columns: []rel.Column{same("f", "cluster"), rel.As("size", sum(oneIf(rel.F(rel.Ne, rel.C("n", "rank"), rel.I(int64(x.recordRank())))))), rel.As("strong", greatest(oneIf(x.strong())))},
+		From:    from(x.found, "f"), Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("f", "node")))},
+		Where: notNull(rel.C("f", "cluster")), GroupBy: []rel.Expr{rel.C("f", "cluster")},
 	}
 	do = append(do, temp(x.work("ids"), rel.Select{
-		Columns: []rel.Column{same("c", "cluster"), same("c", "number"), rel.As("profile_id", x.profileID(rel.C("c", "number"))), rel.As("anonymous", isNull(rel.C("s", "cluster")))},
-		From:    rel.Sub{Query: both, Alias: "c"},
-		Joins:   []rel.Join{join(rel.Left, rel.Sub{Query: known, Alias: "s"}, eq(rel.C("s", "cluster"), rel.C("c", "cluster")))},
+		Columns: []rel.Column{same("c", "cluster"), same("c", "number"), rel.As("profile_id", x.profileID(rel.C("c", "number"))),
+			rel.As("anonymous", rel.F(rel.Ne, rel.F(rel.Coalesce, rel.C("s", "strong"), rel.I(0)), rel.I(1))), rel.As("size", rel.F(rel.Coalesce, rel.C("s", "size"), rel.I(0)))},
+		From:  rel.Sub{Query: both, Alias: "c"},
+		Joins: []rel.Join{join(rel.Left, rel.Sub{Query: members, Alias: "s"}, eq(rel.C("s", "cluster"), rel.C("c", "cluster")))},
 	})...)
 	minted := rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(x.work("minted"), "m")}
 	do = append(do, keep(x.table(Sequence), rel.Select{

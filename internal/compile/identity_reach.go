@@ -12,7 +12,7 @@ import (
 //
 //	touch   node, hard: in a combination that changed; hard if it joins otherwise than before
 //	want    node, a: those, and with a = 1 all of the components that are resolved again
-//	part_<n> all combinations with one of them: the stored columns, was
+//	part_<n> all combinations with one of them
 //	prior   those and their neighbours as the build in force has them
 //	nodes   node, rank, value, src, first_seen, last_seen, seen, a
 //
@@ -100,31 +100,41 @@ func (x *identity) expired() rel.Query {
 	return union(out)
 }
 
-// near makes part_<n> of the present want.
+// lean are the columns of combinations that resolving needs.
+func (x *identity) lean(s identitySource) []string {
+	out := []string{"combo"}
+	if !s.events() {
+		out = append(out, "h", "key", "nth")
+	}
+	for _, rank := range x.ranksOf(s) {
+		out = append(out, ranked("n", rank))
+	}
+	return append(out, "first_seen", "last_seen", "seen")
+}
+
+// near makes part_<n> of the present want: the lean columns, changed, and of those that are as they
+// were was and was_node, whose they were.
 func (x *identity) near() []rel.Statement {
 	var do []rel.Statement
 	for _, s := range x.sources {
 		p := func(name string) rel.Expr { return rel.C("p", name) }
-		kept := rel.Select{From: from(x.combosBefore(s), "p")}
-		made := rel.Select{From: from(x.work("upd", s.n), "u"), Where: eq(rel.C("u", "gone"), rel.I(0))}
-		for _, c := range x.stored(s) {
-			kept.Columns = append(kept.Columns, same("p", c))
-			made.Columns = append(made.Columns, same("u", c))
-		}
-		kept.Columns = append(kept.Columns, rel.As("was", p("profile_id")))
-		made.Columns = append(made.Columns, same("u", "was"))
-		is := rel.F(rel.Not, inTable(x.work("upd", s.n), "combo", p("combo")))
+		kept := rel.Select{From: from(x.combosBefore(s), "p"), Where: rel.F(rel.Not, inTable(x.work("upd", s.n), "combo", p("combo"))),
+			Columns: append(columnsOf("p", x.lean(s)), rel.As("changed", rel.I(0)), rel.As("was", p("profile_id")), rel.As("was_node", p("node")))}
+		made := rel.Select{From: from(x.work("upd", s.n), "u"), Where: eq(rel.C("u", "gone"), rel.I(0)),
+			Columns: append(columnsOf("u", x.lean(s)), rel.As("changed", rel.I(1)), same("u", "was"), rel.As("was_node", rel.Null(models.Integer)))}
 		if !x.all {
-			var touched []rel.Expr
+			var hits []rel.Query
 			for _, rank := range x.ranksOf(s) {
-				touched = append(touched, inTable(x.work("want", x.round), "node", p(ranked("n", rank))))
+				hits = append(hits, rel.Select{Columns: []rel.Column{same("p", "combo")}, From: from(x.combosBefore(s), "p"),
+					Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), p(ranked("n", rank))))}})
 			}
-			if len(touched) == 0 {
-				touched = append(touched, rel.B(false))
+			if len(hits) == 0 {
+				hits = append(hits, rel.Select{Columns: []rel.Column{rel.As("combo", rel.I(0))}, Where: rel.B(false)})
 			}
-			is = rel.F(rel.And, is, or(touched))
+			hit := x.work("hit", s.n, x.round)
+			do = append(do, temp(hit, rel.Select{Distinct: true, Columns: []rel.Column{same("h", "combo")}, From: rel.Sub{Query: union(hits), Alias: "h"}})...)
+			kept.Joins = []rel.Join{join(rel.Inner, from(hit, "h"), eq(rel.C("h", "combo"), p("combo")))}
 		}
-		kept.Where = is
 		do = append(do, temp(x.work("part", s.n, x.round), union([]rel.Query{kept, made}))...)
 	}
 	return do

@@ -81,7 +81,7 @@ func present(e rel.Expr) []rel.Expr {
 
 // clusters makes the table of profiles, and that of what became of them.
 func (x *identity) clusters() {
-	columns := []string{"cluster", "number", "profile_id", "anonymous"}
+	columns := []string{"cluster", "number", "profile_id", "anonymous", "size"}
 	made := rel.Select{From: from(x.work("ids"), "i")}
 	for _, c := range columns {
 		made.Columns = append(made.Columns, same("i", c))
@@ -91,7 +91,7 @@ func (x *identity) clusters() {
 	x.profile = x.work("ids")
 	if x.goesOn {
 		made.Columns = append(made.Columns, rel.As("gone", rel.I(0)))
-		gone := rel.Select{Columns: []rel.Column{same("o", "cluster"), same("o", "number"), same("o", "profile_id"), rel.As("anonymous", rel.Null(models.Boolean)), rel.As("gone", rel.I(1))},
+		gone := rel.Select{Columns: []rel.Column{same("o", "cluster"), same("o", "number"), same("o", "profile_id"), rel.As("anonymous", rel.Null(models.Boolean)), rel.As("size", rel.I(0)), rel.As("gone", rel.I(1))},
 			From: from(x.work("olds"), "o"), Where: rel.F(rel.Not, inTable(x.work("ids"), "cluster", rel.C("o", "cluster")))}
 		do = temp(x.work("profiles_changed"), union([]rel.Query{made, gone}))
 		changes = rel.Select{From: from(x.work("profiles_changed"), "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))}
@@ -136,6 +136,17 @@ func (x *identity) nodes(l layered) {
 		x.step("identifiers with profiles", x.write(l, q)...)
 		return
 	}
+	// Only what differs is written.
+	differs := []rel.Expr{isNull(rel.C("p", "node"))}
+	for _, c := range q.Columns {
+		switch c.As {
+		case "node", "rank", "value":
+		default:
+			differs = append(differs, rel.F(rel.Distinct, c.Expr, rel.C("p", c.As)))
+		}
+	}
+	q.Joins = append(q.Joins, join(rel.Left, from(x.work("prior"), "p"), eq(rel.C("p", "node"), rel.C("n", "node"))))
+	q.Where = or(differs)
 	q.Columns = append(q.Columns, rel.As("gone", rel.I(0)))
 	gone := rel.Select{From: from(x.work("prior"), "p"), Columns: append(columnsOf("p", nodeColumns), rel.As("gone", rel.I(1))),
 		Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), rel.C("p", "node")))},
@@ -148,26 +159,33 @@ func (x *identity) nodes(l layered) {
 func (x *identity) combos(s identitySource) []rel.Statement {
 	stored := x.stored(s)
 	columns := append(append([]string{}, stored...), "node", "profile_id")
-	q := rel.Select{From: from(x.part(s), "q"), Columns: append(columnsOf("q", stored), same("o", "node"), same("c", "profile_id")),
-		Joins: []rel.Join{join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo"))),
-			join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
 	l := layered{what: Combos(s.Name), key: "combo", columns: columns}
-	if !x.goesOn && s.events() { // the texts of a source are written once
-		q.Joins = append(q.Joins, join(rel.Inner, from(x.work("now", s.n), "w"), eq(rel.C("w", "combo"), rel.C("q", "combo"))))
-		for i, c := range q.Columns {
-			if strings.HasPrefix(c.As, "r_") {
-				q.Columns[i] = same("w", c.As)
+	owned := rel.Select{From: from(x.part(s), "q"), Joins: []rel.Join{join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo"))),
+		join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
+	if !x.goesOn {
+		owned.Columns = append(columnsOf("q", stored), same("o", "node"), same("c", "profile_id"))
+		if s.events() { // the texts of a source are written once
+			owned.Joins = append(owned.Joins, join(rel.Inner, from(x.work("now", s.n), "w"), eq(rel.C("w", "combo"), rel.C("q", "combo"))))
+			for i, c := range owned.Columns {
+				if strings.HasPrefix(c.As, "r_") {
+					owned.Columns[i] = same("w", c.As)
+				}
 			}
 		}
+		return x.write(l, owned)
 	}
-	if !x.goesOn {
-		return x.write(l, q)
+	owned.Columns = []rel.Column{same("q", "combo"), same("q", "changed"), same("o", "node"), same("c", "profile_id")}
+	owned.Where = rel.F(rel.Or, eq(rel.C("q", "changed"), rel.I(1)), rel.F(rel.Distinct, rel.C("o", "node"), rel.C("q", "was_node")),
+		rel.F(rel.Distinct, rel.C("c", "profile_id"), rel.C("q", "was")))
+	do := temp(x.work("owned", s.n), owned)
+	all := func(r rel.Name, changed int64, where rel.Expr) rel.Query {
+		on := join(rel.Inner, from(x.work("owned", s.n), "o"), eq(rel.C("o", "combo"), rel.C("t", "combo")), eq(rel.C("o", "changed"), rel.I(changed)))
+		return rel.Select{From: from(r, "t"), Joins: []rel.Join{on}, Where: where, Columns: append(columnsOf("t", stored), same("o", "node"), same("o", "profile_id"), rel.As("gone", rel.I(0)))}
 	}
-	q.Columns = append(q.Columns, rel.As("gone", rel.I(0)))
 	gone := rel.Select{From: from(x.work("upd", s.n), "u"), Where: eq(rel.C("u", "gone"), rel.I(1)),
 		Columns: append(columnsOf("u", stored), rel.As("node", rel.Null(models.Integer)), rel.As("profile_id", rel.Null(models.Text)), rel.As("gone", rel.I(1)))}
 	changed := x.work("combos_changed", s.n)
-	do := temp(changed, union([]rel.Query{q, gone}))
+	do = append(do, temp(changed, union([]rel.Query{all(x.work("upd", s.n), 1, eq(rel.C("t", "gone"), rel.I(0))), all(x.combosBefore(s), 0, nil), gone}))...)
 	return append(do, x.write(l, rel.Select{From: from(changed, "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))})...)
 }
 
@@ -212,12 +230,10 @@ func (x *identity) stats() []Stat {
 		}
 		return one(name, sum(rel.C("q", "n")), rel.Sub{Query: union(qs), Alias: "q"}, nil)
 	}
-	sizes := rel.Select{Columns: []rel.Column{rel.As("k", count())}, From: from(x.table(Nodes), "i"), GroupBy: []rel.Expr{rel.C("i", "cluster")},
-		Where: rel.F(rel.And, notNull(rel.C("i", "profile_id")), rel.F(rel.Ne, rel.C("i", "rank"), rel.I(int64(x.recordRank()))))}
 	stats := []Stat{
 		one(StatProfiles, count(), from(x.table(Clusters), "c"), nil),
 		total(StatRows, rows), total(StatUnowned, unowned), total(StatKeyless, keyless),
-		one(StatLargest, rel.F(rel.Coalesce, greatest(rel.C("s", "k")), rel.I(0)), rel.Sub{Query: sizes, Alias: "s"}, nil),
+		one(StatLargest, rel.F(rel.Coalesce, greatest(rel.C("c", "size")), rel.I(0)), from(x.table(Clusters), "c"), nil),
 	}
 	for _, kind := range []string{"new", "merge", "split"} {
 		stats = append(stats, one("merges."+kind, count(), from(x.work("events"), "m"), eq(rel.C("m", "kind"), rel.T(kind))))

@@ -121,6 +121,7 @@ func (x *identity) shape() string {
 		fmt.Fprintf(h, "%s %v %#v\n", s.Name, s.events(), q)
 		fmt.Fprintf(h, "%#v %#v %#v\n", s.raw, s.time, s.key)
 	}
+	fmt.Fprintf(h, "matched %v\n", x.paired())
 	lost := x.lostRanks()
 	for rank, id := range x.ids {
 		fmt.Fprintf(h, "%s %s %s %v\n", id.Type, normalizer(&id), id.Country, lost[rank])

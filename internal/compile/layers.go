@@ -49,7 +49,7 @@ func (x *identity) write(l layered, changes rel.Query) []rel.Statement {
 		if keyed {
 			all[0] = changed(eq(rel.C("c", "gone"), rel.I(0)))
 		}
-		if x.goesOn && !(keyed && x.all) { // with all, the changes are everything
+		if x.goesOn {
 			var unchanged rel.Expr
 			if keyed {
 				unchanged = missing(changes, l.key, rel.C("p", l.key))

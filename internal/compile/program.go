@@ -58,7 +58,7 @@ const (
 	Nodes        = "nodes"              // layered: node integer, type text, value text, source text, status text (active|shared), first_seen, last_seen timestamp, seen integer, component integer (before limits), cluster integer (after; NULL if it finds nobody), profile_id text; rank, src integer. Type "record" is a row without any identifier, its value source:key
 	Tuples       = "tuples"             // view: source text, key text (NULL for events), node_<type> integer per identifier type, node integer (the owner), first_seen, last_seen timestamp, seen integer
 	Map          = "map"                // view: node integer, component integer, cluster integer
-	Clusters     = "clusters"           // layered: cluster integer, number integer, profile_id text, anonymous boolean: one row per profile
+	Clusters     = "clusters"           // layered: cluster integer, number integer, profile_id text, anonymous boolean, size integer (identifiers): one row per profile
 	Sequence     = "sequence"           // last integer: the highest number ever given to a profile
 	Merges       = "merges"             // layered: at timestamp, kind text (new|merge|split), from_id text, to_id text, type text, value text, build text
 	DroppedLinks = "dropped_links"      // type text, value text, rule text (junk|ignore|invalid|max_links|limit|contested), profile_id text (nullable), detail text, node integer, other integer: the nodes kept apart, NULL where there are none
