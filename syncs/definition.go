@@ -26,9 +26,9 @@ type Sync struct {
 	Mode     Mode     `yaml:"mode" enum:"mirror,add,upsert,append" doc:"Defaults to mirror for lists, upsert for records, append for messages."`
 	Match    []Match  `yaml:"match,required" doc:"Destination identifier to the trait that holds it." like:"identifiers,on,keys"`
 	Fields   []Field  `yaml:"fields" doc:"Destination field to a trait, a value or a text." like:"mapping,mappings,map,columns"`
-	OnLeave  OnLeave  `yaml:"on_leave" enum:"remove,keep,clear" doc:"What happens to somebody who leaves. Defaults to remove for lists, keep for records."`
+	OnLeave  OnLeave  `yaml:"on_leave" enum:"remove,keep,clear" doc:"What happens to somebody who leaves, or whose profile became part of another one that is not sent under the same value. Defaults to remove for lists, keep for records."`
 	FirstRun FirstRun `yaml:"first_run" enum:"adopt,replace,send,skip" doc:"What the first run does with those who are there already. Defaults to adopt; to skip for messages."`
-	Again    string   `yaml:"again" doc:"append: never, on_reentry, or after: 30d. Defaults to never."`
+	Again    string   `yaml:"again" doc:"append: never, on_reentry, or after: 30d; judged on the person, merged ones included, and on the match value. Defaults to never."`
 	Schedule string   `yaml:"schedule" doc:"Cron expression in the project's time zone." like:"cron,every"`
 	Guard    Guard    `yaml:"guard" doc:"What holds a plan."`
 }

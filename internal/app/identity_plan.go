@@ -69,6 +69,7 @@ type LargeProfile struct {
 	Before      int64            `json:"before"` // identifiers now; 0 if the id is new
 	Types       map[string]int64 `json:"types"`
 	Ties        []Tie            `json:"ties"`
+	Pairs       int64            `json:"pairs"` // of its records, that matching joins
 }
 
 // Tie is an identifier that holds a profile together, with how many others it was seen.

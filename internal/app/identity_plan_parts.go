@@ -166,6 +166,17 @@ func (a *App) planLargest(ctx context.Context, s warehouse.Session, p *IdentityP
 		x := &p.Largest[at[text(row[0])]]
 		x.Ties = append(x.Ties, tie)
 	}
+	if a.p.Model.Entity(p.Entity).Identity.Fuzzy == nil {
+		return nil
+	}
+	for row, err := range a.rows(ctx, s, compile.JoiningPairs(p.Entity, next, ids)) {
+		if err != nil {
+			return err
+		}
+		if p.Largest[at[text(row[0])]].Pairs, err = integer(row[1]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

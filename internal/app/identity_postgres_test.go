@@ -38,7 +38,7 @@ func TestIdentityOnPostgreSQL(t *testing.T) {
 		t.Setenv("WEIR_TEST_DSN", dsn)
 		return fmt.Sprintf("{type: postgres, dsn: %q, schema: weir, send: sandbox}", "${env:WEIR_TEST_DSN}")
 	}
-	for name, test := range map[string]func(*testing.T){"check": TestCheckIdentity, "plan": TestPlanIdentity} {
+	for name, test := range map[string]func(*testing.T){"check": TestCheckIdentity, "plan": TestPlanIdentity, "matching": TestFuzzyPlan} {
 		t.Run(name, test)
 	}
 }

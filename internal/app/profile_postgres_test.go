@@ -42,6 +42,7 @@ func TestPeopleOnPostgreSQL(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"explain": TestExplainIdentity, "matches": TestExplainMatches, "one": TestExplainOne, "refuses": TestExplainRefuses,
 		"profile": TestProfile, "before": TestProfileOfABuildOfBefore, "unknown": TestProfileRefuses,
+		"evidence": TestEveryMergeHasEvidence,
 	} {
 		t.Run(name, test)
 	}

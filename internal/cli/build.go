@@ -76,6 +76,9 @@ func (s *session) printBuild(b app.BuildResult, lines ...string) {
 	case "full":
 		s.out("  identity: from nothing (%s)", b.Why)
 	}
+	if line := matched(b); line != "" {
+		s.out("  %s", line)
+	}
 	for _, line := range lines {
 		s.out("  %s", line)
 	}

@@ -144,7 +144,9 @@ func (s *session) printIdentityPlan(p *app.IdentityPlan) {
 	if p.Fuzzy != nil {
 		s.printFuzzy(p.Fuzzy)
 	}
-	s.printSegments(p.Segments)
+	if len(p.Segments) > 0 {
+		s.printSegments(p.Segments)
+	}
 	for _, h := range p.Held {
 		s.out("  %s %s", s.ui.bad("held:"), h.What)
 		s.out("        %s", h.Fix)
@@ -201,6 +203,9 @@ func (s *session) printLargest(all []app.LargeProfile) {
 			}
 			told[t.Type] = true
 			ties = append(ties, strings.TrimSpace(t.Type+" "+t.Value)+" (with "+plural(t.Others, "other")+")")
+		}
+		if x.Pairs > 0 {
+			ties = append(ties, plural(x.Pairs, "matched pair"))
 		}
 		rows = append(rows, []string{"  " + x.Profile, number(x.Before), number(x.Identifiers), strings.Join(types, ", "), strings.Join(ties, ", ")})
 	}

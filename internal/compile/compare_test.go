@@ -131,7 +131,7 @@ func checkReviews(t *testing.T, w warehouse.Warehouse) {
 			"weir.customer_records_b1": "source,key,profile_id\ncrm,1,p1\ncrm,2,p2\ncrm,3,p3\ncrm,4,p3\nshop,1,p4\n",
 			"weir.customer_pairs_b2": "source_a,key_a,source_b,key_b,weight:number,probability:number,decision,by,reasons\n" +
 				"crm,1,crm,2,9.9,0.9990,join,weight,same\ncrm,1,crm,3,2,0.8,review,weight,near\ncrm,1,crm,4,1.9,0.79,review,weight,near\n" +
-				"crm,2,shop,1,2.1,0.81,review,weight,far\ncrm,3,crm,4,2,0.8,review,weight,one\ncrm,3,shop,1,1,0.6,join,person,odd\ncrm,4,shop,1,11,0.9999,apart,person,odd\n",
+				"crm,2,shop,1,2.1,0.81,review,weight,far\ncrm,3,crm,4,2,0.8,review,weight,one\ncrm,4,crm,3,20,1,join,weight,one\ncrm,3,shop,1,1,0.6,join,person,odd\ncrm,4,shop,1,11,0.9999,apart,person,odd\n",
 			"raw.crm": "id:integer,name,alias,born:date\n1,Ann,,2000-01-02\n2,,Ben,\n3,Cy,,\n",
 		} {
 			if err := casetest.Fill(t.Context(), s, name, []byte(data), false); err != nil {
@@ -183,11 +183,12 @@ func checkReviews(t *testing.T, w warehouse.Warehouse) {
 		"first to review": {compile.ToReview("customer", freshBuild, 1), []string{"crm|2|shop|1|2.1|0.81|far|p2|p4"}},
 		"review counts":   {compile.ReviewCounts("customer", freshBuild), []string{"2|2"}},
 		"bands": {compile.PairBands("customer", freshBuild, liveBuild, []string{"0.8", "0.999"}), []string{
-			"-1|join|person|0|1", "-1|review|weight|0|1", "0|review|weight|0|2", "0|review|weight|1|1", "1|apart|person|0|1", "1|join|weight|0|1"}},
-		"links":  {compile.ProfileLinks("customer", freshBuild, liveBuild, "0.8"), []string{"p3|p4|1|1|1", "p1|p2|0.999|1|2", "p2|p4|0.81|2|1", "p1|p3|0.8|1|1"}},
-		"values": {values, []string{"1|Ann||2000-01-02", "2|Ben||"}},
-		"record": {compile.HasRecord("customer", liveBuild, "shop", "1"), []string{"1"}},
-		"none":   {compile.HasRecord("customer", liveBuild, "shop", "2"), []string{"0"}},
+			"-1|join|person|0|1", "-1|review|weight|0|1", "0|review|weight|0|2", "0|review|weight|1|1", "1|apart|person|0|1", "1|join|weight|0|1", "1|join|weight|1|1"}},
+		"links":   {compile.ProfileLinks("customer", freshBuild, liveBuild, "0.8"), []string{"p3|p4|1|1|1", "p1|p2|0.999|1|2", "p2|p4|0.81|2|1", "p1|p3|0.8|1|1"}},
+		"joining": {compile.JoiningPairs("customer", freshBuild, []string{"p3", "p4"}), []string{"p3|1"}},
+		"values":  {values, []string{"1|Ann||2000-01-02", "2|Ben||"}},
+		"record":  {compile.HasRecord("customer", liveBuild, "shop", "1"), []string{"1"}},
+		"none":    {compile.HasRecord("customer", liveBuild, "shop", "2"), []string{"0"}},
 	} {
 		if diff := cmp.Diff(c.want, lines(t, w, c.q)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

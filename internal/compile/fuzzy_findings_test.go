@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -96,6 +97,35 @@ func oneIf(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// TestFuzzyPage checks the example of the page on matching.
+func TestFuzzyPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/fuzzy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	var m models.Model
+	doc, findings := yamldoc.Decode("docs/fuzzy.md", []byte(`
+sources:
+  crm_contacts: {table: crm.contacts, key: id, updated_at: changed_at, identifiers: {customer_id: no, email: email}}
+  newsletter: {table: news.readers, key: id, updated_at: changed_at, identifiers: {email: email}}
+  orders: {table: shop.orders, key: id, time: at, identifiers: {email: email, customer_id: no}}
+`+example), &m)
+	for _, p := range models.Check(&m) {
+		findings = append(findings, doc.Finding(p))
+	}
+	for _, f := range findings {
+		t.Error(f)
+	}
+	if m.Entity("customer") == nil || m.Entity("customer").Identity.Fuzzy == nil {
+		t.Fatal("the page declares no matching")
+	}
+	if p, problems := compile.Fuzzy(compile.Input{Model: &m, Entity: "customer", Build: compile.Build{Schema: "weir", ID: "1"}}); len(problems) > 0 || len(p.Steps) == 0 {
+		t.Error(problems)
+	}
 }
 
 // TestFuzzyColumns has what the columns of a warehouse say against a declaration.

@@ -132,6 +132,18 @@ func ProfileLinks(entity string, b, owners Build, floor string) rel.Query {
 	return out
 }
 
+// JoiningPairs is a query of profile_id and n: how many pairs of records of some profiles matching
+// joins.
+func JoiningPairs(entity string, b Build, ids []string) rel.Query {
+	q := pairsOf(entity, b, b)
+	q.Columns = []rel.Column{rel.As("profile_id", rel.C("a", "profile_id")), rel.As("n", count())}
+	q.Where = rel.F(rel.And, eq(rel.C("p", "decision"), rel.T("join")), eq(rel.C("a", "profile_id"), rel.C("b", "profile_id")),
+		rel.InList{Expr: rel.C("a", "profile_id"), List: texts(ids)})
+	q.GroupBy = []rel.Expr{rel.C("a", "profile_id")}
+	q.OrderBy = []rel.Order{{Expr: rel.C("a", "profile_id")}}
+	return q
+}
+
 // FieldValues is a query of key and the fields of fuzzy matching, all as text, of the rows of a
 // source with some keys, as the source has them. Fields that the source does not hold are NULL.
 func FieldValues(in Input, source string, keys []string) (rel.Query, []diag.Problem) {

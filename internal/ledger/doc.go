@@ -31,10 +31,30 @@
 // # Who a row is
 //
 // A row of the ledger is one match value: the first of the object's identifiers that the person
-// has. Of several profiles with one value the lowest id has it. Where the sync maps further
-// identifiers, a removal names only those that nobody else at the destination still has.
+// has. Of several profiles with one value the lowest id has it.
+//
+// Where a member is told by several values, a removal names one of them, since a destination may
+// hold a value in more rows than the last that was sent: old pairs of people who swapped addresses.
+// Every value that is to go has a removal of its own, unless somebody who is wanted has it. A value
+// that the destination may hold and that stands in no other row is a row of the ledger by itself.
+// So after a run the values at the destination are those of the people who are wanted.
 //
 // An append ledger has a row per profile and entry instead, and of identifiers only a keyed hash.
+//
+// # Profiles that merge and split
+//
+// Planning follows each profile of the ledger through all merges since to whom it is part of now,
+// and takes its rows for that one's:
+//
+//	the survivor is sent under the value       the row passes to it; an update if the payload differs
+//	nobody is, and people are taken out        remove, or clear, as on_leave says
+//	nobody is, and nobody is taken out         the row passes to the survivor: in mode add as it is,
+//	                                           with on_leave keep closed, with code syncs.merged
+//	the survivor said no, or is erased         a removal that no guard holds, whatever the mode
+//	append                                     what was sent to either counts as sent to the survivor
+//
+// A part that splits off is a new profile. A value that it took with it passes to it as an update;
+// in an append ledger the value says that it was sent to.
 //
 // # Keyed hashes
 //
