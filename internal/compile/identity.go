@@ -239,7 +239,7 @@ func union(qs []rel.Query) rel.Query {
 
 // sum adds integers; the sum of nothing is 0.
 func sum(e rel.Expr) rel.Expr {
-	return rel.Cast{Expr: rel.F(rel.Coalesce, rel.Agg{Fn: rel.Sum, Arg: e}, rel.I(0)), Type: models.Integer}
+	return rel.F(rel.Coalesce, rel.Agg{Fn: rel.SumInt, Arg: e}, rel.I(0))
 }
 
 func least(e rel.Expr) rel.Expr    { return rel.Agg{Fn: rel.Min, Arg: e} }

@@ -106,7 +106,7 @@ func (x *identity) counted(rank int) rel.Expr {
 func (x *identity) overQuery(lim []int) rel.Query {
 	var over []rel.Expr
 	for _, rank := range lim {
-		over = append(over, rel.F(rel.Gt, rel.Agg{Fn: rel.Sum, Arg: oneIf(x.counted(rank))}, rel.I(int64(x.ids[rank].Limit.Max))))
+		over = append(over, rel.F(rel.Gt, rel.Agg{Fn: rel.SumInt, Arg: oneIf(x.counted(rank))}, rel.I(int64(x.ids[rank].Limit.Max))))
 	}
 	return rel.Select{
 		Columns: []rel.Column{same("c", "component")},
@@ -257,13 +257,13 @@ func (x *identity) starsQuery(lim []int, r int) rel.Query {
 	}
 	q := rel.Select{
 		Columns: []rel.Column{same("d", "centre"), same("d", "leaf"), same("d", "ord"),
-			rel.As("bad", running(rel.Sum, oneIf(rel.F(rel.Ne, rel.C("d", "rn"), rel.I(1))))), rel.As("sec", running(rel.Min, rel.C("d", "sec")))},
+			rel.As("bad", running(rel.SumInt, oneIf(rel.F(rel.Ne, rel.C("d", "rn"), rel.I(1))))), rel.As("sec", running(rel.Min, rel.C("d", "sec")))},
 		From: from(x.work("cand", r), "d"),
 	}
 	ok := []rel.Expr{eq(rel.C("s", "bad"), rel.I(0)), rel.F(rel.Or, isNull(rel.C("s", "sec")), rel.F(rel.Lt, rel.C("s", "ord"), rel.C("s", "sec")))}
 	for _, rank := range lim {
 		w := ranked("w", rank)
-		q.Columns = append(q.Columns, rel.As(w, rel.F(rel.Add, rel.C("d", ranked("c", rank)), running(rel.Sum, rel.C("d", ranked("l", rank))))))
+		q.Columns = append(q.Columns, rel.As(w, rel.F(rel.Add, rel.C("d", ranked("c", rank)), running(rel.SumInt, rel.C("d", ranked("l", rank))))))
 		ok = append(ok, rel.F(rel.Le, rel.C("s", w), rel.I(int64(x.ids[rank].Limit.Max))))
 	}
 	return rel.Select{

@@ -163,15 +163,10 @@ func (x *identity) combos(s identitySource) []rel.Statement {
 	owned := rel.Select{From: from(x.part(s), "q"), Joins: []rel.Join{join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo"))),
 		join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
 	if !x.goesOn {
-		owned.Columns = append(columnsOf("q", stored), same("o", "node"), same("c", "profile_id"))
-		if s.events() { // the texts of a source are written once
-			owned.Joins = append(owned.Joins, join(rel.Inner, from(x.work("now", s.n), "w"), eq(rel.C("w", "combo"), rel.C("q", "combo"))))
-			for i, c := range owned.Columns {
-				if strings.HasPrefix(c.As, "r_") {
-					owned.Columns[i] = same("w", c.As)
-				}
-			}
+		if s.events() {
+			return x.write(l, x.withTexts(s, owned))
 		}
+		owned.Columns = append(columnsOf("q", stored), same("o", "node"), same("c", "profile_id"))
 		return x.write(l, owned)
 	}
 	owned.Columns = []rel.Column{same("q", "combo"), same("q", "changed"), same("o", "node"), same("c", "profile_id")}

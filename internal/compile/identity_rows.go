@@ -13,7 +13,7 @@ import (
 //	cut_<n>    cut, rows, sum, rows_before, sum_before: up to where rows are counted for good
 //	now_<n>    key (records), r_<rank> …, first_seen, last_seen, seen, old_last, old_seen
 //
-// A full build reads all rows, and numbers the combinations. A build that goes on reads those from the cut on, and compares them
+// A full build reads all rows: of records as above, of events value by value (identity_tuples.go). A build that goes on reads those from the cut on, and compares them
 // with what it knows of them:
 //
 //	scope_<n>  the known combinations that now_<n> says everything about
@@ -22,6 +22,10 @@ import (
 // It reads all rows of a source if those that it need not read are not what they were: a row was
 // deleted, or came with a time before the cut.
 func (x *identity) rows(s identitySource) {
+	if !x.goesOn && s.events() {
+		x.step("rows of "+s.Name, x.cut(s)...)
+		return
+	}
 	if !x.goesOn {
 		q := x.allRows(s)
 		q.Columns = append(q.Columns, rel.As("combo", rel.Over{Rank: rel.RowNumber}))
@@ -160,18 +164,24 @@ func (x *identity) hashed(s identitySource, q rel.Select) rel.Select {
 	}
 	what := rel.Expr(rel.F(rel.Coalesce, rel.C("q", "key"), rel.T("")))
 	if s.events() {
-		what = rel.T("")
-		for i, id := range s.ids {
-			r := rel.C("q", ranked("r", id.rank))
-			if i == 0 {
-				what = r
-			} else {
-				what = rel.F(rel.Concat, what, rel.T("\x1f"), r)
-			}
-		}
+		what = s.together("q")
 	}
 	out.Columns = append(out.Columns, rel.As("h", rel.F(rel.Hash64, what)))
 	return out
+}
+
+// together is one text of all identifiers of an event as they are.
+func (s *identitySource) together(alias string) rel.Expr {
+	what := rel.Expr(rel.T(""))
+	for i, id := range s.ids {
+		r := rel.F(rel.Coalesce, rel.C(alias, ranked("r", id.rank)), rel.T(""))
+		if i == 0 {
+			what = r
+		} else {
+			what = rel.F(rel.Concat, what, rel.T("\x1f"), r)
+		}
+	}
+	return what
 }
 
 // twice makes twice_<n>: the rows of records whose key another row has, key, r_<rank> … and nth.
@@ -252,7 +262,13 @@ func (x *identity) scope(s identitySource, whole bool) rel.Query {
 	if len(x.ignoredAnew()) > 0 {
 		inScope = append(inScope, redo...)
 	}
-	q.Where = or(inScope)
+	// The few are found in narrow columns first.
+	var ids []rel.Query
+	for _, is := range inScope {
+		ids = append(ids, rel.Select{Columns: []rel.Column{same("p", "combo")}, From: from(x.combosBefore(s), "p"), Where: is})
+	}
+	q.Joins = append(q.Joins, join(rel.Inner, rel.Sub{Alias: "i", Query: rel.Select{Distinct: true, Columns: []rel.Column{same("c", "combo")}, From: rel.Sub{Query: union(ids), Alias: "c"}}},
+		eq(rel.C("i", "combo"), p("combo"))))
 	return q
 }
 
@@ -282,8 +298,20 @@ func (x *identity) banned() {
 	}
 	var globs []rel.Expr
 	for _, rank := range anew {
+		var words, patterns []rel.Expr
+		value := rel.F(rel.Lower, rel.C("p", "value"))
 		for _, g := range x.ids[rank].Ignore {
-			globs = append(globs, rel.F(rel.And, eq(rel.C("p", "rank"), rel.I(int64(rank))), glob(rel.F(rel.Lower, rel.C("p", "value")), strings.ToLower(g))))
+			if g = strings.ToLower(g); strings.ContainsAny(g, "*?") {
+				patterns = append(patterns, glob(value, g))
+			} else {
+				words = append(words, rel.T(g))
+			}
+		}
+		if len(words) > 0 {
+			patterns = append(patterns, rel.InList{Expr: value, List: words})
+		}
+		if len(patterns) > 0 {
+			globs = append(globs, rel.F(rel.And, eq(rel.C("p", "rank"), rel.I(int64(rank))), or(patterns)))
 		}
 	}
 	where := rel.Expr(rel.B(false))

@@ -161,8 +161,8 @@ func birth(after rel.Expr) rel.Expr {
 //
 //	values    src, rank, r (as the source has it), x, v, first_seen, last_seen, seen, num in order of birth
 //	nodes     node, rank, value, src, first_seen, last_seen, seen: node is the first num of a normal form
-//	raw       src, rank, r, x, node: what stands for a value of a source
-//	part_<n>  the combinations with nodes; of records the stored columns, of events those that are numbers
+//	raw       src, rank, r, x, num, node: what stands for a value of a source
+//	part_<n>  the combinations with nodes; of records the stored columns, of events what is no text
 func (x *identity) dictionary() {
 	counts := []string{"first_seen", "last_seen", "seen"}
 	var each []rel.Query
@@ -173,6 +173,10 @@ func (x *identity) dictionary() {
 			r := ranked("r", id.rank)
 			values := rel.Select{From: from(x.work("now", s.n), "n"), GroupBy: []rel.Expr{rel.C("n", r)}, Where: rel.F(rel.Ne, rel.C("n", r), rel.T("")),
 				Columns: []rel.Column{same("n", r), rel.As("first_seen", least(rel.C("n", "first_seen"))), rel.As("last_seen", greatest(rel.C("n", "last_seen"))), rel.As("seen", sum(rel.C("n", "seen")))}}
+			if s.events() {
+				values = rel.Select{From: sourceRelation(s.Source, rowAlias), GroupBy: []rel.Expr{s.raw[i]}, Where: rel.F(rel.Ne, s.raw[i], rel.T("")),
+					Columns: []rel.Column{rel.As(r, s.raw[i]), rel.As("first_seen", least(s.time)), rel.As("last_seen", greatest(s.time)), rel.As("seen", count())}}
+			}
 			q := rel.Select{From: rel.Sub{Query: x.normalised(one, values, counts), Alias: "v"}, Columns: []rel.Column{
 				rel.As("src", rel.I(int64(s.n))), rel.As("rank", rel.I(int64(id.rank))), rel.As("r", rel.C("v", r)), rel.As("x", rel.C("v", ranked("x", id.rank))), rel.As("v", rel.C("v", ranked("v", id.rank)))}}
 			q.Columns = append(q.Columns, columnsOf("v", counts)...)
@@ -195,7 +199,7 @@ func (x *identity) dictionary() {
 	// Most normal forms have one spelling in one place: their number is known already.
 	node := rel.Case{Whens: []rel.When{{If: notNull(e("v")), Then: either(rel.C("d", "node"), e("num"))}}}
 	do = append(do, temp(x.work("raw"), rel.Select{
-		Columns: []rel.Column{same("e", "src"), same("e", "rank"), same("e", "r"), same("e", "x"), rel.As("node", node)},
+		Columns: []rel.Column{same("e", "src"), same("e", "rank"), same("e", "r"), same("e", "x"), same("e", "num"), rel.As("node", node)},
 		From:    from(x.work("values"), "e"),
 		Joins: []rel.Join{join(rel.Left, rel.Sub{Alias: "d", Query: rel.Select{Columns: []rel.Column{same("f", "node"), same("f", "rank"), same("f", "value")},
 			From: from(x.work("forms"), "f"), Where: rel.F(rel.Gt, rel.C("f", "k"), rel.I(1))}}, eq(rel.C("d", "rank"), e("rank")), eq(rel.C("d", "value"), e("v")))},
@@ -204,12 +208,11 @@ func (x *identity) dictionary() {
 	do = nil
 	var selves []rel.Query
 	for _, s := range x.sources {
-		q := x.inNodes(s)
 		if s.events() {
-			do = append(do, temp(x.work("part", s.n), q)...)
+			do = append(do, temp(x.work("part", s.n), x.eventsInNodes(s))...)
 			continue
 		}
-		do = append(do, temp(x.work("held", s.n), q)...)
+		do = append(do, temp(x.work("held", s.n), x.inNodes(s))...)
 		selves = append(selves, rel.Select{From: from(x.work("held", s.n), "q"), Where: x.alone(s, "n", "q"), Columns: []rel.Column{
 			rel.As("src", rel.I(int64(s.n))), same("q", "key"), rel.As("value", s.itself("q")), same("q", "first_seen"), same("q", "last_seen"), same("q", "seen")}})
 	}
@@ -251,8 +254,51 @@ func (x *identity) selves(alone []rel.Query) []rel.Statement {
 	return do
 }
 
-// inNodes puts nodes in place of the values of now_<n>: the stored columns but for the record's own
-// node, and of events without those of the source's texts.
+// eventsInNodes makes the combinations of an event source from its rows, by the numbers of their
+// values, which are much less than the texts: combo, i_<rank> (num), n_<rank>, x_<rank>, counts.
+func (x *identity) eventsInNodes(s identitySource) rel.Query {
+	q := rel.Select{From: sourceRelation(s.Source, rowAlias)}
+	for i, id := range s.ids {
+		m := ranked("m", id.rank)
+		q.Joins = append(q.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), s.raw[i])))
+		num := rel.C(m, "num")
+		q.GroupBy = append(q.GroupBy, num)
+		q.Columns = append(q.Columns, rel.As(ranked("i", id.rank), num), rel.As(ranked("n", id.rank), least(rel.C(m, "node"))), rel.As(ranked("x", id.rank), least(rel.C(m, "x"))))
+	}
+	q = x.counts(s, q)
+	out := rel.Select{From: rel.Sub{Query: q, Alias: "q"}, Columns: []rel.Column{rel.As("combo", rel.Over{Rank: rel.RowNumber})}}
+	for _, c := range q.Columns {
+		out.Columns = append(out.Columns, same("q", c.As))
+	}
+	return out
+}
+
+// withTexts gives the combinations of an event source their texts and h, for good: the stored
+// columns, node and profile_id.
+func (x *identity) withTexts(s identitySource, owned rel.Select) rel.Query {
+	var texts []rel.Column
+	owned.Columns = []rel.Column{same("o", "node"), same("c", "profile_id")}
+	for _, c := range x.stored(s) {
+		if c != "h" && !strings.HasPrefix(c, "r_") {
+			owned.Columns = append(owned.Columns, same("q", c))
+		}
+	}
+	for _, id := range s.ids {
+		m := ranked("m", id.rank)
+		owned.Joins = append(owned.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "num"), rel.C("q", ranked("i", id.rank)))))
+		texts = append(texts, rel.As(ranked("r", id.rank), rel.F(rel.Coalesce, rel.C(m, "r"), rel.T(""))))
+	}
+	owned.Columns = append(owned.Columns, texts...)
+	out := rel.Select{From: rel.Sub{Query: owned, Alias: "q"}}
+	for _, c := range owned.Columns {
+		out.Columns = append(out.Columns, same("q", c.As))
+	}
+	out.Columns = append(out.Columns, rel.As("h", rel.F(rel.Hash64, s.together("q"))))
+	return out
+}
+
+// inNodes puts nodes in place of the values of now_<n>: the stored columns of records but for the
+// record's own node.
 func (x *identity) inNodes(s identitySource) rel.Select {
 	q := rel.Select{From: from(x.work("now", s.n), "q")}
 	for _, c := range x.stored(s) {
@@ -260,7 +306,7 @@ func (x *identity) inNodes(s identitySource) rel.Select {
 		case c == "nth":
 			q.Joins = append(q.Joins, x.nthJoin(s))
 			q.Columns = append(q.Columns, rel.As("nth", nthOfKey()))
-		case strings.HasPrefix(c, "r_") && s.events(), strings.HasPrefix(c, "x_"), strings.HasPrefix(c, "n_"):
+		case strings.HasPrefix(c, "x_"), strings.HasPrefix(c, "n_"):
 		default:
 			q.Columns = append(q.Columns, same("q", c))
 		}

@@ -253,6 +253,8 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 			arg = w.s.number(w.arg(a.Arg, level), true)
 		}
 		return "CAST(" + map[rel.AggFn]string{rel.Sum: "SUM", rel.Avg: "AVG"}[a.Fn] + "(" + distinct + arg + ") AS " + w.typeName(models.Number) + ")"
+	case rel.SumInt:
+		return "CAST(SUM(" + distinct + arg + ") AS " + w.typeName(models.Integer) + ")"
 	case rel.Min, rel.Max:
 		word := map[rel.AggFn]string{rel.Min: "MIN", rel.Max: "MAX"}[a.Fn]
 		switch typ {
@@ -303,7 +305,11 @@ func (w *writer) over(o rel.Over, level int) string {
 		parts = append(parts, "ORDER BY "+w.orders(o.OrderBy, level))
 	}
 	window := " OVER (" + strings.Join(parts, " ") + ")"
-	if cast := " AS " + w.typeName(models.Number) + ")"; o.Agg != nil && slices.Contains([]rel.AggFn{rel.Sum, rel.Avg}, o.Agg.Fn) {
+	result := models.Number
+	if o.Agg != nil && o.Agg.Fn == rel.SumInt {
+		result = models.Integer
+	}
+	if cast := " AS " + w.typeName(result) + ")"; o.Agg != nil && slices.Contains([]rel.AggFn{rel.Sum, rel.Avg, rel.SumInt}, o.Agg.Fn) {
 		return strings.TrimSuffix(text, cast) + window + cast
 	}
 	return text + window

@@ -71,6 +71,8 @@ func aggregateType(a rel.Agg) rel.Type {
 	switch a.Fn {
 	case rel.CountRows, rel.Count, rel.BitXor, rel.BitOr:
 		return models.Integer
+	case rel.SumInt:
+		return models.Integer
 	case rel.Sum, rel.Avg:
 		return models.Number
 	case rel.Min, rel.Max, rel.First:

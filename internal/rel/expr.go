@@ -89,8 +89,9 @@ type AggFn string
 const (
 	CountRows AggFn = "count_rows"
 	Count     AggFn = "count"
-	Sum       AggFn = "sum" // of Integer and Number; as Number
-	Min       AggFn = "min" // text by its bytes; of a user's own text column after a Cast to Text
+	Sum       AggFn = "sum"     // of Integer and Number; as Number
+	SumInt    AggFn = "sum_int" // of Integer, as Integer: at fault where it does not fit
+	Min       AggFn = "min"     // text by its bytes; of a user's own text column after a Cast to Text
 	Max       AggFn = "max"
 	Avg       AggFn = "avg"    // as Number
 	BitXor    AggFn = "bitxor" // of Integer
