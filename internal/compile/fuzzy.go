@@ -112,8 +112,9 @@ func (x *fuzzy) step(name string, do ...rel.Statement) {
 	x.steps = append(x.steps, Step{Name: "matching: " + name, Do: do})
 }
 
-// work names a temporary table of this build.
-func (x *fuzzy) work(what string) rel.Name { return workTable(x.in, "fuzzy_"+what) }
+// work names a temporary table of this build, shortly: the entity's name may take 40 of the 63 bytes
+// that PostgreSQL allows.
+func (x *fuzzy) work(what string) rel.Name { return workTable(x.in, "fz_"+what) }
 
 // table names a table of this build that stays.
 func (x *fuzzy) table(what string) rel.Name { return x.in.Build.Table(x.in.Entity, what) }

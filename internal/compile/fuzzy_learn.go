@@ -65,26 +65,26 @@ func (x *fuzzy) learning() []Step {
 		shifts.Rows = append(shifts.Rows, []rel.Expr{rel.I(int64(i + 1))})
 	}
 	// Numbers of records and of those after them, in a table: a join on a sum may be a nested loop.
-	do = append(do, temp(x.work("shifted"), rel.Select{
+	do = append(do, temp(x.work("shift"), rel.Select{
 		Columns: []rel.Column{rel.As("a", rel.C("a", "k")), rel.As("b", rel.F(rel.Add, rel.C("a", "k"), rel.C("s", "s")))},
 		From:    from(x.work("sample"), "a"), Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: shifts, Alias: "s"}}}})...)
-	do = append(do, temp(x.work("random"), x.compared(rel.Select{
-		Columns: []rel.Column{same("p", "a"), same("p", "b")}, From: from(x.work("shifted"), "p"), Joins: []rel.Join{
+	do = append(do, temp(x.work("rand"), x.compared(rel.Select{
+		Columns: []rel.Column{same("p", "a"), same("p", "b")}, From: from(x.work("shift"), "p"), Joins: []rel.Join{
 			join(rel.Inner, from(x.work("sample"), "a"), eq(rel.C("a", "k"), rel.C("p", "a"))),
 			join(rel.Inner, from(x.work("sample"), "b"), eq(rel.C("b", "k"), rel.C("p", "b")))}},
 		nil))...)
-	do = append(do, temp(x.work("values"), x.values())...)
+	do = append(do, temp(x.work("vals"), x.values())...)
 	steps := []Step{
 		{Name: "matching: sample", Do: do},
 		{Name: "matching: expectation maximisation", Solve: &Solve{
-			Read: []rel.Query{x.patterns("vectors", true), x.patterns("random", false), x.totals()},
-			Into: rel.CreateTable{Name: x.work("learned"), Temp: true, Columns: fuzzyTables[Weights]},
+			Read: []rel.Query{x.patterns("vect", true), x.patterns("rand", false), x.totals()},
+			Into: rel.CreateTable{Name: x.work("learn"), Temp: true, Columns: fuzzyTables[Weights]},
 			Run:  x.solve,
 		}},
-		{Name: "matching: frequencies", Do: []rel.Statement{x.insert(Weights, "learned")}, Solve: &Solve{
+		{Name: "matching: frequencies", Do: []rel.Statement{x.insert(Weights, "learn")}, Solve: &Solve{
 			Read: []rel.Query{
 				rel.Select{Columns: []rel.Column{same("w", "field"), same("w", "u")}, From: from(x.table(Weights), "w"), Where: eq(rel.C("w", "level"), rel.I(1))},
-				rel.Select{Columns: []rel.Column{same("v", "field"), same("v", "records"), same("v", "present")}, Distinct: true, From: from(x.work("values"), "v")},
+				rel.Select{Columns: []rel.Column{same("v", "field"), same("v", "records"), same("v", "present")}, Distinct: true, From: from(x.work("vals"), "v")},
 			},
 			Into: rel.CreateTable{Name: x.work("common"), Temp: true, Columns: []rel.Field{{Name: "field", Type: models.Text}, {Name: "records", Type: models.Integer},
 				{Name: "weight", Type: models.Number}, {Name: "reason", Type: models.Text}}},
@@ -92,9 +92,9 @@ func (x *fuzzy) learning() []Step {
 		}},
 		{Name: "matching: frequencies", Do: append([]rel.Statement{rel.Insert{Into: x.table(Frequencies), Columns: fuzzyColumns(Frequencies), From: rel.Select{
 			Columns: []rel.Column{same("v", "field"), same("v", "value"), same("v", "records"), same("c", "weight"), same("c", "reason")},
-			From:    from(x.work("values"), "v"),
+			From:    from(x.work("vals"), "v"),
 			Joins:   []rel.Join{join(rel.Inner, from(x.work("common"), "c"), eq(rel.C("c", "field"), rel.C("v", "field")), eq(rel.C("c", "records"), rel.C("v", "records")))},
-		}}}, drop(x.work("sample"), x.work("shifted"), x.work("random"), x.work("values"), x.work("learned"), x.work("common"))...)},
+		}}}, drop(x.work("sample"), x.work("shift"), x.work("rand"), x.work("vals"), x.work("learn"), x.work("common"))...)},
 	}
 	return steps
 }
