@@ -74,18 +74,14 @@ var duckdb = spelling{
 		return "any_value(" + x + " ORDER BY " + order + ")"
 	},
 	boolMin: "MIN", boolMax: "MAX",
-	hashesNull: true, trimColumn: duckTrim,
+	hashesNull: true,
 	createView: func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },
 	analyze:    func(string) string { return "" },
 	fn: map[rel.Fn]func(a []string) string{
 		rel.Divide:       func(a []string) string { return "TRY_CAST(" + a[0] + " / " + a[1] + " AS " + duckNumber + ")" },
 		rel.Lower:        func(a []string) string { return "lower(" + a[0] + ")" },
 		rel.Upper:        func(a []string) string { return "upper(" + a[0] + ")" },
-<<<<<<< Updated upstream
 		rel.Trim:         func(a []string) string { return duckTrim(a[0]) },
-=======
-		rel.Trim:         func(a []string) string { return "trim(" + a[0] + ", " + duckBlanks + ")" },
->>>>>>> Stashed changes
 		rel.Bytes:        func(a []string) string { return "strlen(" + a[0] + ")" },
 		rel.RegexTest:    func(a []string) string { return "regexp_matches(" + a[0] + ", " + a[1] + ", 's')" },
 		rel.RegexDrop:    func(a []string) string { return "regexp_replace(" + a[0] + ", " + a[1] + ", '', 'gs')" },
@@ -107,17 +103,6 @@ var duckdb = spelling{
 		rel.UTCText:  func(a []string) string { return "strftime(CAST(" + a[0] + " AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')" },
 		rel.JSONText: func(a []string) string { return "CAST(to_json(" + a[0] + ") AS VARCHAR)" },
 	},
-}
-
-// duckBlanks are what is trimmed.
-const duckBlanks = `E' \t\n\r\f\x0B` + "\u00a0'"
-
-// duckTrim trims a column. To look at both ends first takes a third of the time, since trim reads
-// its list of characters anew for every row and most values need no trimming.
-func duckTrim(x string) string {
-	first, last := "substr("+x+", 1, 1)", "substr("+x+", -1, 1)"
-	return "CASE WHEN " + first + " > ' ' AND " + last + " > ' ' AND " + first + " <> '\u00a0' AND " + last + " <> '\u00a0' THEN " + x +
-		" ELSE trim(" + x + ", " + duckBlanks + ") END"
 }
 
 func duckCast(try bool) string {

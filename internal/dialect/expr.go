@@ -157,10 +157,6 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 		if err != nil {
 			return w.fail("function %s: %w", c.Fn, err), precAtom
 		}
-	case rel.Trim:
-		if _, column := c.Args[0].(rel.Col); column && w.s.trimColumn != nil {
-			return w.s.trimColumn(w.arg(c.Args[0], level)), precAtom
-		}
 	case rel.Instant:
 		if l, ok := c.Args[1].(rel.Lit); !ok || l.Type != models.Text || l.Value == nil {
 			return w.fail("function %s: the zone must be a text literal", c.Fn), precAtom

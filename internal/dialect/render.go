@@ -44,8 +44,6 @@ type spelling struct {
 	provided map[rel.Fn]string
 	// hashesNull tells that the hash of NULL is a number.
 	hashesNull bool
-	// trimColumn trims a column, where that is done better than rel.Trim of anything; else nil.
-	trimColumn func(x string) string
 	// boolMin and boolMax are the aggregates of booleans.
 	boolMin, boolMax string
 	// createView makes or replaces a view.

@@ -27,11 +27,7 @@ FROM (
         "r"."profile_id" AS "weir_profile",
         "s"."changed",
         "s"."id",
-<<<<<<< Updated upstream
         lower(CASE WHEN regexp_matches("s"."email", '^[\s\v\x{A0}]|[\s\v\x{A0}]$') THEN trim("s"."email", E' \t\n\r\f\x0B ') ELSE "s"."email" END) AS "weir_n1"
-=======
-        lower(CASE WHEN substr("s"."email", 1, 1) > ' ' AND substr("s"."email", -1, 1) > ' ' AND substr("s"."email", 1, 1) <> ' ' AND substr("s"."email", -1, 1) <> ' ' THEN "s"."email" ELSE trim("s"."email", E' \t\n\r\f\x0B ') END) AS "weir_n1"
->>>>>>> Stashed changes
       FROM "crm"."contacts" AS "s"
       JOIN "weir"."customer_records_b17" AS "r" ON "r"."source" = 'crm' AND "r"."key" = CAST("s"."id" AS VARCHAR) AND "r"."profile_id" IS NOT NULL
     ) AS "s"
@@ -76,11 +72,7 @@ FROM (
         "s"."id",
         "s"."ordered_at",
         "s"."status",
-<<<<<<< Updated upstream
         lower(CASE WHEN regexp_matches("s"."email", '^[\s\v\x{A0}]|[\s\v\x{A0}]$') THEN trim("s"."email", E' \t\n\r\f\x0B ') ELSE "s"."email" END) AS "weir_n1"
-=======
-        lower(CASE WHEN substr("s"."email", 1, 1) > ' ' AND substr("s"."email", -1, 1) > ' ' AND substr("s"."email", 1, 1) <> ' ' AND substr("s"."email", -1, 1) <> ' ' THEN "s"."email" ELSE trim("s"."email", E' \t\n\r\f\x0B ') END) AS "weir_n1"
->>>>>>> Stashed changes
       FROM "shop"."orders" AS "s"
       JOIN "weir"."customer_owners_orders_b17" AS "r" ON "r"."profile_id" IS NOT NULL AND COALESCE("s"."email", '') = "r"."email"
     ) AS "s"
