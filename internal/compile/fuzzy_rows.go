@@ -81,7 +81,7 @@ func fuzzyKind(normalize string, typ models.Type) string {
 }
 
 // junkNames are words of the junk list that are names of people too.
-var junkNames = []string{"na", "guest", "test"}
+var junkNames = []string{"na", "nan", "guest", "test"}
 
 // fuzzyValue is a value worth comparing: not empty, and not what people and systems write where
 // they have none.
