@@ -121,15 +121,6 @@ func (f *Fuzzy) Sources() []string {
 	return out
 }
 
-// kind is the key of the measure that a level uses, "" if none is set.
-func (l *FuzzyLevel) kind() string {
-	kinds := l.kinds()
-	if len(kinds) == 0 {
-		return ""
-	}
-	return kinds[0]
-}
-
 // kinds lists the keys that are set.
 func (l *FuzzyLevel) kinds() []string {
 	var out []string

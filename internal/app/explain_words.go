@@ -38,6 +38,9 @@ func (p *people) weakest(steps []explain.Step) string {
 		switch {
 		case s.Kind == explain.AtMatch:
 			x := p.pairs[s.Index]
+			if x.By == "person" {
+				return "what a person said of two records"
+			}
 			return fmt.Sprintf("two records that look alike, with a probability of %.3g", x.Probability)
 		case s.Kind == explain.AtNode && i > 0 && i < len(steps)-1:
 			if m := p.nodes[s.Node]; worst == nil || m.rank > worst.rank || m.rank == worst.rank && m.Seen < worst.Seen {

@@ -191,11 +191,15 @@ func rowName(l app.Link) string {
 
 // likeness writes what matching says of two records.
 func likeness(x app.Alike) string {
-	by := fmt.Sprintf("weight %.1f, probability %.3g", x.Weight, x.Probability)
-	if x.By == "person" {
-		by = "said by a person; " + by
+	weight := fmt.Sprintf("weight %.1f, probability %.3g", x.Weight, x.Probability)
+	a, b := x.SourceA+" "+x.KeyA, x.SourceB+" "+x.KeyB
+	switch {
+	case x.By == "person" && x.Decision == "join":
+		return a + " and " + b + " are one, as a person said; " + weight
+	case x.By == "person":
+		return a + " and " + b + " are two, as a person said; " + weight
 	}
-	return fmt.Sprintf("%s %s looks like %s %s: %s", x.SourceA, x.KeyA, x.SourceB, x.KeyB, by)
+	return a + " looks like " + b + ": " + weight
 }
 
 // alike prints pairs of records that look like one person and were not joined.
@@ -205,8 +209,14 @@ func (p *sheet) alike(list []app.Alike) {
 	}
 	p.title("Records that look alike", "")
 	for _, x := range list {
-		what := map[string]string{"review": "waits for a review: weir identity review", "apart": "apart"}[x.Decision]
-		p.say("≈", likeness(x)+" – "+what)
+		text := likeness(x)
+		switch {
+		case x.Decision == "review":
+			text += "; it waits for a person: weir identity review"
+		case x.By != "person":
+			text += "; too little to join them"
+		}
+		p.say("≈", text)
 		if x.Why != "" {
 			p.say(" ", p.ui.dim(x.Why))
 		}

@@ -19,7 +19,7 @@ import (
 //	rows        records with their fields made comparable, and their blocks   (fuzzy_rows.go)
 //	candidates  pairs that agree on a block                                   (fuzzy_rows.go)
 //	vectors     at which level each field of a pair agrees                    (fuzzy_compare.go)
-//	weights     what each level says, learned once and then kept              (fuzzy_learn.go, fuzzy_em.go)
+//	weights     what each level says, learned once and then kept              (fuzzy_learn.go, fuzzy_solve.go, fuzzy_em.go)
 //	pairs       the sum of what a pair's levels say, and what follows         (fuzzy_pairs.go)
 //
 // After Fellegi and Sunter, "A Theory for Record Linkage", 1969: a level that is m among records of
@@ -112,8 +112,9 @@ func (x *fuzzy) step(name string, do ...rel.Statement) {
 	x.steps = append(x.steps, Step{Name: "matching: " + name, Do: do})
 }
 
-// work names a temporary table of this build.
-func (x *fuzzy) work(what string) rel.Name { return workTable(x.in, "fuzzy_"+what) }
+// work names a temporary table of this build, shortly: the entity's name may take 40 of the 63 bytes
+// that PostgreSQL allows.
+func (x *fuzzy) work(what string) rel.Name { return workTable(x.in, "fz_"+what) }
 
 // table names a table of this build that stays.
 func (x *fuzzy) table(what string) rel.Name { return x.in.Build.Table(x.in.Entity, what) }

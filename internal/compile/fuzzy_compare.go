@@ -17,8 +17,8 @@ func (x *fuzzy) vectors() {
 		name := nthOf("b", b.n)
 		more = append(more, rel.As(nthOf("r", b.n), oneIf(eq(rel.C("a", name), rel.C("b", name)))))
 	}
-	x.step("comparing", temp(x.work("vectors"), x.compared(
-		rel.Select{Columns: []rel.Column{same("c", "a"), same("c", "b")}, From: from(x.work("candidates"), "c"), Joins: []rel.Join{
+	x.step("comparing", temp(x.work("vect"), x.compared(
+		rel.Select{Columns: []rel.Column{same("c", "a"), same("c", "b")}, From: from(x.work("cand"), "c"), Joins: []rel.Join{
 			join(rel.Inner, from(x.work("rows"), "a"), eq(rel.C("a", "n"), rel.C("c", "a"))),
 			join(rel.Inner, from(x.work("rows"), "b"), eq(rel.C("b", "n"), rel.C("c", "b")))}},
 		more))...)

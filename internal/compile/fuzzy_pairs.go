@@ -45,7 +45,7 @@ func (x *fuzzy) pairs() {
 		},
 		Where: rel.F(rel.Or, notNull(same1), rel.F(rel.Ge, weight, bitsOf(x.f.ReviewFrom()))),
 	})...)
-	x.step("pairs", append(do, drop(x.work("read"), x.work("judged"), x.work("said"))...)...)
+	x.step("pairs", append(do, drop(x.work("read"), x.work("rows"), x.work("vect"), x.work("judged"), x.work("said"))...)...)
 }
 
 // bitsOf is the weight at which a probability is reached.
@@ -56,7 +56,7 @@ func bitsOf(p float64) rel.Expr {
 // scored adds up what the levels of the pairs that were compared say: a, b, weight, reasons. What
 // stays below review is left out before it gets reasons, unless somebody was asked about it.
 func (x *fuzzy) scored() rel.Query {
-	q := rel.Select{From: from(x.work("vectors"), "v"), Columns: []rel.Column{same("v", "a"), same("v", "b")}, Joins: []rel.Join{x.wide()}}
+	q := rel.Select{From: from(x.work("vect"), "v"), Columns: []rel.Column{same("v", "a"), same("v", "b")}, Joins: []rel.Join{x.wide()}}
 	total := []rel.Expr{rel.C("w", "p")}
 	var reasons []rel.Expr
 	if len(x.frequent()) > 0 {
@@ -135,7 +135,7 @@ func (x *fuzzy) unchanged() rel.Query {
 	return rel.Select{
 		Columns: append(ordered("a", "b"), same("p", "weight"), same("p", "reasons")),
 		From:    from(x.was(Pairs), "p"), Joins: []rel.Join{side("a"), side("b"),
-			join(rel.Left, from(x.work("candidates"), "c"), eq(rel.C("c", "a"), ordered("a", "b")[0].Expr), eq(rel.C("c", "b"), ordered("a", "b")[1].Expr))},
+			join(rel.Left, from(x.work("cand"), "c"), eq(rel.C("c", "a"), ordered("a", "b")[0].Expr), eq(rel.C("c", "b"), ordered("a", "b")[1].Expr))},
 		Where: rel.F(rel.And, isNull(rel.C("c", "a")), or(agree)),
 	}
 }
@@ -152,7 +152,7 @@ func (x *fuzzy) stats() []Stat {
 		From: from(x.table(Weights), "t"), Where: eq(rel.C("t", "origin"), rel.T("default"))}
 	return []Stat{
 		{Name: "matching.records", Query: of(x.table(Compared), nil)},
-		{Name: "matching.compared", Query: of(x.work("candidates"), nil)},
+		{Name: "matching.compared", Query: of(x.work("cand"), nil)},
 		{Name: "matching.join", Query: pairs("join")},
 		{Name: "matching.review", Query: pairs("review")},
 		{Name: "matching.apart", Query: pairs("apart")},

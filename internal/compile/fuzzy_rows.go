@@ -81,7 +81,7 @@ func fuzzyKind(normalize string, typ models.Type) string {
 }
 
 // junkNames are words of the junk list that are names of people too.
-var junkNames = []string{"na", "guest", "test"}
+var junkNames = []string{"na", "nan", "guest", "test"}
 
 // fuzzyValue is a value worth comparing: not empty, and not what people and systems write where
 // they have none.
@@ -262,7 +262,7 @@ func (x *fuzzy) candidates() {
 		join(rel.Inner, from(x.work("rows"), "b"), eq(rel.C("b", "source"), rel.C("v", "source_b")), eq(rel.C("b", "key"), rel.C("v", "key_b")),
 			rel.F(rel.Ne, rel.C("a", "n"), rel.C("b", "n"))),
 	}})
-	x.step("candidates", temp(x.work("candidates"), rel.Union{Queries: all})...)
+	x.step("candidates", temp(x.work("cand"), rel.Union{Queries: all})...)
 }
 
 // ordered are the numbers of two records, the lower first.

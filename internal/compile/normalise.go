@@ -43,13 +43,10 @@ func undecorated(id *models.Identifier, col func(string) rel.Expr) rel.Expr {
 	t := col("t")
 	switch normalizer(id) {
 	case "phone":
-		bare := func(number rel.Expr) rel.Expr {
-			return rel.F(rel.RegexDrop, number, rel.T(`^tel:|\(0\)| *(ext\.?|x|#) *[0-9]+$`))
-		}
 		if byRow(id) {
-			return withPlan(id, bare(numberOf(t)), behind(t))
+			return withPlan(id, dialled(numberOf(t)), behind(t))
 		}
-		return bare(t)
+		return dialled(t)
 	case "email":
 		return rel.Case{Whens: []rel.When{{If: rel.F(rel.HasSuffix, t, rel.T(".")),
 			Then: rel.F(rel.Substr, t, rel.I(1), rel.F(rel.Subtract, rel.F(rel.Length, t), rel.I(1)))}}, Else: t}

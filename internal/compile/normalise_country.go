@@ -115,10 +115,9 @@ func withPlan(id *models.Identifier, number, country rel.Expr) rel.Expr {
 
 // phoneDigitsByPlan does what phoneDigits does, by the plan behind a number.
 func phoneDigitsByPlan(text rel.Expr) rel.Expr {
-	parts := numberOf(text)
+	digits := numberOf(text)
 	of := func(n int64) rel.Expr { return rel.F(rel.Part, behind(text), rel.T(","), rel.I(n)) }
 	code, trunk, lengths := of(1), of(2), of(3)
-	digits := rel.F(rel.RegexDrop, parts, rel.T(`[^0-9]`))
 	length := rel.F(rel.Length, digits)
 	from := func(n rel.Expr) rel.Expr { return rel.F(rel.Substr, digits, n, rel.I(20)) }
 	after := func(prefix rel.Expr) rel.Expr { return from(rel.F(rel.Add, rel.F(rel.Length, prefix), rel.I(1))) }
@@ -130,8 +129,8 @@ func phoneDigitsByPlan(text rel.Expr) rel.Expr {
 		return rel.F(rel.And, rel.F(rel.Ne, prefix, rel.T("")), rel.F(rel.HasPrefix, digits, prefix), fits(rel.F(rel.Subtract, length, rel.F(rel.Length, prefix))))
 	}
 	return rel.Case{Whens: []rel.When{
-		{If: rel.F(rel.RegexTest, parts, rel.T(`[a-z@,;]`)), Then: rel.T("")},
-		{If: rel.F(rel.HasPrefix, parts, rel.T("+")), Then: digits},
+		{If: rel.F(rel.HasPrefix, digits, rel.T("x")), Then: rel.T("")},
+		{If: rel.F(rel.HasPrefix, digits, rel.T("+")), Then: from(rel.I(2))},
 		{If: rel.F(rel.HasPrefix, digits, rel.T("00")), Then: from(rel.I(3))},
 		{If: rel.F(rel.Eq, code, rel.T("")), Then: rel.T("")},
 		{If: rel.F(rel.And, rel.F(rel.Eq, code, rel.T("1")), rel.F(rel.HasPrefix, digits, rel.T("011")), rel.F(rel.Gt, length, rel.I(11))), Then: from(rel.I(4))},

@@ -103,15 +103,31 @@ func zeroTrunk(n int) string {
 	return "^(" + strings.Join(codes, "|") + ")0"
 }
 
-// phoneDigits are the digits of a phone number from the calling code on, ” if that cannot be
+// dialled are the digits of a phone number as it was written, after a + if it begins with one, and
+// after an x if it has letters, which no number has. What people put around a number is left out:
+// tel:, (0), an extension. Most numbers are digits, or digits and blanks, and need no closer look.
+func dialled(number rel.Expr) rel.Expr {
+	is := func(pattern string) rel.Expr { return rel.F(rel.RegexTest, number, rel.T(pattern)) }
+	bare := rel.F(rel.RegexDrop, number, rel.T(`^tel:|\(0\)| *(ext\.?|x|#) *[0-9]+$`))
+	sign := rel.Case{Whens: []rel.When{
+		{If: rel.F(rel.RegexTest, bare, rel.T(`[a-z@,;]`)), Then: rel.T("x")},
+		{If: rel.F(rel.HasPrefix, bare, rel.T("+")), Then: rel.T("+")}}, Else: rel.T("")}
+	return rel.Case{Whens: []rel.When{
+		{If: is(`^[+]?[0-9]*$`), Then: number},
+		{If: is(`^[+]?[0-9 ]*$`), Then: rel.F(rel.Replace, number, rel.T(" "), rel.T(""))},
+		{If: rel.F(rel.And, is(`^[+]?[0-9 ()./-]*$`), rel.F(rel.Eq, rel.F(rel.Position, number, rel.T("(0)")), rel.I(0))),
+			Then: rel.F(rel.Translate, number, rel.T(" ()./-"), rel.T(""))}},
+		Else: rel.F(rel.Concat, sign, rel.F(rel.RegexDrop, bare, rel.T(`[^0-9]`)))}
+}
+
+// phoneDigits are the digits of a dialled number from the calling code on, ” if that cannot be
 // told: a number with neither + nor 00 needs a country.
-func phoneDigits(country string, parts rel.Expr) rel.Expr {
-	digits := rel.F(rel.RegexDrop, parts, rel.T(`[^0-9]`))
+func phoneDigits(country string, digits rel.Expr) rel.Expr {
 	length := rel.F(rel.Length, digits)
 	from := func(n int64) rel.Expr { return rel.F(rel.Substr, digits, rel.I(n), rel.I(20)) }
 	whens := []rel.When{
-		{If: rel.F(rel.RegexTest, parts, rel.T(`[a-z@,;]`)), Then: rel.T("")},
-		{If: rel.F(rel.HasPrefix, parts, rel.T("+")), Then: digits},
+		{If: rel.F(rel.HasPrefix, digits, rel.T("x")), Then: rel.T("")},
+		{If: rel.F(rel.HasPrefix, digits, rel.T("+")), Then: from(2)},
 		{If: rel.F(rel.HasPrefix, digits, rel.T("00")), Then: from(3)},
 	}
 	if p, ok := planOf(country); ok {
@@ -141,10 +157,11 @@ func phoneDigits(country string, parts rel.Expr) rel.Expr {
 	return rel.Case{Whens: whens, Else: rel.T("")}
 }
 
-// phoneTrunk takes out a trunk zero that was left after the calling code.
+// phoneTrunk takes out a trunk zero that was left after the calling code. Few numbers have a zero
+// there.
 func phoneTrunk(digits rel.Expr) rel.Expr {
 	cut := func(n int64) rel.When {
-		return rel.When{If: rel.F(rel.RegexTest, digits, rel.T(zeroTrunk(int(n)))),
+		return rel.When{If: rel.F(rel.And, rel.F(rel.Eq, rel.F(rel.Substr, digits, rel.I(n+1), rel.I(1)), rel.T("0")), rel.F(rel.RegexTest, digits, rel.T(zeroTrunk(int(n))))),
 			Then: rel.F(rel.Concat, rel.F(rel.Substr, digits, rel.I(1), rel.I(n)), rel.F(rel.Substr, digits, rel.I(n+2), rel.I(20)))}
 	}
 	return rel.Case{Whens: []rel.When{cut(2), cut(3)}, Else: digits}

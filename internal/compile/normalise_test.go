@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"math/rand"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,16 +60,21 @@ var vectors = map[[2]string][][2]string{
 		{"z.oe+x@mail.gmail.com", "z.oe+x@mail.gmail.com"}, {"z.oe+x@notgmail.com", "z.oe+x@notgmail.com"}, {"z.oe+x@gmail.com.example.com", "z.oe+x@gmail.com.example.com"},
 		{"z.oe+a+b@fastmail.com", "z.oe@fastmail.com"}, {"z.oe+x@proton.me", "z.oe@proton.me"}, {"zoe+x@pm.me", "zoe@pm.me"}, {"zoe@protonmail.com", "zoe@protonmail.com"}, {"+x@proton.me", "+x@proton.me"},
 		{"z.oe+x@outlook.com", "z.oe+x@outlook.com"}, {"zoe+x@example.com", "zoe+x@example.com"}, {"z.o.e@example.com", "z.o.e@example.com"},
-		{"te.st@gmail.com", ""}, {"zo e@gmail.com", ""},
+		{"te.st@gmail.com", ""}, {".test@gmail.com", ""}, {"no-email@example.com", ""}, {"nobody@example.com", ""}, {"nora@example.com", "nora@example.com"}, {"test.er@example.com", "test.er@example.com"}, {"zo e@gmail.com", ""},
 	},
 	{"phone", "FR"}: {
-		{"06 39 98 00 01", "+33639980001"}, {"+33 (0)6 39.98.00.01", "+33639980001"}, {"0033639980001", "+33639980001"}, {"0000000000", ""}, {"0123456789", ""}, {"+1 202 555 0143", "+12025550143"},
+		{"06 39 98 00 01", "+33639980001"}, {"+33 (0)6 39.98.00.01", "+33639980001"}, {"0033639980001", "+33639980001"}, {"0000000000", ""}, {"0123456789", ""}, {"+1 202 555 0143", "+12025550143"}, {"0639980001 ext. 12", "+33639980001"}, {"tel:+33639980001", "+33639980001"},
+		{"+33/6.39-98(00)01", "+33639980001"}, {"06\u00a039980001", "+33639980001"}, {"0639980001a", ""}, {"a0639980001", ""}, {"0639980001@", ""}, {"06 39 98 00 01, 06 39 98 00 02", ""},
+		{"+", ""}, {"", ""}, {"+33 0000000", ""}, {"12+33639980001", ""}, {"+0639980001", ""},
 	},
 	{"lower", ""}: {{" ÀB ", "àb"}, {"N/A", ""}},
 	{"trim", ""}: {
-		{" Ab ", "Ab"}, {"00000000-0000-0000-0000-000000000000", ""}, {"FFFFFFFF-ffff-FFFF-FFFF-FFFFFFFFFFFF", "FFFFFFFF-ffff-FFFF-FFFF-FFFFFFFFFFFF"}, {"0", ""}, {"-0-", ""},
+		{" Ab ", "Ab"}, {"00000000-0000-0000-0000-000000000000", ""}, {"FFFFFFFF-ffff-FFFF-FFFF-FFFFFFFFFFFF", "FFFFFFFF-ffff-FFFF-FFFF-FFFFFFFFFFFF"}, {"0", ""}, {"-0-", ""}, {"-1", ""}, {"-2", "-2"},
+		{"ffffffff-ffff-ffff-ffff-ffffffffffff", ""}, {"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", ""}, {"11111111111111111111111111111111", ""}, {"ffffffffffffffff", ""}, {"1111111", "1111111"},
+		{"ffffffff-ffff-ffff-ffff-fffffffffff0", "ffffffff-ffff-ffff-ffff-fffffffffff0"}, {"(not set)", ""}, {"<NULL>", ""}, {"[object Object]", ""}, {"NaN", ""}, {"nancy", "nancy"}, {"00", ""}, {"001", "001"},
+		{strings.Repeat("é", 1024), strings.Repeat("é", 1024)}, {strings.Repeat("é", 1025), ""},
 	},
-	{"none", ""}: {{" Ab ", " Ab "}, {" ", ""}, {" null ", ""}},
+	{"none", ""}: {{" Ab ", " Ab "}, {" ", ""}, {" null ", ""}, {" -1 ", ""}},
 }
 
 // TestNormalForms checks every vector, and that the normal form of a normal form is itself.

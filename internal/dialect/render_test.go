@@ -152,7 +152,7 @@ func TestRefused(t *testing.T) {
 		{set(rel.F(rel.Instant, x, x)), "text literal", false},
 		{set(rel.InList{Expr: x}), "empty", false},
 		{set(rel.Case{}), "no arms", false},
-		{set(rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{col("id")}}), "needs an order", false},
+		{set(rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{x}}), "needs an order", false},
 		{set(rel.Agg{Fn: rel.First, Arg: x}), "first needs one", false},
 		{set(rel.Agg{Fn: rel.Sum}), "needs an argument", false},
 		{set(rel.Agg{Fn: rel.Max, Arg: x, Where: x}), "takes no condition", false},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -63,6 +64,40 @@ func newBenchWorld(t *testing.T, b *testing.B) *world {
 		fmt.Sprintf("INSERT INTO shop.people SELECT CAST(i AS VARCHAR), 'person' || i || '@example.com', NULL, 'Name ' || i, NULL, NULL FROM range(%d) t(i)", benchRows))
 	w.rebind()
 	return w
+}
+
+// BenchmarkDiffOfMerged plans after a percent of the people were merged into others, against a plan
+// of the same people with nobody merged.
+func BenchmarkDiffOfMerged(b *testing.B) {
+	w := newBenchWorld(&testing.T{}, b)
+	w.settle(w.freeze(), syncs.Applied)
+	w.exec(fmt.Sprintf("CREATE TABLE shop.merged AS SELECT CAST(i AS VARCHAR) AS from_id, CAST(i - 1 AS VARCHAR) AS to_id FROM range(%d) t(i) WHERE i %% 100 = 1", benchRows))
+	plain, m := w.b, func(c string) rel.Expr { return rel.C("m", c) }
+	merging := w.b
+	merging.Rows.Merged = rel.Select{Columns: []rel.Column{rel.As("from_id", m("from_id")), rel.As("to_id", rel.Agg{Fn: rel.Min, Arg: m("to_id")})},
+		From: rel.Table{Name: rel.Name{"shop", "merged"}, Alias: "m"}, GroupBy: []rel.Expr{m("from_id")}}
+	w.exec("DELETE FROM shop.people WHERE CAST(key AS INTEGER) % 100 = 1")
+	plan := func(of Binding) time.Duration {
+		w.b = of
+		w.rebind()
+		start := time.Now()
+		ref := w.freeze()
+		took := time.Since(start)
+		if ref.Rows != benchRows/100 {
+			b.Fatalf("%d changes", ref.Rows)
+		}
+		if err := w.src.Discard(ctx, ref); err != nil {
+			b.Fatal(err)
+		}
+		return took
+	}
+	var with, without time.Duration
+	for b.Loop() {
+		without += plan(plain)
+		with += plan(merging)
+	}
+	b.ReportMetric(with.Seconds()/float64(b.N), "plan-s")
+	b.ReportMetric(float64(with)/float64(without), "x-unmerged")
 }
 
 // BenchmarkRead reads a plan of a million rows in batches of a thousand.

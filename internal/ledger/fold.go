@@ -82,7 +82,7 @@ func (f *folding) fold() []rel.Statement {
 	sts = append(sts,
 		f.insert(and(refusedRows, fresh, or(bringing, fc("leftover"))), merged(absent, refusal)),
 		f.insert(and(verdict(syncs.InDoubt), fresh, or(bringing, fc("leftover"))), merged(absent, doubt, map[string]rel.Expr{"attempts": rel.I(0)})))
-	if f.singly() {
+	if f.single {
 		sts = append(sts, f.foldParts(merged(absent, map[string]rel.Expr{"attempts": rel.I(0)}))...)
 	}
 	return sts

@@ -17,6 +17,7 @@ func TestOnPostgreSQL(t *testing.T) {
 	if !ok {
 		t.Fatal("postgres is not there")
 	}
+	t.Setenv("WEIR_LEDGER_WORLDS", "2") // the rest of them on the embedded engine
 	open := openWarehouse
 	defer func() { openWarehouse = open }()
 	openWarehouse = func(t testing.TB) warehouse.Warehouse {

@@ -114,6 +114,8 @@ type folding struct {
 	ref  syncs.PlanRef
 	keep bool
 	now  time.Time
+	// single is true if there are removals, or values in doubt, of which foldParts has to know.
+	single bool
 }
 
 // hear loads the verdicts and joins them to the plan. Of the verdict that most rows have nothing
@@ -236,6 +238,10 @@ func (f *folding) count(ctx context.Context) (syncs.Counts, error) {
 	c.Delivered, c.Accepted, c.Rejected, c.InDoubt = n[syncs.Applied], n[syncs.Taken], n[syncs.Rejected], n[syncs.InDoubt]
 	c.Suppressed, c.Invalid = n[syncs.Barred], n[syncs.Malformed]
 	c.Due = n[syncs.NotTried]
+	if err == nil && f.singly() {
+		f.single, err = f.se.some(ctx, foldTable, rel.InList{Expr: rel.C("t", "action"), List: []rel.Expr{rel.T(doErase), rel.T(doForced), rel.T(doRemove), rel.T(doNote)}})
+		f.single = f.single || n[syncs.InDoubt] > 0
+	}
 	return c, err
 }
 
