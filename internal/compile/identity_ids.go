@@ -207,42 +207,52 @@ func (x *identity) eventsQuery() rel.Query {
 }
 
 // away makes what the few profiles that were merged away have: away(node, cluster, old), their
-// members, and taker(node, cluster, old), those of the clusters that took them.
+// members, and taker(node, cluster, old), those of the clusters that took them;
+// stand(src, combo, node) is where these stand beside each other.
 func (x *identity) away() []rel.Statement {
 	members := []rel.Column{same("a", "node"), same("a", "cluster"), same("a", "old")}
 	do := temp(x.work("away"), rel.Select{Columns: members, From: from(x.work("gone_to"), "g"), Where: eq(rel.C("g", "rn"), rel.I(1)), Joins: []rel.Join{
 		join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster")), rel.F(rel.Ne, rel.C("k", "number"), rel.C("g", "old"))),
 		join(rel.Inner, from(x.work("was"), "a"), eq(rel.C("a", "old"), rel.C("g", "old")), eq(rel.C("a", "cluster"), rel.C("g", "cluster")))}})
-	return append(do, temp(x.work("taker"), rel.Select{Columns: members, From: from(x.work("was"), "a"), Where: inTable(x.work("away"), "cluster", rel.C("a", "cluster"))})...)
+	do = append(do, temp(x.work("taker"), rel.Select{Columns: members, From: from(x.work("was"), "a"), Where: inTable(x.work("away"), "cluster", rel.C("a", "cluster"))})...)
+	// The identifiers of those who took, each with where it stands beside others.
+	var stand []rel.Query
+	for _, l := range x.links {
+		for _, rank := range x.linking() {
+			if l.has[rank] {
+				n := rel.C("l", ranked("n", rank))
+				stand = append(stand, rel.Select{Columns: []rel.Column{rel.As("src", rel.I(int64(l.src))), same("l", "combo"), rel.As("node", n)}, From: l.rel("l"),
+					Where: inTable(x.work("taker"), "node", n)})
+			}
+		}
+	}
+	if len(stand) == 0 {
+		stand = append(stand, rel.Select{Columns: []rel.Column{rel.As("src", rel.I(0)), rel.As("combo", rel.I(0)), rel.As("node", rel.I(0))}, Where: rel.B(false)})
+	}
+	return append(do, temp(x.work("stand"), union(stand))...)
 }
 
 // witness lists for each old profile the identifiers that some row has together with one of its
 // own and that were not its own: those of another old profile first, then the strongest. The
 // first, n = 1, is what merged it. Columns: old, rank, value, n.
 func (x *identity) witness() rel.Query {
-	link := x.linking()
 	var pairs []rel.Query
-	beside := func(r rel.Relation, mine, other rel.Expr) {
+	beside := func(r rel.Relation, joins []rel.Join, mine, other rel.Expr) {
 		pairs = append(pairs, rel.Select{
 			Columns: []rel.Column{same("a", "old"), rel.As("node", rel.C("b", "node")), rel.As("fresh", oneIf(isNull(rel.C("b", "old"))))},
 			From:    r,
-			Joins: []rel.Join{join(rel.Inner, from(x.work("away"), "a"), eq(rel.C("a", "node"), mine)),
-				join(rel.Inner, from(x.work("taker"), "b"), eq(rel.C("b", "node"), other), eq(rel.C("b", "cluster"), rel.C("a", "cluster")))},
+			Joins: append(joins, join(rel.Inner, from(x.work("away"), "a"), eq(rel.C("a", "node"), mine)),
+				join(rel.Inner, from(x.work("taker"), "b"), eq(rel.C("b", "node"), other), eq(rel.C("b", "cluster"), rel.C("a", "cluster")))),
 			Where: rel.F(rel.Distinct, rel.C("a", "old"), rel.C("b", "old")),
 		})
 	}
-	for _, l := range x.links {
-		for _, i := range link {
-			for _, j := range link {
-				if i != j && l.has[i] && l.has[j] {
-					beside(l.rel("l"), rel.C("l", ranked("n", i)), rel.C("l", ranked("n", j)))
-				}
-			}
-		}
+	if x.links != nil {
+		beside(from(x.work("stand"), "l"), []rel.Join{join(rel.Inner, from(x.work("stand"), "m"), eq(rel.C("m", "src"), rel.C("l", "src")), eq(rel.C("m", "combo"), rel.C("l", "combo")))},
+			rel.C("l", "node"), rel.C("m", "node"))
 	}
 	if x.paired() {
-		beside(from(x.work("fuzzy"), "l"), rel.C("l", "u"), rel.C("l", "v"))
-		beside(from(x.work("fuzzy"), "l"), rel.C("l", "v"), rel.C("l", "u"))
+		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "u"), rel.C("l", "v"))
+		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "v"), rel.C("l", "u"))
 	}
 	if len(pairs) == 0 {
 		pairs = append(pairs, rel.Select{Columns: []rel.Column{rel.As("old", rel.I(0)), rel.As("node", rel.I(0)), rel.As("fresh", rel.I(0))}, Where: rel.B(false)})

@@ -42,6 +42,9 @@ func (x *identity) reach() {
 		for _, rank := range x.ranks(func(id *models.Identifier) bool { return id.Role == "attach" }) {
 			x.widen(x.beside(rank, x.round))
 		}
+		if len(x.lostRanks()) > 0 { // a record may come to be found by itself
+			x.widen(x.beside(x.recordRank(), x.round))
+		}
 	}
 	x.around()
 }

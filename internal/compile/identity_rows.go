@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -262,14 +263,36 @@ func (x *identity) scope(s identitySource, whole bool) rel.Query {
 	if len(x.ignoredAnew()) > 0 {
 		inScope = append(inScope, redo...)
 	}
-	// The few are found in narrow columns first.
+	// The few are found in narrow columns first, by one reading for what needs no join.
 	var ids []rel.Query
-	for _, is := range inScope {
+	hit := func(is rel.Expr) {
 		ids = append(ids, rel.Select{Columns: []rel.Column{same("p", "combo")}, From: from(x.combosBefore(s), "p"), Where: is})
+	}
+	var plain []rel.Expr
+	for _, is := range inScope {
+		if joins(is) {
+			hit(is)
+		} else {
+			plain = append(plain, is)
+		}
+	}
+	if len(plain) > 0 {
+		hit(or(plain))
 	}
 	q.Joins = append(q.Joins, join(rel.Inner, rel.Sub{Alias: "i", Query: rel.Select{Distinct: true, Columns: []rel.Column{same("c", "combo")}, From: rel.Sub{Query: union(ids), Alias: "c"}}},
 		eq(rel.C("i", "combo"), p("combo"))))
 	return q
+}
+
+// joins reports whether a condition looks into another relation.
+func joins(e rel.Expr) bool {
+	switch e := e.(type) {
+	case rel.Exists:
+		return true
+	case rel.Call:
+		return slices.ContainsFunc(e.Args, joins)
+	}
+	return false
 }
 
 // redo is true for combinations of the build in force whose identifiers must be looked at again,

@@ -6,8 +6,9 @@ import (
 )
 
 // linked is a relation of combinations without the identifiers that must not join, n_<rank> of the
-// ranks that it has, and seen.
+// ranks that it has, combo and seen.
 type linked struct {
+	src  int
 	name rel.Name
 	has  map[int]bool
 }
@@ -80,7 +81,7 @@ func (x *identity) shared() {
 		guarded[rank] = true
 	}
 	for _, s := range x.sources {
-		l := linked{name: x.part(s), has: map[int]bool{}}
+		l := linked{src: s.n, name: x.part(s), has: map[int]bool{}}
 		plain := !x.goesOn
 		for _, id := range s.ids {
 			l.has[id.rank] = true
@@ -88,7 +89,7 @@ func (x *identity) shared() {
 		}
 		if !plain {
 			l.name = x.work("links", s.n)
-			q := rel.Select{From: from(x.part(s), "q"), Columns: []rel.Column{same("q", "seen")}}
+			q := rel.Select{From: from(x.part(s), "q"), Columns: []rel.Column{same("q", "combo"), same("q", "seen")}}
 			for _, id := range s.ids {
 				e := rel.Expr(rel.C("q", ranked("n", id.rank)))
 				if x.goesOn {

@@ -255,7 +255,7 @@ func (x *identity) selves(alone []rel.Query) []rel.Statement {
 }
 
 // eventsInNodes makes the combinations of an event source from its rows, by the numbers of their
-// values, which are much less than the texts: combo, i_<rank> (num), n_<rank>, x_<rank>, counts.
+// values, which are much less than the texts: combo, i_<rank> (num), n_<rank>, counts.
 func (x *identity) eventsInNodes(s identitySource) rel.Query {
 	q := rel.Select{From: sourceRelation(s.Source, rowAlias)}
 	for i, id := range s.ids {
@@ -263,7 +263,7 @@ func (x *identity) eventsInNodes(s identitySource) rel.Query {
 		q.Joins = append(q.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), s.raw[i])))
 		num := rel.C(m, "num")
 		q.GroupBy = append(q.GroupBy, num)
-		q.Columns = append(q.Columns, rel.As(ranked("i", id.rank), num), rel.As(ranked("n", id.rank), least(rel.C(m, "node"))), rel.As(ranked("x", id.rank), least(rel.C(m, "x"))))
+		q.Columns = append(q.Columns, rel.As(ranked("i", id.rank), num), rel.As(ranked("n", id.rank), least(rel.C(m, "node"))))
 	}
 	q = x.counts(s, q)
 	out := rel.Select{From: rel.Sub{Query: q, Alias: "q"}, Columns: []rel.Column{rel.As("combo", rel.Over{Rank: rel.RowNumber})}}
@@ -273,20 +273,20 @@ func (x *identity) eventsInNodes(s identitySource) rel.Query {
 	return out
 }
 
-// withTexts gives the combinations of an event source their texts and h, for good: the stored
+// withTexts gives the combinations of an event source their texts, x and h, for good: the stored
 // columns, node and profile_id.
 func (x *identity) withTexts(s identitySource, owned rel.Select) rel.Query {
 	var texts []rel.Column
 	owned.Columns = []rel.Column{same("o", "node"), same("c", "profile_id")}
 	for _, c := range x.stored(s) {
-		if c != "h" && !strings.HasPrefix(c, "r_") {
+		if c != "h" && !strings.HasPrefix(c, "r_") && !strings.HasPrefix(c, "x_") {
 			owned.Columns = append(owned.Columns, same("q", c))
 		}
 	}
 	for _, id := range s.ids {
 		m := ranked("m", id.rank)
 		owned.Joins = append(owned.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "num"), rel.C("q", ranked("i", id.rank)))))
-		texts = append(texts, rel.As(ranked("r", id.rank), rel.F(rel.Coalesce, rel.C(m, "r"), rel.T(""))))
+		texts = append(texts, rel.As(ranked("r", id.rank), rel.F(rel.Coalesce, rel.C(m, "r"), rel.T(""))), rel.As(ranked("x", id.rank), rel.C(m, "x")))
 	}
 	owned.Columns = append(owned.Columns, texts...)
 	out := rel.Select{From: rel.Sub{Query: owned, Alias: "q"}}
@@ -414,24 +414,18 @@ func (x *identity) updateQuery(s identitySource) rel.Query {
 	c := func(name string) rel.Expr { return rel.C("c", name) }
 	stored := x.stored(s)
 	late := map[string]bool{"first_seen": true, "last_seen": true, "seen": true, "old_last": true, "old_seen": true}
-	known := func(gone bool, where rel.Expr) rel.Select {
-		q := rel.Select{From: from(x.work("chg", s.n), "c"), Where: where,
-			Joins: []rel.Join{join(rel.Inner, from(x.combosBefore(s), "p"), eq(rel.C("p", "combo"), c("combo")))}}
-		for _, name := range stored {
-			if late[name] && !gone {
-				q.Columns = append(q.Columns, same("c", name))
-			} else {
-				q.Columns = append(q.Columns, same("p", name))
-			}
-		}
-		flag, moved := rel.I(0), c("moved")
-		if gone {
-			flag, moved = rel.I(1), rel.I(1)
-		}
-		q.Columns = append(q.Columns, rel.As("gone", flag), rel.As("hard", flag), rel.As("moved", moved), rel.As("was", rel.C("p", "profile_id")))
-		return q
-	}
 	leaves := rel.F(rel.Or, eq(c("gone"), rel.I(1)), eq(c("redo"), rel.I(1)))
+	known := rel.Select{From: from(x.work("chg", s.n), "c"),
+		Joins: []rel.Join{join(rel.Inner, from(x.combosBefore(s), "p"), eq(rel.C("p", "combo"), c("combo")))}}
+	for _, name := range stored {
+		e := rel.Expr(rel.C("p", name))
+		if late[name] {
+			e = rel.Case{Whens: []rel.When{{If: leaves, Then: e}}, Else: c(name)}
+		}
+		known.Columns = append(known.Columns, rel.As(name, e))
+	}
+	known.Columns = append(known.Columns, rel.As("gone", oneIf(leaves)), rel.As("hard", oneIf(leaves)),
+		rel.As("moved", rel.Case{Whens: []rel.When{{If: leaves, Then: rel.I(1)}}, Else: c("moved")}), rel.As("was", rel.C("p", "profile_id")))
 	looked := x.lookup(s, x.work("dict"))
 	fresh := rel.Select{From: rel.Sub{Alias: "f", Query: rel.Select{
 		Columns: append([]rel.Column{same("q", "combo")}, looked.Columns...), From: looked.From, Joins: looked.Joins}}}
@@ -439,5 +433,5 @@ func (x *identity) updateQuery(s identitySource) rel.Query {
 		fresh.Columns = append(fresh.Columns, same("f", name))
 	}
 	fresh.Columns = append(fresh.Columns, rel.As("gone", rel.I(0)), rel.As("hard", rel.I(1)), rel.As("moved", rel.I(1)), rel.As("was", rel.Null(models.Text)))
-	return union([]rel.Query{known(false, rel.F(rel.Not, leaves)), known(true, leaves), fresh})
+	return union([]rel.Query{known, fresh})
 }
