@@ -48,8 +48,14 @@ simulate: ## run the engine under the simulator: 20,000 seeds, at most 3 minutes
 	WEIR_SIM_SEEDS=20000 WEIR_SIM_TIME=3m $(GO) test -count=1 -v -run 'TestProtocol|TestFoundSeeds|TestVariants' ./syncs/syncstest
 
 .PHONY: proof
-proof: ## the heavy proofs: kills, a million people, benchmarks, fuzzing (about half an hour)
+proof: ## the heavy proofs: kills, a million people, benchmarks, fuzzing (about an hour)
 	.ci/proof
+
+RECORDS ?= 1000000
+
+.PHONY: bench-identity
+bench-identity: ## identity of a million records against a union-find, changed and limited; RECORDS=5000000 for the large one
+	WEIR_RECORDS=$(RECORDS) $(GO) test -run '^$$' -bench 'Identity$$|Shapes$$' -benchtime 1x -timeout 2h ./internal/build
 
 .PHONY: demo
 demo: ## the main job on a shop of its own

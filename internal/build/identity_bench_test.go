@@ -61,7 +61,7 @@ func BenchmarkIdentity(b *testing.B) {
 
 func benchIdentity(b *testing.B, n int) {
 	ctx := context.Background()
-	bar := barsFor(n)
+	bar, join, most := barsFor(n), 0, 0
 	w := &spy{Warehouse: casetest.DuckDB(b)}
 	people := worldtest.New(n, n/100, 1)
 	b.StopTimer()
@@ -71,19 +71,26 @@ func benchIdentity(b *testing.B, n int) {
 
 	m := benchModel()
 	full := runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(0)})
-	join, most := w.rounds()
-	say("from nothing: %d records, %d profiles, the largest with %d identifiers: %v; rounds of contraction: %d (any: %d)",
-		n, full.Stats["profiles"], full.Stats[compile.StatLargest], full.usage, join, most)
+	say("from nothing: %d records, %d profiles, the largest with %d identifiers: %v",
+		n, full.Stats["profiles"], full.Stats[compile.StatLargest], full.usage)
 	say("%s", full.steps())
 
 	var links, words int
-	plain := measure(b, func() (err error) { links, err = joinLinks(ctx, w, full.Build); return err })
-	told(b, "graph", full.part("identity: links", "identity: join", "identity: components"), plain, bar.graph, fmt.Sprintf("union-find over the same links, %d components", links))
-	plain = measure(b, func() (err error) { words, err = joinStrings(ctx, w, n); return err })
+	plainLinks := measure(b, func() (err error) { links, err = joinLinks(ctx, w, full.Build); return err })
+	told(b, "graph", full.part("identity: links", "identity: join", "identity: components"), plainLinks, bar.graph, fmt.Sprintf("union-find over the same links, %d components", links))
+	plain := measure(b, func() (err error) { words, err = joinStrings(ctx, w, n); return err })
 	told(b, "strings", full.until("identity: components"), plain, bar.strings, fmt.Sprintf("union-find over the same strings, %d components", words))
 	if links != words {
 		b.Errorf("%d components of links and %d of strings", links, words)
 	}
+
+	// The same in SQL to the end, beside it.
+	m.Entities[0].Identity.Finish = "warehouse"
+	sql := runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(0), Scratch: "again", Full: true})
+	join, most = w.rounds()
+	told(b, "sql-graph", sql.part("identity: links", "identity: join", "identity: components"), plainLinks, bar.graph, fmt.Sprintf("in SQL to the end, after %d rounds (any contraction: %d)", join, most))
+	same(b, w, full, sql)
+	m.Entities[0].Identity.Finish = ""
 
 	b.StopTimer()
 	load(b, w, worldtest.Columns, people.Later())
@@ -103,9 +110,8 @@ func benchIdentity(b *testing.B, n int) {
 	same(b, w, late, runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(2), Scratch: "again", Full: true}))
 
 	limited := runBuild(b, w, m, "person", build.Options{AsOf: benchAsOf(2)})
-	_, most = w.rounds()
-	say("with max_links and a limit, no list of junk: %d profiles, %v: %.2f CPU s more than without, most rounds of a contraction %d",
-		limited.Stats["profiles"], limited.usage, limited.cpu-full.cpu, most)
+	say("with max_links and a limit, no list of junk: %d profiles, %v: %.2f CPU s more than without",
+		limited.Stats["profiles"], limited.usage, limited.cpu-full.cpu)
 	say("%s", limited.steps())
 	q := people.Compare(profiles(b, w, m, "person", limited.Build, n+n/100))
 	best := people.Ceiling()

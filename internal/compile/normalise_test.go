@@ -4,8 +4,12 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/runes"
+	"golang.org/x/text/transform"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/compile/casetest"
@@ -171,5 +175,37 @@ func countryOfRow(t *testing.T, open casetest.Open) {
 		if diff := cmp.Diff(want, w.phones(t, "@"+country, foreign)); diff != "" {
 			t.Errorf("%s by default (-want +got):\n%s", country, diff)
 		}
+	}
+}
+
+// TestLetters compares the plain form of every letter that has marks, and of those that have none
+// but look so, with what Unicode says, which is the same on every warehouse.
+func TestLetters(t *testing.T) { letters(t, casetest.DuckDB) }
+
+func letters(t *testing.T, open casetest.Open) {
+	w := newWorld(t, open(t))
+	var in, want []string
+	plain := strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "þ", "th", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "ı", "i", "ħ", "h", "ŧ", "t", "ŋ", "n", "ſ", "s", "ς", "σ")
+	for r := rune(0xc0); r < 0x2190; r++ {
+		if r == 0x900 {
+			r = 0x1e00
+		}
+		// Modifier letters are punctuation to names.
+		if !unicode.Is(unicode.L, r) || unicode.Is(unicode.Lm, r) {
+			continue
+		}
+		bare, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.M)), norm.NFC), strings.ToLower(string(r)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, want = append(in, "a"+string(r)+"b"), append(want, "a"+plain.Replace(bare)+"b")
+	}
+	for i, got := range w.normalise(t, "name", "", in) {
+		if got != want[i] {
+			t.Errorf("%q (%U) gives %q, want %q", in[i], []rune(in[i])[1], got, want[i])
+		}
+	}
+	if len(in) < 1500 {
+		t.Errorf("%d letters only", len(in))
 	}
 }

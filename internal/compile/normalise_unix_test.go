@@ -13,3 +13,6 @@ func TestNormalFormsPostgres(t *testing.T) { normalForms(t, casetest.Postgres(t)
 
 // TestCountryOfRowPostgres compares the same on PostgreSQL.
 func TestCountryOfRowPostgres(t *testing.T) { countryOfRow(t, casetest.Postgres(t)) }
+
+// TestLettersPostgres compares the same on PostgreSQL.
+func TestLettersPostgres(t *testing.T) { letters(t, casetest.Postgres(t)) }

@@ -139,7 +139,7 @@ func (v *visits) run(w *world, never bool) (sent int) {
 // Nobody is sent to twice for one entry, whoever was merged with whom, and no address twice while
 // somebody with it is in; and whoever comes again after that is sent to again.
 func TestNobodyIsToldTwice(t *testing.T) {
-	worlds := 4
+	worlds := 2
 	if n, err := strconv.Atoi(os.Getenv("WEIR_LEDGER_WORLDS")); err == nil {
 		worlds = n
 	}
