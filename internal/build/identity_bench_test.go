@@ -61,7 +61,7 @@ func BenchmarkIdentity(b *testing.B) {
 
 func benchIdentity(b *testing.B, n int) {
 	ctx := context.Background()
-	bar, join, most := barsFor(n), 0, 0
+	bar := barsFor(n)
 	w := &spy{Warehouse: casetest.DuckDB(b)}
 	people := worldtest.New(n, n/100, 1)
 	b.StopTimer()
@@ -87,7 +87,7 @@ func benchIdentity(b *testing.B, n int) {
 	// The same in SQL to the end, beside it.
 	m.Entities[0].Identity.Finish = "warehouse"
 	sql := runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(0), Scratch: "again", Full: true})
-	join, most = w.rounds()
+	join, most := w.rounds()
 	told(b, "sql-graph", sql.part("identity: links", "identity: join", "identity: components"), plainLinks, bar.graph, fmt.Sprintf("in SQL to the end, after %d rounds (any contraction: %d)", join, most))
 	same(b, w, full, sql)
 	m.Entities[0].Identity.Finish = ""

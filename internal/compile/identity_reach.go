@@ -151,28 +151,6 @@ func (x *identity) part(s identitySource) rel.Name {
 	return x.work("part", s.n, x.round)
 }
 
-// parts are the combinations of all sources: src, n_ of every rank, first_seen, last_seen, seen.
-func (x *identity) parts() rel.Query {
-	var out []rel.Query
-	for _, s := range x.sources {
-		has := map[int]bool{}
-		for _, rank := range x.ranksOf(s) {
-			has[rank] = true
-		}
-		q := rel.Select{From: from(x.part(s), "q"), Columns: []rel.Column{rel.As("src", rel.I(int64(s.n)))}}
-		for rank := range x.recordRank() + 1 {
-			e := rel.Expr(rel.Null(models.Integer))
-			if has[rank] {
-				e = rel.C("q", ranked("n", rank))
-			}
-			q.Columns = append(q.Columns, rel.As(ranked("n", rank), e))
-		}
-		q.Columns = append(q.Columns, same("q", "first_seen"), same("q", "last_seen"), same("q", "seen"))
-		out = append(out, q)
-	}
-	return union(out)
-}
-
 // widen adds nodes to want, with the whole components that they are in, and looks at the
 // combinations anew.
 func (x *identity) widen(more rel.Query) {

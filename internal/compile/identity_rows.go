@@ -252,35 +252,39 @@ func (x *identity) scope(s identitySource, whole bool) rel.Query {
 		twice := rel.Exists{Query: rel.Select{Columns: one, From: from(x.work("twice", s.n), "w"), Where: eq(rel.C("w", "key"), p("key"))}}
 		redo = append(redo, rel.F(rel.Ne, p("nth"), rel.I(1)), twice)
 	}
-	again := rel.Expr(rel.I(0))
-	if len(redo) > 0 {
-		again = oneIf(or(redo))
-	}
-	q.Columns = append(q.Columns, rel.As("redo", again))
 	if whole {
+		again := rel.Expr(rel.I(0))
+		if len(redo) > 0 {
+			again = oneIf(or(redo))
+		}
+		q.Columns = append(q.Columns, rel.As("redo", again))
 		return q
-	}
-	if len(x.ignoredAnew()) > 0 {
-		inScope = append(inScope, redo...)
 	}
 	// The few are found in narrow columns first, by one reading for what needs no join.
 	var ids []rel.Query
-	hit := func(is rel.Expr) {
-		ids = append(ids, rel.Select{Columns: []rel.Column{same("p", "combo")}, From: from(x.combosBefore(s), "p"), Where: is})
+	hit := func(redo int64, is rel.Expr) {
+		ids = append(ids, rel.Select{Columns: []rel.Column{same("p", "combo"), rel.As("redo", rel.I(redo))}, From: from(x.combosBefore(s), "p"), Where: is})
 	}
-	var plain []rel.Expr
-	for _, is := range inScope {
-		if joins(is) {
-			hit(is)
-		} else {
-			plain = append(plain, is)
+	hits := func(redo int64, conditions []rel.Expr) {
+		var plain []rel.Expr
+		for _, is := range conditions {
+			if joins(is) {
+				hit(redo, is)
+			} else {
+				plain = append(plain, is)
+			}
+		}
+		if len(plain) > 0 {
+			hit(redo, or(plain))
 		}
 	}
-	if len(plain) > 0 {
-		hit(or(plain))
+	hits(0, inScope)
+	if len(x.ignoredAnew()) > 0 {
+		hits(1, redo)
 	}
-	q.Joins = append(q.Joins, join(rel.Inner, rel.Sub{Alias: "i", Query: rel.Select{Distinct: true, Columns: []rel.Column{same("c", "combo")}, From: rel.Sub{Query: union(ids), Alias: "c"}}},
-		eq(rel.C("i", "combo"), p("combo"))))
+	q.Columns = append(q.Columns, same("i", "redo"))
+	q.Joins = append(q.Joins, join(rel.Inner, rel.Sub{Alias: "i", Query: rel.Select{Columns: []rel.Column{same("c", "combo"), rel.As("redo", greatest(rel.C("c", "redo")))},
+		From: rel.Sub{Query: union(ids), Alias: "c"}, GroupBy: []rel.Expr{rel.C("c", "combo")}}}, eq(rel.C("i", "combo"), p("combo"))))
 	return q
 }
 

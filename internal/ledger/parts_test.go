@@ -286,7 +286,7 @@ func (c *crowd) step() {
 			return
 		}
 		if p.key > q.key {
-			i, j, p, q = j, i, q, p
+			p, q = q, p
 		}
 		c.merged = append(c.merged, [2]string{q.key, p.key})
 		if c.r.IntN(2) == 0 {
