@@ -240,7 +240,7 @@ func (x *identity) selves(alone []rel.Query) []rel.Statement {
 			continue
 		}
 		part := rel.Select{From: from(x.work("held", s.n), "q"), Joins: []rel.Join{join(rel.Left, from(x.work("selves"), "w"),
-			eq(rel.C("w", "src"), rel.I(int64(s.n))), eq(rel.C("w", "key"), q("key")), x.alone(s, "n", "q"))}}
+			eq(rel.C("w", "src"), rel.I(int64(s.n))), eq(rel.C("w", "key"), rel.Case{Whens: []rel.When{{If: x.alone(s, "n", "q"), Then: q("key")}}}))}}
 		for _, c := range x.stored(s) {
 			if c == ranked("n", x.recordRank()) {
 				part.Columns = append(part.Columns, rel.As(c, rel.C("w", "node")))
