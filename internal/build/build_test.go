@@ -144,20 +144,32 @@ func TestBuildPublishes(t *testing.T) {
 			t.Errorf("its time is %s, %v", asOf, err)
 		}
 	})
-	// Without a time the warehouse's clock counts, and the tables of the last two builds stay.
+	// Without a time the warehouse's clock counts, and the tables of the last two builds stay, with
+	// the bases that they stand on; a build from nothing needs no base but its own.
 	for range 3 {
 		last := must(t, w, in)
 		if d := time.Since(last.AsOf); d < -time.Minute || d > time.Minute {
 			t.Errorf("the warehouse's clock says %s", last.AsOf)
 		}
 	}
-	seen := map[string]bool{}
-	for _, name := range tables(t, w) {
-		if i := strings.LastIndex(name, "_b"); i > 0 && name != "customer_builds" && strings.HasPrefix(name, "customer_") {
-			seen[name[i+2:]] = true
+	stay := func() map[string]bool {
+		seen := map[string]bool{}
+		for _, name := range tables(t, w) {
+			if i := strings.LastIndex(name, "_b"); i > 0 && name != "customer_builds" && strings.HasPrefix(name, "customer_") {
+				seen[name[i+2:]] = seen[name[i+2:]] || !strings.HasSuffix(name[:i], "_base")
+			}
+		}
+		return seen
+	}
+	if diff := cmp.Diff(map[string]bool{"1": false, "3": true, "4": true}, stay()); diff != "" {
+		t.Errorf("builds with tables, false for bases alone (-want +got):\n%s", diff)
+	}
+	for range 2 {
+		if _, err := (&build.Builder{W: w}).Build(t.Context(), in, build.Options{Full: true}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(map[string]bool{"3": true, "4": true}, seen); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"5": true, "6": true}, stay()); diff != "" {
 		t.Errorf("builds with tables (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(want, rows(t, w, records)); diff != "" {
