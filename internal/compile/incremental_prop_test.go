@@ -131,8 +131,11 @@ func (s *shop) change(rng *rand.Rand, round int) string {
 
 // TestIncrementalEqualsFull changes a world many times and builds it after each change: every build
 // that goes on from the one before must give the same tables as one from nothing, with every id.
-func TestIncrementalEqualsFull(t *testing.T) {
-	worlds := 4
+func TestIncrementalEqualsFull(t *testing.T) { incrementalWorlds(t, casetest.DuckDB(t), 3) }
+
+// incrementalWorlds changes some worlds, or as many as WEIR_WORLDS says, from seed WEIR_SEED on.
+func incrementalWorlds(t *testing.T, w warehouse.Warehouse, worlds int) {
+	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv("WEIR_WORLDS")); err == nil {
 		worlds = n
 	}
@@ -140,7 +143,6 @@ func TestIncrementalEqualsFull(t *testing.T) {
 	if n, err := strconv.ParseInt(os.Getenv("WEIR_SEED"), 10, 64); err == nil {
 		first = n
 	}
-	w := casetest.DuckDB(t)
 	for i := range worlds {
 		for _, finish := range []string{"process", "warehouse"} {
 			if incremental(t, w, first+int64(i), finish); t.Failed() {
