@@ -20,8 +20,8 @@ type State struct {
 	Rules   string    // fingerprint of what joins: limits, max_links, roles
 	Ignored string    // JSON of identifier type to globs
 	AsOf    time.Time // of that build
-	Nodes   int64     // identifiers
-	Changed int64     // of them, how many are in the delta
+	Rows    int64     // of the layered tables of identifiers and combinations
+	Changed int64     // how many are in their deltas
 	Sources map[string]SourceState
 }
 
@@ -49,7 +49,7 @@ var stateColumns = []rel.Field{
 	{Name: "source", Type: models.Text}, {Name: "cut", Type: models.Timestamp}, {Name: "rows", Type: models.Integer},
 	{Name: "sum", Type: models.Integer}, {Name: "doubled", Type: models.Integer}, {Name: "base", Type: models.Text},
 	{Name: "shape", Type: models.Text}, {Name: "rules", Type: models.Text}, {Name: "ignored", Type: models.Text},
-	{Name: "as_of", Type: models.Timestamp}, {Name: "nodes", Type: models.Integer}, {Name: "changed", Type: models.Integer},
+	{Name: "as_of", Type: models.Timestamp}, {Name: "kept", Type: models.Integer}, {Name: "changed", Type: models.Integer},
 }
 
 // Scan adds a row of StateQuery.
@@ -61,7 +61,7 @@ func (s *State) Scan(row []any) error {
 	num := func(i int) int64 { v, _ := row[i].(int64); return v }
 	at := func(i int) time.Time { v, _ := row[i].(time.Time); return v }
 	if str(0) == "" {
-		s.Base, s.Shape, s.Rules, s.Ignored, s.AsOf, s.Nodes, s.Changed = str(5), str(6), str(7), str(8), at(9), num(10), num(11)
+		s.Base, s.Shape, s.Rules, s.Ignored, s.AsOf, s.Rows, s.Changed = str(5), str(6), str(7), str(8), at(9), num(10), num(11)
 		return nil
 	}
 	if s.Sources == nil {
@@ -71,8 +71,7 @@ func (s *State) Scan(row []any) error {
 	return nil
 }
 
-// rebaseShare is the share of identifiers in the delta, one in so many, from which a base is
-// written again.
+// rebaseShare is the share of rows in the deltas, one in so many, from which bases are written again.
 const rebaseShare = 5
 
 // mode decides how this build is made: from nothing, and then why; or from the build in force.
@@ -93,7 +92,7 @@ func (x *identity) mode() (how, why string) {
 	}
 	x.goesOn = true
 	x.all = st.Rules != x.rules() || x.in.AsOf.Before(st.AsOf) && x.windowed()
-	x.rebase = !x.in.Build.Scratch && (x.all || st.Changed*rebaseShare > st.Nodes)
+	x.rebase = !x.in.Build.Scratch && (x.all || st.Changed*rebaseShare > st.Rows)
 	if x.all && x.in.Build.Scratch {
 		x.rebase = true
 	}
@@ -168,6 +167,15 @@ func (x *identity) ignoredAnew() []int {
 	})
 }
 
+// large are the tables whose deltas are felt when they grow.
+func (x *identity) large() []string {
+	out := []string{Nodes}
+	for _, s := range x.sources {
+		out = append(out, Combos(s.Name))
+	}
+	return out
+}
+
 // state writes what the next build needs.
 func (x *identity) state() {
 	row := func(values map[string]rel.Expr, r rel.Relation, where rel.Expr) rel.Select {
@@ -188,12 +196,17 @@ func (x *identity) state() {
 	} else {
 		changed = rel.C("d", "n")
 	}
-	nodes := rel.Sub{Alias: "n", Query: rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(x.table(Nodes), "t")}}
+	size := func(alias, suffix string) rel.Relation {
+		var each []rel.Query
+		for _, what := range x.large() {
+			each = append(each, rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(x.table(what+suffix), "t")})
+		}
+		return rel.Sub{Alias: alias, Query: rel.Select{Columns: []rel.Column{rel.As("n", sum(rel.C("c", "n")))}, From: rel.Sub{Query: union(each), Alias: "c"}}}
+	}
 	one := row(map[string]rel.Expr{"source": rel.T(""), "base": rel.T(base), "shape": rel.T(x.shape()), "rules": rel.T(x.rules()),
-		"ignored": rel.T(x.ignored()), "as_of": rel.At(x.in.AsOf), "nodes": rel.C("n", "n"), "changed": changed}, nodes, nil)
+		"ignored": rel.T(x.ignored()), "as_of": rel.At(x.in.AsOf), "kept": rel.C("n", "n"), "changed": changed}, size("n", ""), nil)
 	if !x.rebase {
-		one.Joins = []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Alias: "d", Query: rel.Select{
-			Columns: []rel.Column{rel.As("n", count())}, From: from(x.table(Nodes+deltaOf), "t")}}}}
+		one.Joins = []rel.Join{{Kind: rel.Cross, Rel: size("d", deltaOf)}}
 	}
 	qs := []rel.Query{one}
 	for _, s := range x.sources {
