@@ -286,7 +286,7 @@ func (c *crowd) step() {
 			return
 		}
 		if p.key > q.key {
-			p, q = q, p
+			p, q, j = q, p, i
 		}
 		c.merged = append(c.merged, [2]string{q.key, p.key})
 		if c.r.IntN(2) == 0 {
