@@ -161,7 +161,7 @@ func birth(after rel.Expr) rel.Expr {
 //
 //	values    src, rank, r (as the source has it), x, v, first_seen, last_seen, seen, num in order of birth
 //	nodes     node, rank, value, src, first_seen, last_seen, seen: node is the first num of a normal form
-//	raw       src, rank, r, x, num, node: what stands for a value of a source
+//	odd       num, node, x: the values whose node is not their own number
 //	part_<n>  the combinations with nodes; of records the stored columns, of events what is no text
 func (x *identity) dictionary() {
 	counts := []string{"first_seen", "last_seen", "seen"}
@@ -196,15 +196,16 @@ func (x *identity) dictionary() {
 			rel.As("first_seen", least(e("first_seen"))), rel.As("last_seen", greatest(e("last_seen"))), rel.As("seen", sum(e("seen"))), rel.As("k", count())},
 		From: from(x.work("values"), "e"), Where: notNull(e("v")), GroupBy: []rel.Expr{e("rank"), e("v")},
 	})...)
-	// Most normal forms have one spelling in one place: their number is known already.
+	// Most normal forms have one spelling in one place: their number is the value's. What is odd are
+	// the others, and values that do not join.
 	node := rel.Case{Whens: []rel.When{{If: notNull(e("v")), Then: either(rel.C("d", "node"), e("num"))}}}
-	do = append(do, temp(x.work("raw"), rel.Select{
-		Columns: []rel.Column{same("e", "src"), same("e", "rank"), same("e", "r"), same("e", "x"), same("e", "num"), rel.As("node", node)},
-		From:    from(x.work("values"), "e"),
+	odd := rel.Select{
+		Columns: []rel.Column{same("e", "num"), rel.As("node", node), same("e", "x")}, From: from(x.work("values"), "e"),
 		Joins: []rel.Join{join(rel.Left, rel.Sub{Alias: "d", Query: rel.Select{Columns: []rel.Column{same("f", "node"), same("f", "rank"), same("f", "value")},
 			From: from(x.work("forms"), "f"), Where: rel.F(rel.Gt, rel.C("f", "k"), rel.I(1))}}, eq(rel.C("d", "rank"), e("rank")), eq(rel.C("d", "value"), e("v")))},
-	})...)
-	x.step("identifiers", append(do, drop(x.work("values"))...)...)
+		Where: rel.F(rel.Distinct, node, e("num")),
+	}
+	x.step("identifiers", append(do, temp(x.work("odd"), odd)...)...)
 	do = nil
 	var selves []rel.Query
 	for _, s := range x.sources {
@@ -260,17 +261,28 @@ func (x *identity) eventsInNodes(s identitySource) rel.Query {
 	q := rel.Select{From: sourceRelation(s.Source, rowAlias)}
 	for i, id := range s.ids {
 		m := ranked("m", id.rank)
-		q.Joins = append(q.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), s.raw[i])))
+		q.Joins = append(q.Joins, join(rel.Left, from(x.work("values"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), s.raw[i])))
 		num := rel.C(m, "num")
 		q.GroupBy = append(q.GroupBy, num)
-		q.Columns = append(q.Columns, rel.As(ranked("i", id.rank), num), rel.As(ranked("n", id.rank), least(rel.C(m, "node"))))
+		q.Columns = append(q.Columns, rel.As(ranked("i", id.rank), num))
 	}
 	q = x.counts(s, q)
 	out := rel.Select{From: rel.Sub{Query: q, Alias: "q"}, Columns: []rel.Column{rel.As("combo", rel.Over{Rank: rel.RowNumber})}}
 	for _, c := range q.Columns {
 		out.Columns = append(out.Columns, same("q", c.As))
 	}
+	for _, id := range s.ids {
+		j, node, _ := x.oddOf(id.rank, rel.C("q", ranked("i", id.rank)))
+		out.Joins, out.Columns = append(out.Joins, j), append(out.Columns, rel.As(ranked("n", id.rank), node))
+	}
 	return out
+}
+
+// oddOf joins odd to the number of a value, and gives the value's node and the rule that keeps it out.
+func (x *identity) oddOf(rank int, num rel.Expr) (j rel.Join, node, why rel.Expr) {
+	o := ranked("o", rank)
+	return join(rel.Left, from(x.work("odd"), o), eq(rel.C(o, "num"), num)),
+		rel.Case{Whens: []rel.When{{If: isNull(rel.C(o, "num")), Then: num}}, Else: rel.C(o, "node")}, rel.C(o, "x")
 }
 
 // withTexts gives the combinations of an event source their texts, x and h, for good: the stored
@@ -285,8 +297,10 @@ func (x *identity) withTexts(s identitySource, owned rel.Select) rel.Query {
 	}
 	for _, id := range s.ids {
 		m := ranked("m", id.rank)
-		owned.Joins = append(owned.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "num"), rel.C("q", ranked("i", id.rank)))))
-		texts = append(texts, rel.As(ranked("r", id.rank), rel.F(rel.Coalesce, rel.C(m, "r"), rel.T(""))), rel.As(ranked("x", id.rank), rel.C(m, "x")))
+		num := rel.C("q", ranked("i", id.rank))
+		odd, _, why := x.oddOf(id.rank, num)
+		owned.Joins = append(owned.Joins, join(rel.Left, from(x.work("values"), m), eq(rel.C(m, "num"), num)), odd)
+		texts = append(texts, rel.As(ranked("r", id.rank), rel.F(rel.Coalesce, rel.C(m, "r"), rel.T(""))), rel.As(ranked("x", id.rank), why))
 	}
 	owned.Columns = append(owned.Columns, texts...)
 	out := rel.Select{From: rel.Sub{Query: owned, Alias: "q"}}
@@ -313,8 +327,10 @@ func (x *identity) inNodes(s identitySource) rel.Select {
 	}
 	for _, id := range s.ids {
 		m := ranked("m", id.rank)
-		q.Joins = append(q.Joins, join(rel.Left, from(x.work("raw"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), rel.C("q", ranked("r", id.rank)))))
-		q.Columns = append(q.Columns, rel.As(ranked("x", id.rank), rel.C(m, "x")), rel.As(ranked("n", id.rank), rel.C(m, "node")))
+		q.Joins = append(q.Joins, join(rel.Left, from(x.work("values"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), rel.C("q", ranked("r", id.rank)))))
+		odd, node, why := x.oddOf(id.rank, rel.C(m, "num"))
+		q.Joins = append(q.Joins, odd)
+		q.Columns = append(q.Columns, rel.As(ranked("x", id.rank), why), rel.As(ranked("n", id.rank), node))
 	}
 	return q
 }
