@@ -13,19 +13,20 @@ import (
 // identity resolves the rows of an entity's sources to profiles, in the warehouse and to a
 // fixpoint:
 //
-//	norm    distinct combinations of identifiers as each source has them, with the normal form of
-//	        each value or the rule that keeps it out                  (identity_rows, _tuples.go)
-//	nodes   every identifier once, numbered in order of birth         (identity_tuples.go)
-//	part    combinations with nodes in place of values
+//	cut     up to where the rows of a source are counted for good     (identity_rows.go)
+//	values  every value once, with its normal form or the rule that keeps it out, numbered in
+//	        order of birth                                            (identity_dictionary.go)
+//	nodes   every identifier once: the first number of a normal form
+//	part    distinct combinations of nodes, as rows have them together (identity_tuples.go)
 //	links   combinations without the identifiers that too many profiles share
 //	edges → components                                                (identity_contract.go)
 //	components over a limit → regrown                                 (identity_limits.go)
 //	identifiers that only find → attached                             (identity_attach.go)
 //	combinations → owners → profiles with ids                         (identity_owners, _ids.go)
 //
-// A build that goes on from another one does the same to what the change can touch
-// (identity_reach.go), and writes what differs (layers.go): all that is resolved are whole
-// components of before, so that the outcome equals that of a full build.
+// A build that goes on from another one finds what changed (identity_changes.go, _updates.go),
+// does the same to what that can touch (identity_reach.go), and writes what differs (layers.go): all
+// that is resolved are whole components of before, so that the outcome equals that of a full build.
 //
 // Every choice has a total order over values that do not depend on the order of rows, nor on the
 // numbers of nodes, so that equal data gives equal profiles. What is not kept is in temporary
