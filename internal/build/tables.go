@@ -18,6 +18,7 @@ const scratchTime = 24 * time.Hour
 
 // point points the plain names at the build, and takes away those that it has nothing for.
 func (r *run) point(ctx context.Context, in compile.Input, tables []string) error {
+	defer func() { r.views = nil }() // they are of no build: a fault later on leaves them
 	there, err := r.s.Tables(ctx, r.schema)
 	if err != nil {
 		return fmt.Errorf("listing tables: %w", err)
