@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -24,7 +23,6 @@ func (x *identity) scope(s identitySource, whole bool) rel.Query {
 	}
 	q.Columns = append(q.Columns, same("p", "first_seen"), same("p", "last_seen"), same("p", "seen"))
 	redo := x.redo(s)
-	var inScope []rel.Expr
 	now := from(x.work("now", s.n), "w")
 	one := []rel.Column{rel.As("one", rel.I(1))}
 	if s.events() {
@@ -32,16 +30,12 @@ func (x *identity) scope(s identitySource, whole bool) rel.Query {
 		last, seen := p("old_last"), p("old_seen")
 		if whole {
 			last, seen = rel.Null(models.Timestamp), rel.I(0)
-		} else {
-			inScope = []rel.Expr{rel.F(rel.Ne, p("seen"), p("old_seen")),
-				rel.Exists{Query: rel.Select{Columns: one, From: now, Where: eq(rel.C("w", "h"), p("h"))}}}
 		}
 		q.Columns = append(q.Columns, rel.As("kept_last", last), rel.As("kept_seen", seen), rel.As("held", rel.I(0)))
 	} else {
 		there := rel.Exists{Query: rel.Select{Columns: one, From: now, Where: rel.F(rel.And, eq(rel.C("w", "h"), p("h")), eq(rel.C("w", "key"), p("key")))}}
 		held := rel.Expr(rel.I(0))
 		if !whole {
-			inScope = []rel.Expr{there}
 			held = rel.Case{Whens: []rel.When{{If: there, Then: rel.I(0)}}, Else: rel.I(1)}
 		}
 		q.Columns = append(q.Columns, rel.As("held", held))
@@ -56,43 +50,47 @@ func (x *identity) scope(s identitySource, whole bool) rel.Query {
 		q.Columns = append(q.Columns, rel.As("redo", again))
 		return q
 	}
-	// The few are found in narrow columns first, by one reading for what needs no join.
-	var ids []rel.Query
-	hit := func(redo int64, is rel.Expr) {
-		ids = append(ids, rel.Select{Columns: []rel.Column{same("p", "combo"), rel.As("redo", rel.I(redo))}, From: from(x.combosBefore(s), "p"), Where: is})
-	}
-	hits := func(redo int64, conditions []rel.Expr) {
-		var plain []rel.Expr
-		for _, is := range conditions {
-			if joins(is) {
-				hit(redo, is)
-			} else {
-				plain = append(plain, is)
-			}
-		}
-		if len(plain) > 0 {
-			hit(redo, or(plain))
-		}
-	}
-	hits(0, inScope)
-	if len(x.ignoredAnew()) > 0 {
-		hits(1, redo)
-	}
 	q.Columns = append(q.Columns, same("i", "redo"))
-	q.Joins = append(q.Joins, join(rel.Inner, rel.Sub{Alias: "i", Query: rel.Select{Columns: []rel.Column{same("c", "combo"), rel.As("redo", greatest(rel.C("c", "redo")))},
-		From: rel.Sub{Query: union(ids), Alias: "c"}, GroupBy: []rel.Expr{rel.C("c", "combo")}}}, eq(rel.C("i", "combo"), p("combo"))))
+	q.Joins = append(q.Joins, join(rel.Inner, rel.Sub{Alias: "i", Query: x.hits(s)}, eq(rel.C("i", "combo"), p("combo"))))
 	return q
 }
 
-// joins reports whether a condition looks into another relation.
-func joins(e rel.Expr) bool {
-	switch e := e.(type) {
-	case rel.Exists:
-		return true
-	case rel.Call:
-		return slices.ContainsFunc(e.Args, joins)
+// hits finds the few combinations of scope_<n> in narrow columns, by one reading: combo, redo.
+func (x *identity) hits(s identitySource) rel.Query {
+	p := func(name string) rel.Expr { return rel.C("p", name) }
+	q := rel.Select{From: from(x.combosBefore(s), "p"), Columns: []rel.Column{same("p", "combo")}}
+	now := rel.Select{Distinct: true, Columns: []rel.Column{same("n", "h")}, From: from(x.work("now", s.n), "n")}
+	on := []rel.Expr{eq(rel.C("w", "h"), p("h"))}
+	if !s.events() {
+		now.Columns = append(now.Columns, same("n", "key"))
+		on = append(on, eq(rel.C("w", "key"), p("key")))
 	}
-	return false
+	q.Joins = append(q.Joins, join(rel.Left, rel.Sub{Query: now, Alias: "w"}, on...))
+	in := []rel.Expr{notNull(rel.C("w", "h"))}
+	if s.events() {
+		in = append(in, rel.F(rel.Ne, p("seen"), p("old_seen")))
+	}
+	var redo []rel.Expr
+	for _, rank := range x.ignoredAnew() {
+		for _, id := range s.ids {
+			if id.rank != rank {
+				continue
+			}
+			redo = append(redo, rel.F(rel.IsTrue, eq(p(ranked("x", rank)), rel.T("ignore"))))
+			if len(id.Ignore) > 0 {
+				b := ranked("b", rank)
+				q.Joins = append(q.Joins, join(rel.Left, from(x.work("banned"), b), eq(rel.C(b, "node"), p(ranked("n", rank)))))
+				redo = append(redo, notNull(rel.C(b, "node")))
+			}
+		}
+	}
+	again := rel.Expr(rel.I(0))
+	if len(redo) > 0 {
+		again = oneIf(or(redo))
+	}
+	q.Columns = append(q.Columns, rel.As("redo", again))
+	q.Where = or(append(in, redo...))
+	return q
 }
 
 // redo is true for combinations of the build in force whose identifiers must be looked at again,
