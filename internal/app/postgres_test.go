@@ -11,8 +11,10 @@ import (
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/pgtest"
 )
 
-// TestPeopleOnPostgreSQL asks another warehouse about the same people.
-func TestPeopleOnPostgreSQL(t *testing.T) {
+// onPostgreSQL runs tests with PostgreSQL as the target. Each project finds neither weir's schema
+// there nor that of its data.
+func onPostgreSQL(t *testing.T, data string, tests map[string]func(*testing.T)) {
+	t.Helper()
 	dsn := pgtest.Start(t)
 	before := target
 	defer func() { target = before }()
@@ -31,7 +33,7 @@ func TestPeopleOnPostgreSQL(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		for _, schema := range []string{"weir", "shop"} {
+		for _, schema := range []string{"weir", data} {
 			if _, err := s.Exec(t.Context(), "drop schema if exists "+schema+" cascade"); err != nil {
 				t.Fatal(err)
 			}
@@ -39,11 +41,21 @@ func TestPeopleOnPostgreSQL(t *testing.T) {
 		t.Setenv("WEIR_TEST_DSN", dsn)
 		return fmt.Sprintf("{type: postgres, dsn: %q, schema: weir, send: sandbox}", "${env:WEIR_TEST_DSN}")
 	}
-	for name, test := range map[string]func(*testing.T){
+	for name, test := range tests {
+		t.Run(name, test)
+	}
+}
+
+// TestIdentityOnPostgreSQL checks, plans and reviews on another warehouse.
+func TestIdentityOnPostgreSQL(t *testing.T) {
+	onPostgreSQL(t, "raw", map[string]func(*testing.T){"check": TestCheckIdentity, "plan": TestPlanIdentity, "matching": TestFuzzyPlan})
+}
+
+// TestPeopleOnPostgreSQL asks another warehouse about the same people.
+func TestPeopleOnPostgreSQL(t *testing.T) {
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){
 		"explain": TestExplainIdentity, "matches": TestExplainMatches, "one": TestExplainOne, "refuses": TestExplainRefuses,
 		"profile": TestProfile, "before": TestProfileOfABuildOfBefore, "unknown": TestProfileRefuses,
 		"evidence": TestEveryMergeHasEvidence,
-	} {
-		t.Run(name, test)
-	}
+	})
 }
