@@ -177,6 +177,28 @@ func TestBuildPublishes(t *testing.T) {
 	}
 }
 
+// TestFullKeepsHistory holds that a build from nothing keeps what became of profiles before it.
+func TestFullKeepsHistory(t *testing.T) {
+	w := casetest.DuckDB(t)
+	in := tiny(t, w, "1,,ann@example.com,2026-05-01T00:00:00Z", "2,c2,,2026-05-02T00:00:00Z")
+	must(t, w, in)
+	fill(t, w, []string{"1,c2,ann@example.com,2026-05-03T00:00:00Z", "2,c2,,2026-05-02T00:00:00Z"})
+	must(t, w, in)
+	history := `SELECT kind || ' ' || coalesce(from_id, '') || ' ' || to_id || ' ' || build FROM weir.customer_merges ORDER BY 1`
+	want := []string{"merge cus_00000002 cus_00000001 2", "new  cus_00000001 1", "new  cus_00000002 1"}
+	if diff := cmp.Diff(want, rows(t, w, history)); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	for range 2 {
+		if _, err := (&build.Builder{W: w}).Build(t.Context(), in, build.Options{Full: true}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, rows(t, w, history)); diff != "" {
+			t.Fatalf("after a build from nothing (-want +got):\n%s", diff)
+		}
+	}
+}
+
 // broken is a warehouse whose sessions fail at one statement.
 type broken struct {
 	warehouse.Warehouse

@@ -52,23 +52,47 @@ var stateColumns = []rel.Field{
 	{Name: "as_of", Type: models.Timestamp}, {Name: "kept", Type: models.Integer}, {Name: "changed", Type: models.Integer},
 }
 
-// Scan adds a row of StateQuery.
+// Scan adds a row of StateQuery. A value of another type than its column has is an error.
 func (s *State) Scan(row []any) error {
 	if len(row) != len(stateColumns) {
 		return fmt.Errorf("reading the state of identity: %d columns, want %d", len(row), len(stateColumns))
 	}
-	str := func(i int) string { v, _ := row[i].(string); return v }
-	num := func(i int) int64 { v, _ := row[i].(int64); return v }
-	at := func(i int) time.Time { v, _ := row[i].(time.Time); return v }
+	var fault error
+	wrong := func(i int) {
+		if row[i] != nil && fault == nil {
+			fault = fmt.Errorf("reading the state of identity: %s came as %T", stateColumns[i].Name, row[i])
+		}
+	}
+	str := func(i int) string {
+		v, ok := row[i].(string)
+		if !ok {
+			wrong(i)
+		}
+		return v
+	}
+	num := func(i int) int64 {
+		v, ok := row[i].(int64)
+		if !ok {
+			wrong(i)
+		}
+		return v
+	}
+	at := func(i int) time.Time {
+		v, ok := row[i].(time.Time)
+		if !ok {
+			wrong(i)
+		}
+		return v
+	}
 	if str(0) == "" {
 		s.Base, s.Shape, s.Rules, s.Ignored, s.AsOf, s.Rows, s.Changed = str(5), str(6), str(7), str(8), at(9), num(10), num(11)
-		return nil
+		return fault
 	}
 	if s.Sources == nil {
 		s.Sources = map[string]SourceState{}
 	}
 	s.Sources[str(0)] = SourceState{Cut: at(1), Rows: num(2), Sum: num(3), Doubled: num(4)}
-	return nil
+	return fault
 }
 
 // rebaseShare is the share of rows in the deltas, one in so many, from which bases are written again.

@@ -49,7 +49,8 @@ func (x *identity) write(l layered, changes rel.Query) []rel.Statement {
 		if keyed {
 			all[0] = changed(eq(rel.C("c", "gone"), rel.I(0)))
 		}
-		if x.goesOn {
+		// A history is kept by a build from nothing too.
+		if x.goesOn || l.key == "" && !x.first() {
 			var unchanged rel.Expr
 			if keyed {
 				unchanged = missing(changes, l.key, rel.C("p", l.key))
