@@ -44,6 +44,8 @@ func (w *Condition) kinds() []string {
 	}{
 		{"all", w.All != nil}, {"any", w.Any != nil}, {"not", w.Not != nil}, {"trait", w.Trait != ""},
 		{"segment", w.Segment != ""}, {"did", w.Did != ""}, {"never", w.Never != ""},
+		{"every", w.Every != ""}, {"sequence", w.Sequence != nil}, {"top", w.Top != nil}, {"bottom", w.Bottom != nil},
+		{"near", w.Near != nil}, {"sql", w.SQL != ""},
 	} {
 		if k.set {
 			out = append(out, k.name)
@@ -68,11 +70,20 @@ func (w *Condition) beside() []string {
 	if w.Where != nil {
 		out = append(out, "where")
 	}
-	if w.Within != 0 {
-		out = append(out, "within")
-	}
 	if w.Times != nil {
 		out = append(out, "times")
+	}
+	if w.Days != nil {
+		out = append(out, "days")
+	}
+	if w.Same != nil {
+		out = append(out, "same")
+	}
+	if w.By != "" {
+		out = append(out, "by")
+	}
+	if w.Of != "" {
+		out = append(out, "of")
 	}
 	return append(out, w.Aggregate.set()...)
 }
@@ -167,9 +178,9 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 	s := c.memberSource(e, at+"."+kind, name)
 	aggs := w.Aggregate.set()
 	if kind == "never" {
-		only("where", "within")
+		only("where", "within", "between")
 	} else {
-		only(append([]string{"where", "within", "times", "is"}, aggregateNames...)...)
+		only(append([]string{"where", "within", "between", "times", "days", "is"}, aggregateNames...)...)
 		switch {
 		case len(aggs) > 1:
 			c.failKey(at+"."+aggs[1], "models.too_many", "keep one of them", "did has more than one aggregate: %s", strings.Join(aggs, ", "))
@@ -189,8 +200,8 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 		}
 	}
 	if s != nil {
-		c.rows(at, s, w.Where, w.Within, len(aggs) > 0)
-		if len(aggs) == 0 && w.Within == 0 {
+		c.rows(at, s, w.Where, w.Within != nil || w.Between != nil, len(aggs) > 0)
+		if len(aggs) == 0 && w.Within == nil {
 			c.needTime(at+"."+kind, s, kind)
 		}
 	}

@@ -73,7 +73,7 @@ func (c *checker) trait(e *Entity, t *Trait) {
 			c.failKey(at+"."+aggs[1], "models.too_many", "keep one of them", "trait %s has more than one aggregate: %s", t.Name, strings.Join(aggs, ", "))
 		}
 		if s != nil {
-			c.rows(at, s, t.Where, t.Within, len(aggs) > 0)
+			c.rows(at, s, t.Where, t.Within != nil || t.Between != nil, len(aggs) > 0)
 		}
 	}
 }
@@ -87,8 +87,11 @@ func (t *Trait) extras(aggs []string, keep bool) []string {
 	if t.Where != nil {
 		out = append(out, "where")
 	}
-	if t.Within != 0 {
+	if t.Within != nil {
 		out = append(out, "within")
+	}
+	if t.Between != nil {
+		out = append(out, "between")
 	}
 	return out
 }
@@ -105,7 +108,7 @@ func (c *checker) notBeside(at, with string, keys []string) {
 	}
 }
 
-var aggregateNames = []string{"count", "count_distinct", "sum", "min", "max", "avg", "most_frequent"}
+var aggregateNames = []string{"count", "count_distinct", "sum", "min", "max", "avg", "most_frequent", "first", "last", "collect"}
 
 // set lists the aggregates that are set, by their keys.
 func (a *Aggregate) set() []string {
@@ -113,7 +116,7 @@ func (a *Aggregate) set() []string {
 	if a.Count {
 		out = append(out, "count")
 	}
-	for i, s := range []string{a.CountDistinct, a.Sum, a.Min, a.Max, a.Avg, a.MostFrequent} {
+	for i, s := range []string{a.CountDistinct, a.Sum, a.Min, a.Max, a.Avg, a.MostFrequent, a.First, a.Last, a.Collect} {
 		if s != "" {
 			out = append(out, aggregateNames[i+1])
 		}
@@ -123,7 +126,7 @@ func (a *Aggregate) set() []string {
 
 // Column returns the column that is aggregated; "" for a count of rows or none.
 func (a *Aggregate) Column() string {
-	return or(a.CountDistinct, a.Sum, a.Min, a.Max, a.Avg, a.MostFrequent)
+	return or(a.CountDistinct, a.Sum, a.Min, a.Max, a.Avg, a.MostFrequent, a.First, a.Last, a.Collect)
 }
 
 // memberSource finds a source whose rows belong to the entity's profiles, or reports why not.
@@ -150,9 +153,9 @@ func (c *checker) needTime(path string, s *Source, who string) {
 }
 
 // rows checks the filter and the window over the rows of a source.
-func (c *checker) rows(at string, s *Source, where []ColumnTest, within Duration, aggregated bool) {
+func (c *checker) rows(at string, s *Source, where []ColumnTest, within, aggregated bool) {
 	switch {
-	case within != 0 && s.Time == "":
+	case within && s.Time == "":
 		c.fail(at+".within", "models.no_time", fmt.Sprintf("add time: to the source %s, or take within out", s.Name),
 			"within needs the time of an event, and source %s has none", s.Name)
 	case aggregated:

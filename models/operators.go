@@ -9,13 +9,15 @@ import (
 )
 
 var operatorNames = []string{"is_not", "in", "not_in", "at_least", "at_most", "more_than", "less_than", "between",
-	"contains", "not_contains", "starts_with", "ends_with", "exists"}
+	"contains", "not_contains", "starts_with", "ends_with", "contains_any", "contains_all", "in_region", "within", "within_next",
+	"anniversary_in", "exists"}
 
 // set lists the operators that are set, by their keys.
 func (o *Operators) set() []string {
 	var out []string
 	for i, set := range []bool{o.IsNot != nil, o.In != nil, o.NotIn != nil, o.AtLeast != nil, o.AtMost != nil, o.MoreThan != nil,
-		o.LessThan != nil, o.Between != nil, o.Contains != nil, o.NotContains != nil, o.StartsWith != nil, o.EndsWith != nil, o.Exists != nil} {
+		o.LessThan != nil, o.Between != nil, o.Contains != nil, o.NotContains != nil, o.StartsWith != nil, o.EndsWith != nil,
+		o.ContainsAny != nil, o.ContainsAll != nil, o.InRegion != nil, o.Within != nil, o.WithinNext != 0, o.Anniversary != nil, o.Exists != nil} {
 		if set {
 			out = append(out, operatorNames[i])
 		}

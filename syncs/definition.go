@@ -12,6 +12,7 @@ type Sync struct {
 	Tags        []string `yaml:"tags,one" doc:"For selecting with tag:x."`
 
 	Segment string `yaml:"segment" doc:"The members of a segment."`
+	Arm     string `yaml:"arm" doc:"segment: only the members in this arm of its split or priority."`
 	Entity  string `yaml:"entity" doc:"Every profile of an entity."`
 	Source  string `yaml:"source" doc:"The rows of a source that has a key."`
 	SQL     string `yaml:"sql" doc:"The rows of one SELECT in the warehouse's own SQL."`

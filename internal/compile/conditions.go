@@ -89,7 +89,7 @@ func (c *conditions) did(path, name string, w *models.Condition) rel.Expr {
 	if source == nil {
 		return c.fail(unknownSource(c.in, path, name))
 	}
-	filter, problems := rowFilter(c.in, source, path, w.Where, w.Within)
+	filter, problems := rowFilter(c.in, source, path, w.Where, w.Within, w.Between)
 	if len(problems) > 0 {
 		return c.fail(problems...)
 	}

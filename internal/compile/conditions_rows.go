@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -15,7 +14,7 @@ import (
 // [as_of - within, as_of). Its parts are sorted, so that the same filter written in another
 // order is the same expression. It is nil for all rows; it may be NULL for a row that does not
 // count.
-func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTest, within models.Duration) (rel.Expr, []diag.Problem) {
+func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTest, within *models.Window, between []models.Value) (rel.Expr, []diag.Problem) {
 	var parts []rel.Expr
 	var problems []diag.Problem
 	for _, w := range where {
@@ -33,16 +32,23 @@ func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTes
 		}
 		parts = append(parts, test)
 	}
-	if within != 0 {
-		window, problem := windowTest(in, s, within)
+	if within != nil {
+		window, problem := windowTest(in, s, path+".within", in.window(within))
 		if problem != nil {
-			if problem.Path == "" {
-				problem.Path = path + ".within"
-			}
 			problems = append(problems, *problem)
-		} else {
-			parts = append(parts, window...)
 		}
+		parts = append(parts, window...)
+	}
+	if between != nil {
+		bounds, problem := in.bounds(path+".between", between)
+		if problem != nil {
+			return nil, append(problems, *problem)
+		}
+		window, problem := windowTest(in, s, path+".between", bounds)
+		if problem != nil {
+			problems = append(problems, *problem)
+		}
+		parts = append(parts, window...)
 	}
 	slices.SortStableFunc(parts, func(a, b rel.Expr) int {
 		return strings.Compare(fmt.Sprintf("%#v", a), fmt.Sprintf("%#v", b))
@@ -53,7 +59,8 @@ func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTes
 	return and(parts), problems
 }
 
-func windowTest(in Input, s *models.Source, within models.Duration) ([]rel.Expr, *diag.Problem) {
+// windowTest is whether the time of a row lies in a span.
+func windowTest(in Input, s *models.Source, path string, w span) ([]rel.Expr, *diag.Problem) {
 	at, problem := rowTime(in, s)
 	switch {
 	case problem != nil:
@@ -61,15 +68,12 @@ func windowTest(in Input, s *models.Source, within models.Duration) ([]rel.Expr,
 		return nil, problem
 	case at == nil:
 		return nil, &diag.Problem{
-			Code: "models.no_time",
+			Path: path, Code: "models.no_time",
 			What: fmt.Sprintf("source %s has no time, so its rows lie in no window", s.Name),
-			Fix:  fmt.Sprintf("give the source %s a time: column, or leave within out", s.Name),
+			Fix:  fmt.Sprintf("give the source %s a time: column, or leave the window out", s.Name),
 		}
 	}
-	return []rel.Expr{
-		rel.F(rel.Ge, at, rel.At(in.AsOf.Add(-time.Duration(within)).UTC())),
-		rel.F(rel.Lt, at, rel.At(in.AsOf.UTC())),
-	}, nil
+	return []rel.Expr{rel.F(rel.Ge, at, rel.At(w.From)), rel.F(rel.Lt, at, rel.At(w.To))}, nil
 }
 
 // mismatch is the finding that an operator or a value does not fit what it is applied to.
@@ -173,6 +177,12 @@ func aggregateOf(a models.Aggregate) (kind, column string) {
 		return "avg", a.Avg
 	case a.MostFrequent != "":
 		return "most_frequent", a.MostFrequent
+	case a.First != "":
+		return "first", a.First
+	case a.Last != "":
+		return "last", a.Last
+	case a.Collect != "":
+		return "collect", a.Collect
 	}
 	return "", ""
 }

@@ -216,7 +216,7 @@ func (g *generator) did() models.Condition {
 		}
 	}
 	if g.r.IntN(2) == 0 {
-		c.Within = models.Duration(time.Duration(1+g.r.IntN(4)) * 24 * time.Hour)
+		c.Within = &models.Window{Span: models.Span{Last: models.Duration(time.Duration(1+g.r.IntN(4)) * 24 * time.Hour)}}
 	}
 	n := g.r.IntN(4)
 	switch g.r.IntN(6) {
@@ -391,7 +391,7 @@ func (e *evaluator) holds(p *person, w *models.Condition) bool {
 }
 
 func (e *evaluator) counts(a act, w *models.Condition) bool {
-	if w.Within != 0 && (a.at == nil || a.at.Before(e.asOf.Add(-time.Duration(w.Within))) || !a.at.Before(e.asOf)) {
+	if w.Within != nil && (a.at == nil || a.at.Before(e.asOf.Add(-time.Duration(w.Within.Span.Last))) || !a.at.Before(e.asOf)) {
 		return false
 	}
 	for _, c := range w.Where {

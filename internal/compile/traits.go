@@ -86,7 +86,7 @@ func (t *traits) aggregate(tr *models.Trait) rel.Expr {
 	}
 	source := t.in.Model.Source(tr.From[0])
 	path := models.Path("entities", t.entity.Name, "traits", tr.Name)
-	filter, problems := rowFilter(t.in, source, path, tr.Where, tr.Within)
+	filter, problems := rowFilter(t.in, source, path, tr.Where, tr.Within, tr.Between)
 	if len(problems) > 0 {
 		return t.fail(problems...)
 	}
