@@ -33,24 +33,3 @@ type Destination struct {
 	Purpose  string         `yaml:"purpose" doc:"Why people are reached; policies guard it. none where nobody is reached."`
 	Settings map[string]any `yaml:",rest"` // as written, references unresolved
 }
-
-// Test gives rows to sources and says who must come out.
-type Test struct {
-	Name        string        `yaml:",key"`
-	Description string        `yaml:"description" doc:"For people."`
-	Now         *models.Value `yaml:"now,required" doc:"The time at which the test runs."`
-	Given       []TestRows    `yaml:"given,required" doc:"Source to its rows."`
-	Expect      []TestRows    `yaml:"expect,required" doc:"segment.name to all its members, by identifiers or traits."`
-}
-
-// TestRows are the rows of one source or segment.
-type TestRows struct {
-	Of   string       `yaml:",key"`
-	Rows [][]TestCell `yaml:"rows,list,required" doc:"The rows."`
-}
-
-// TestCell is one value of a row.
-type TestCell struct {
-	Column string        `yaml:",key"`
-	Value  *models.Value `yaml:"value,scalar,null" doc:"The value; null for none."`
-}

@@ -259,32 +259,3 @@ func (l *loader) limits() {
 		}
 	}
 }
-
-// tests checks that tests name what there is.
-func (l *loader) tests() {
-	m := &l.p.Model
-	for i := range l.p.Tests {
-		t := &l.p.Tests[i]
-		at := models.Path("tests", t.Name)
-		if what, fix := models.NameProblem(t.Name); what != "" {
-			l.failKey(at, "models.name", fix, "%s", what)
-		}
-		if t.Now != nil && t.Now.Type != models.Date && t.Now.Type != models.Timestamp {
-			l.fail(at+".now", "project.test_now", "write a time such as 2026-06-01T00:00:00Z", "now must be a time")
-		}
-		for _, g := range t.Given {
-			if m.Source(g.Of) == nil {
-				l.failKey(at+".given."+g.Of, "models.unknown_source", diag.DidYouMean(g.Of, m.SourceNames()), "unknown source %q", g.Of)
-			}
-		}
-		for _, e := range t.Expect {
-			known := m.SegmentNames("")
-			for j, n := range known {
-				known[j] = "segment." + n
-			}
-			if !slices.Contains(known, e.Of) {
-				l.failKey(at+".expect."+e.Of, "models.unknown_segment", diag.DidYouMean(e.Of, known), "a test expects the members of a segment, and there is none called %q", e.Of)
-			}
-		}
-	}
-}

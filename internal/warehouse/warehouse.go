@@ -29,6 +29,14 @@ type Kind interface {
 	Open(cfg Config) (Warehouse, error)
 }
 
+// Ephemeral is a Kind that can be had without a place: an empty warehouse in memory, for tests of
+// models.
+type Ephemeral interface {
+	Kind
+	// Memory opens an empty warehouse that is gone when it is closed.
+	Memory(schema string) (Warehouse, error)
+}
+
 // Setting is one key of a target.
 type Setting struct {
 	Name     string

@@ -26,7 +26,7 @@ func copyPath(path string) string { return path + ".ledger-new" }
 // their own beside the file: shop.duckdb.ledger-7.duckdb. All of them are of one moment. The last two
 // copies stay. A table that is not there is a fault, and then no copy is made.
 func (s *store) Backup(ctx context.Context, tables []string) error {
-	if len(tables) == 0 {
+	if len(tables) == 0 || s.memory {
 		return nil
 	}
 	ws, err := s.Session(ctx)

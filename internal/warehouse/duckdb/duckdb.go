@@ -25,6 +25,12 @@ func (kind) Open(cfg warehouse.Config) (warehouse.Warehouse, error) {
 	return &store{options: o, file: fileAt(o.path), label: cfg.Label}, nil
 }
 
+// Memory opens an empty warehouse in memory, with one thread: what is done there is small.
+func (kind) Memory(schema string) (warehouse.Warehouse, error) {
+	o := options{shown: "memory", schema: schema, memory: true, threads: 1}
+	return &store{options: o, file: &file{changing: make(chan struct{}, 1), memory: true}}, nil
+}
+
 func (s *store) Kind() warehouse.Kind { return kind{} }
 func (s *store) Schema() string       { return s.schema }
 
@@ -41,7 +47,7 @@ func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 	return &session{store: s, conn: c}, nil
 }
 
-// Close closes the file at once if no session is open.
+// Close closes the file at once if no session is open. What was in memory is gone.
 func (s *store) Close() error {
 	s.file.rest()
 	return nil

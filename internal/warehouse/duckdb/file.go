@@ -36,6 +36,7 @@ type file struct {
 	db       *duckdb.Connector
 	sessions int
 	copying  sync.Mutex
+	memory   bool // there is no file: it stays open until the warehouse is closed
 	broken   bool // the engine has given up on it: it must be opened anew
 	idle     *time.Timer
 
@@ -104,7 +105,7 @@ func (f *file) release(c *duckdb.Conn, broken bool) error {
 	defer f.mu.Unlock()
 	f.sessions--
 	f.broken = f.broken || broken
-	if f.sessions == 0 {
+	if f.sessions == 0 && !f.memory {
 		f.idle = time.AfterFunc(linger, f.rest)
 	}
 	return err
@@ -132,7 +133,7 @@ func (f *file) shut() {
 
 // open opens the file, waiting for another process that holds it.
 func (f *file) open(ctx context.Context, o options, wait time.Duration) error {
-	if st, err := os.Stat(filepath.Dir(o.path)); err != nil || !st.IsDir() {
+	if st, err := os.Stat(filepath.Dir(o.path)); !o.memory && (err != nil || !st.IsDir()) {
 		return &warehouse.UnreachableError{Doing: "opening " + o.shown, Err: fmt.Errorf("its folder %s is not there", filepath.Dir(o.path))}
 	}
 	deadline := time.Now().Add(wait)
@@ -181,9 +182,11 @@ func start(o options) (*duckdb.Connector, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	settings := []string{
-		"ATTACH " + text(o.path) + " AS " + catalog,
-		"SET temp_directory = " + text(o.path+".tmp"),
+	settings := []string{"ATTACH ':memory:' AS " + catalog, "SET temp_directory = ''"}
+	if !o.memory {
+		settings = []string{"ATTACH " + text(o.path) + " AS " + catalog, "SET temp_directory = " + text(o.path+".tmp")}
+	}
+	settings = append(settings,
 		"SET GLOBAL preserve_insertion_order = false",
 		// Choosing how to compress texts is the dearest part of writing a build, which is written often
 		// and kept for two builds: half the time for twice the bytes of texts.
@@ -191,19 +194,18 @@ func start(o options) (*duckdb.Connector, error) {
 		"SET GLOBAL TimeZone = 'UTC'",
 		"SET autoinstall_known_extensions = false",
 		"SET autoload_known_extensions = false",
-	}
+	)
 	if o.memoryLimit != "" {
 		settings = append(settings, "SET memory_limit = "+text(o.memoryLimit))
 	}
 	if o.threads > 0 {
 		settings = append(settings, fmt.Sprintf("SET threads = %d", o.threads))
 	}
-	copied := copyPath(o.path)
-	settings = append(settings,
-		fmt.Sprintf("SET allowed_paths = [%s, %s, %s]", text(copied), text(copied+".wal"), text(copied+".wal.checkpoint")),
-		"SET enable_external_access = false",
-		"SET lock_configuration = true",
-	)
+	if !o.memory {
+		copied := copyPath(o.path)
+		settings = append(settings, fmt.Sprintf("SET allowed_paths = [%s, %s, %s]", text(copied), text(copied+".wal"), text(copied+".wal.checkpoint")))
+	}
+	settings = append(settings, "SET enable_external_access = false", "SET lock_configuration = true")
 	for _, s := range settings {
 		if _, err := c.(driver.ExecerContext).ExecContext(context.Background(), s, nil); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", s, err), c.Close(), db.Close())

@@ -36,6 +36,7 @@ type options struct {
 	schema      string
 	memoryLimit string // "" for the engine's default
 	threads     int    // 0 for the engine's default
+	memory      bool   // no file: gone when it is closed
 }
 
 var memory = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?([KMGT]i?B)$`)
