@@ -18,6 +18,7 @@ type conditions struct {
 	// trait and segment say where a predicate finds what it needs of a profile.
 	trait   func(name string) rel.Expr
 	segment func(name string) rel.Expr
+	told    func(fact) // of whoever explains; nil for nobody
 }
 
 // predicate is true exactly for the profiles for which the condition is true; for others it is
@@ -68,6 +69,7 @@ func (c *conditions) traitTest(path string, w *models.Condition) rel.Expr {
 			What: fmt.Sprintf("%s has no trait %q", c.entity.Name, w.Trait),
 			Fix:  diag.DidYouMean(w.Trait, c.entity.TraitNames())})
 	}
+	c.tell(path, FactValue, c.trait(tr.Name), TraitType(c.in, tr))
 	e, err := compare(c.in, c.trait(tr.Name), TraitType(c.in, tr), testOf(w))
 	if err != nil {
 		return c.fail(mismatch(path, "trait "+tr.Name, err))
@@ -102,6 +104,7 @@ func (c *conditions) did(path, name string, w *models.Condition) rel.Expr {
 	if len(problems) > 0 {
 		return c.fail(problems...)
 	}
+	c.tellRows(source, path, filter, kind, m)
 	switch {
 	case w.Never != "":
 		return rel.F(rel.Eq, m.expr, rel.I(0))
