@@ -103,6 +103,7 @@ const (
 type Over struct {
 	Rank        RankFn // or
 	Agg         *Agg
+	Parts       int // of Ntile: how many
 	PartitionBy []Expr
 	OrderBy     []Order // required for a Rank within partitions; without both, any order will do
 }
@@ -180,6 +181,7 @@ const (
 	Bucket       Fn = "bucket"      // of one text: 0 to 9,999, the same on every warehouse (first 13 hex digits of SHA-256)
 	AddSecs      Fn = "add_seconds" // timestamp plus an integer of seconds
 	Instant      Fn = "instant"     // naive timestamp, or date as its midnight (first), in a zone (a text literal) as a Timestamp
+	MonthDay     Fn = "month_day"   // date as text 01-02, its month and day
 	UTCText      Fn = "utc_text"    // timestamp as text 2006-01-02T15:04:05.000000Z
 	JSONText     Fn = "json_text"   // a JSON string literal of a text, with quotes
 )
