@@ -17,6 +17,7 @@ func Check(m *Model) []diag.Problem {
 	for i := range m.Sources {
 		c.source(&m.Sources[i])
 	}
+	c.relationCircles()
 	for i := range m.Entities {
 		c.entity(&m.Entities[i])
 	}

@@ -16,13 +16,8 @@ func (c *checker) segment(s *Segment) {
 	at := Path("segments", s.Name)
 	c.name("segment", at, s.Name)
 	c.doubles(at+".tags", s.Tags)
-	if s.Holdout.BasisPoints >= 10000 {
-		c.fail(at+".holdout", "models.holdout", "use less than 100%", "a holdout of all leaves nobody to reach")
-	}
-	if s.Salt != "" && !s.Holdout.Set {
-		c.warn(at+".salt", "models.no_holdout", "add holdout:, or take salt out", "salt says nothing without a holdout")
-	}
 	e, ok := c.entities[s.Entity]
+	c.arms(s, e)
 	if !ok {
 		c.unknown(at+".entity", "entity", s.Entity, c.m.EntityNames())
 		return
@@ -140,6 +135,10 @@ func (c *checker) condition(e *Entity, w *Condition, at string, depth int) {
 		c.traitCondition(e, w, at)
 	case "did", "never":
 		c.rowsCondition(e, w, at, kinds[0], only)
+	case "every":
+		c.everyCondition(e, w, at, only)
+	case "sequence":
+		c.sequenceCondition(e, w, at, only)
 	}
 }
 
@@ -175,7 +174,7 @@ func (c *checker) traitCondition(e *Entity, w *Condition, at string) {
 
 func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only func(...string)) {
 	name := or(w.Did, w.Never)
-	s := c.memberSource(e, at+"."+kind, name)
+	s := c.rowSource(e, at+"."+kind, name)
 	aggs := w.Aggregate.set()
 	if kind == "never" {
 		only("where", "within", "between")
@@ -200,9 +199,10 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 		}
 	}
 	if s != nil {
-		c.rows(at, s, w.Where, w.Within != nil || w.Between != nil, len(aggs) > 0)
+		c.aggregateColumn(e, at, s, &w.Aggregate)
+		c.rows(e, at, s, w.Where, w.Within != nil || w.Between != nil, len(aggs) > 0)
 		if len(aggs) == 0 && w.Within == nil {
-			c.needTime(at+"."+kind, s, kind)
+			c.needTime(e, at+"."+kind, s, kind)
 		}
 	}
 }

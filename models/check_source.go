@@ -35,6 +35,7 @@ func (c *checker) source(s *Source) {
 			c.fail(at+".timezone", "models.timezone", "use a name of the IANA database, such as Europe/Paris or UTC", "unknown time zone %q", s.Timezone)
 		}
 	}
+	c.relations(s)
 	for _, id := range s.Identifiers {
 		if len(c.m.Entities) > 0 && !c.declared(id.Type) {
 			c.unknownKey(at+".identifiers."+id.Type, "identifier", id.Type, c.identifierNames())

@@ -49,7 +49,7 @@ func (c *checker) trait(e *Entity, t *Trait) {
 				p = item(p, i)
 			}
 			if s := c.memberSource(e, p, sc.Source); s != nil && (t.Keep == "" || t.Keep == Latest || t.Keep == Earliest) {
-				c.needTime(p, s, "keep "+string(or(t.Keep, Latest)))
+				c.needTime(e, p, s, "keep "+string(or(t.Keep, Latest)))
 			}
 			if sc.Column == "" {
 				c.fail(p, "models.no_column", "write source.column", "%q names no column", t.From[i])
@@ -60,7 +60,7 @@ func (c *checker) trait(e *Entity, t *Trait) {
 		c.fail(at+".from", "models.mixed_from", "list columns, as source.column, or name one source",
 			"from takes columns of sources, or one source to aggregate")
 	default:
-		s := c.memberSource(e, at+".from", t.From[0])
+		s := c.rowSource(e, at+".from", t.From[0])
 		if t.Keep != "" {
 			c.failKey(at+".keep", "models.not_beside", "name a column: "+t.From[0]+".column", "keep goes with from: source.column, not with a whole source")
 		}
@@ -73,7 +73,8 @@ func (c *checker) trait(e *Entity, t *Trait) {
 			c.failKey(at+"."+aggs[1], "models.too_many", "keep one of them", "trait %s has more than one aggregate: %s", t.Name, strings.Join(aggs, ", "))
 		}
 		if s != nil {
-			c.rows(at, s, t.Where, t.Within != nil || t.Between != nil, len(aggs) > 0)
+			c.aggregateColumn(e, at, s, &t.Aggregate)
+			c.rows(e, at, s, t.Where, t.Within != nil || t.Between != nil, len(aggs) > 0)
 		}
 	}
 }
@@ -116,12 +117,37 @@ func (a *Aggregate) set() []string {
 	if a.Count {
 		out = append(out, "count")
 	}
-	for i, s := range []string{a.CountDistinct, a.Sum, a.Min, a.Max, a.Avg, a.MostFrequent, a.First, a.Last, a.Collect} {
-		if s != "" {
-			out = append(out, aggregateNames[i+1])
+	for _, name := range aggregateNames[1:] {
+		if a.column(name) != "" {
+			out = append(out, name)
 		}
 	}
 	return out
+}
+
+// column is the column of the aggregate with a key; "" if it is not set.
+func (a *Aggregate) column(key string) string {
+	switch key {
+	case "count_distinct":
+		return a.CountDistinct
+	case "sum":
+		return a.Sum
+	case "min":
+		return a.Min
+	case "max":
+		return a.Max
+	case "avg":
+		return a.Avg
+	case "most_frequent":
+		return a.MostFrequent
+	case "first":
+		return a.First
+	case "last":
+		return a.Last
+	case "collect":
+		return a.Collect
+	}
+	return ""
 }
 
 // Column returns the column that is aggregated; "" for a count of rows or none.
@@ -144,24 +170,25 @@ func (c *checker) memberSource(e *Entity, path, name string) *Source {
 	return s
 }
 
-// needTime reports a source that has no time at all where one is needed.
-func (c *checker) needTime(path string, s *Source, who string) {
-	if s.Time == "" && s.UpdatedAt == "" {
+// needTime reports a source whose rows have no time at all where one is needed.
+func (c *checker) needTime(e *Entity, path string, s *Source, who string) {
+	if c.m.TimeSource(e, s) == nil {
 		c.fail(path, "models.no_time", fmt.Sprintf("add time: or updated_at: to the source %s", s.Name),
 			"%s needs a time, and source %s has neither time nor updated_at", who, s.Name)
 	}
 }
 
 // rows checks the filter and the window over the rows of a source.
-func (c *checker) rows(at string, s *Source, where []ColumnTest, within, aggregated bool) {
+func (c *checker) rows(e *Entity, at string, s *Source, where []ColumnTest, within, aggregated bool) {
 	switch {
-	case within && s.Time == "":
+	case within && !c.happens(e, s):
 		c.fail(at+".within", "models.no_time", fmt.Sprintf("add time: to the source %s, or take within out", s.Name),
 			"within needs the time of an event, and source %s has none", s.Name)
 	case aggregated:
-		c.needTime(at, s, "counting rows")
+		c.needTime(e, at, s, "aggregating rows")
 	}
 	for i := range where {
+		c.rowColumn(at+".where."+where[i].Column, true, s, where[i].Column)
 		c.test(at+".where."+where[i].Column, &where[i].Test, Unknown)
 	}
 }

@@ -38,7 +38,8 @@ func (m *Model) TraitType(e *Entity, t *Trait, columns func(source, column strin
 	case source != "":
 		ct := Unknown
 		if c := t.Aggregate.Column(); c != "" {
-			ct, _ = columns(source, c)
+			at := m.ColumnOf(source, c)
+			ct, _ = columns(at.Source, at.Column)
 		}
 		return aggregateType(&t.Aggregate, ct)
 	}
@@ -103,8 +104,13 @@ func CheckColumns(m *Model, columns map[string][]Column) []diag.Problem {
 		}
 	}
 	for i := range m.Segments {
-		if e := m.Entity(m.Segments[i].Entity); e != nil && !m.Segments[i].Where.empty() {
-			c.condition(e, &m.Segments[i].Where, Path("segments", m.Segments[i].Name, "where"))
+		s := &m.Segments[i]
+		e := m.Entity(s.Entity)
+		if e != nil && !s.Where.empty() {
+			c.condition(e, &s.Where, Path("segments", s.Name, "where"))
+		}
+		if e != nil {
+			c.strata(e, s)
 		}
 	}
 	for i := range m.Policies {
@@ -154,6 +160,9 @@ func (c *columnChecker) source(s *Source) {
 		if t, ok := c.column(at+"."+f.key, false, s.Name, f.column); ok && t != Unknown && t != Date && t != Timestamp {
 			c.fail(at+"."+f.key, "models.column_type", "name a column with dates or times, or cast it in a query: sql: in place of table:", "%s must be a date or a timestamp, and %s.%s is %s", f.key, s.Name, f.column, named(t))
 		}
+	}
+	for _, r := range s.Related {
+		c.column(at+".related."+r.Source, false, s.Name, r.Column)
 	}
 	for _, id := range s.Identifiers {
 		if id.Country != "" {
@@ -214,7 +223,7 @@ func (c *columnChecker) aggregate(at, source string, a *Aggregate) Type {
 	if len(keys) != 1 || keys[0] == "count" {
 		return aggregateType(a, Unknown)
 	}
-	t, ok := c.column(at+"."+keys[0], false, source, a.Column())
+	t, ok := c.rowColumn(at+"."+keys[0], false, source, a.Column())
 	if !ok {
 		return aggregateType(a, Unknown)
 	}
@@ -228,7 +237,7 @@ func (c *columnChecker) aggregate(at, source string, a *Aggregate) Type {
 func (c *columnChecker) where(at, source string, where []ColumnTest) {
 	for i := range where {
 		p := at + ".where." + where[i].Column
-		if t, ok := c.column(p, true, source, where[i].Column); ok && t != Unknown {
+		if t, ok := c.rowColumn(p, true, source, where[i].Column); ok && t != Unknown {
 			c.test(p, &where[i].Test, t)
 		}
 	}
@@ -256,6 +265,10 @@ func (c *columnChecker) condition(e *Entity, w *Condition, at string) {
 				c.test(at+".is", w.Is, typ)
 			}
 			c.where(at, source, w.Where)
+		case w.Every != "":
+			c.where(at, w.Every, w.Where)
+		case w.Sequence != nil:
+			c.sequence(w, at)
 		}
 	})
 }

@@ -81,7 +81,7 @@ type Step struct {
 	Did    string       `yaml:"did" doc:"A row in a source, after the step before." like:"event,performed"`
 	Never  string       `yaml:"never" doc:"No row in a source for the time of within after the step before; only as the last step." like:"not,did_not"`
 	Where  []ColumnTest `yaml:"where" doc:"Only rows whose columns pass."`
-	Within Duration     `yaml:"within" doc:"At most this long after the step before." like:"window"`
+	Within *Duration    `yaml:"within" doc:"At most this long after the step before." like:"window"`
 }
 
 // Near is a circle on the earth.
