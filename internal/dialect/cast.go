@@ -33,6 +33,8 @@ func (w *writer) cast(c rel.Cast, level int) (string, int) {
 		return w.castFromText(c, x, direct), precAtom
 	}
 	switch [2]rel.Type{from, c.Type} {
+	case [2]rel.Type{rel.Double, models.Number}:
+		return w.s.number(x, c.Try), precAtom
 	case [2]rel.Type{models.Integer, models.Number}, [2]rel.Type{models.Date, models.Timestamp}:
 		return direct, precAtom
 	case [2]rel.Type{models.Number, models.Integer}:
@@ -71,6 +73,8 @@ func (w *writer) castText(c rel.Cast, from rel.Type, x, direct string) string {
 		return w.s.numberText(w.number(c.Expr, x, true))
 	case models.Timestamp:
 		return w.s.fn[rel.UTCText]([]string{x})
+	case models.List:
+		return w.s.listText(x)
 	default:
 		return w.s.anyText(x)
 	}

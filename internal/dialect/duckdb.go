@@ -18,6 +18,7 @@ var duckdb = spelling{
 	types: map[rel.Type]string{
 		models.Text: "VARCHAR", models.Integer: "BIGINT", models.Number: duckNumber,
 		models.Boolean: "BOOLEAN", models.Date: "DATE", models.Timestamp: "TIMESTAMPTZ",
+		models.List: "VARCHAR[]",
 	},
 	text: func(s string) string {
 		if plainLiteral(s) {
@@ -60,18 +61,19 @@ var duckdb = spelling{
 			" ELSE " + cast + "(" + x + " AS " + duckNumber + ") END"
 	},
 	numberText: func(n string) string { return "rtrim(rtrim(CAST(" + n + " AS VARCHAR), '0'), '.')" },
-	anyText: func(x string) string {
-		text := "CAST(" + x + " AS VARCHAR)"
-		return "CASE WHEN typeof(" + x + ") IN ('DOUBLE', 'FLOAT') OR typeof(" + x + ") LIKE 'DECIMAL%'" +
-			" THEN rtrim(rtrim(CAST(TRY_CAST(" + text + " AS " + duckNumber + ") AS VARCHAR), '0'), '.')" +
-			" WHEN typeof(" + x + ") LIKE 'TIMESTAMP%' THEN strftime(TRY_CAST(" + text + " AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')" +
-			" ELSE " + text + " END"
-	},
+	anyText:    duckAnyText,
 	first: func(x, order, where string) string {
 		if where != "" {
 			return "first(" + x + " ORDER BY " + order + ") FILTER (WHERE " + where + ")"
 		}
 		return "any_value(" + x + " ORDER BY " + order + ")"
+	},
+	collect: func(x string) string {
+		return "list(DISTINCT " + x + " ORDER BY " + x + ") FILTER (WHERE " + x + " IS NOT NULL)"
+	},
+	list: func(items string) string { return "CAST([" + items + "] AS VARCHAR[])" },
+	listText: func(x string) string {
+		return "CASE WHEN " + x + " IS NOT NULL THEN CAST(to_json(" + x + ") AS VARCHAR) END"
 	},
 	boolMin: "MIN", boolMax: "MAX",
 	hashesNull: true,
@@ -100,9 +102,27 @@ var duckdb = spelling{
 		},
 		rel.AddSecs:  func(a []string) string { return "(" + a[0] + " + to_seconds(" + a[1] + "))" },
 		rel.Instant:  func(a []string) string { return "(CAST(" + a[0] + " AS TIMESTAMP) AT TIME ZONE " + a[1] + ")" },
+		rel.MonthDay: func(a []string) string { return "strftime(" + a[0] + ", '%m-%d')" },
 		rel.UTCText:  func(a []string) string { return "strftime(CAST(" + a[0] + " AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')" },
 		rel.JSONText: func(a []string) string { return "CAST(to_json(" + a[0] + ") AS VARCHAR)" },
+		rel.TextList: func(a []string) string {
+			return "list_transform(list_filter(" + a[0] + ", lambda weir_e: weir_e IS NOT NULL), lambda weir_e: " + duckAnyText("weir_e") + ")"
+		},
+		rel.ListAny: func(a []string) string { return "list_has_any(" + a[0] + ", [" + strings.Join(a[1:], ", ") + "])" },
+		rel.ListAll: func(a []string) string { return "list_has_all(" + a[0] + ", [" + strings.Join(a[1:], ", ") + "])" },
+		rel.GreatCircle: func(a []string) string {
+			return haversine(a, func(m string) string { return "CAST(ROUND(" + m + ", 3) AS " + duckNumber + ")" })
+		},
 	},
+}
+
+// duckAnyText writes a value whose type is not known.
+func duckAnyText(x string) string {
+	text := "CAST(" + x + " AS VARCHAR)"
+	return "CASE WHEN typeof(" + x + ") IN ('DOUBLE', 'FLOAT') OR typeof(" + x + ") LIKE 'DECIMAL%'" +
+		" THEN rtrim(rtrim(CAST(TRY_CAST(" + text + " AS " + duckNumber + ") AS VARCHAR), '0'), '.')" +
+		" WHEN typeof(" + x + ") LIKE 'TIMESTAMP%' THEN strftime(TRY_CAST(" + text + " AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')" +
+		" ELSE " + text + " END"
 }
 
 func duckCast(try bool) string {

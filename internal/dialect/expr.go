@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -119,8 +120,8 @@ var arity = map[rel.Fn][2]int{
 	rel.Trim: {1, 1}, rel.Length: {1, 1}, rel.Bytes: {1, 1}, rel.Substr: {3, 3}, rel.Position: {2, 2},
 	rel.Replace: {3, 3}, rel.RegexTest: {2, 2}, rel.RegexDrop: {2, 2}, rel.HasPrefix: {2, 2},
 	rel.HasSuffix: {2, 2}, rel.Hash64: {1, 1}, rel.SHA256: {1, 1}, rel.Bucket: {1, 1}, rel.AddSecs: {2, 2},
-	rel.Instant: {2, 2}, rel.UTCText: {1, 1}, rel.JSONText: {1, 1}, rel.RegexReplace: {3, 3}, rel.Translate: {3, 3}, rel.Part: {3, 3},
-	rel.Unaccent: {1, 1},
+	rel.Instant: {2, 2}, rel.MonthDay: {1, 1}, rel.UTCText: {1, 1}, rel.JSONText: {1, 1}, rel.RegexReplace: {3, 3}, rel.Translate: {3, 3}, rel.Part: {3, 3},
+	rel.Unaccent: {1, 1}, rel.TextList: {1, 1}, rel.ListAny: {2, 0}, rel.ListAll: {2, 0}, rel.GreatCircle: {4, 4},
 }
 
 func (w *writer) call(c rel.Call, level int) (string, int) {
@@ -157,7 +158,7 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 		if err != nil {
 			return w.fail("function %s: %w", c.Fn, err), precAtom
 		}
-	case rel.Instant:
+	case rel.Instant, rel.LocalDate:
 		if l, ok := c.Args[1].(rel.Lit); !ok || l.Type != models.Text || l.Value == nil {
 			return w.fail("function %s: the zone must be a text literal", c.Fn), precAtom
 		}
@@ -264,6 +265,8 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 			word = map[rel.AggFn]string{rel.Min: w.s.boolMin, rel.Max: w.s.boolMax}[a.Fn]
 		}
 		return word + "(" + arg + ")"
+	case rel.Collect:
+		return w.s.collect(w.s.bytewise(w.arg(a.Arg, level)))
 	case rel.BitXor:
 		return "bit_xor(" + distinct + arg + ")"
 	case rel.BitOr:
@@ -272,6 +275,10 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 		where := ""
 		if a.Where != nil {
 			where = w.expr(a.Where, level)
+		}
+		if typ == models.List && w.s.listValue != nil {
+			text, back := w.s.listValue(arg)
+			return back(w.s.first(text, w.orders(a.OrderBy, level), where))
 		}
 		return w.s.first(arg, w.orders(a.OrderBy, level), where)
 	default:
@@ -285,12 +292,14 @@ func (w *writer) over(o rel.Over, level int) string {
 	case (o.Agg == nil) == (o.Rank == ""):
 		return w.fail("a window needs either a ranking function or an aggregate")
 	case o.Agg != nil:
-		if o.Agg.Distinct || o.Agg.Fn == rel.First {
+		if o.Agg.Distinct || o.Agg.Fn == rel.First || o.Agg.Fn == rel.Collect {
 			return w.fail("a window cannot take distinct values or the first")
 		}
 		// A sum is made a Number outside of the window.
 		text = w.aggregate(*o.Agg, level)
-	case o.Rank != rel.RowNumber:
+	case o.Rank == rel.Ntile && o.Parts < 1:
+		return w.fail("a window is cut into %d parts", o.Parts)
+	case o.Rank != rel.RowNumber && o.Rank != rel.Ntile:
 		return w.fail("unknown ranking function %q", o.Rank)
 	case len(o.OrderBy) == 0 && len(o.PartitionBy) > 0:
 		return w.fail("a ranking within groups needs an order")
@@ -305,6 +314,9 @@ func (w *writer) over(o rel.Over, level int) string {
 		parts = append(parts, "ORDER BY "+w.orders(o.OrderBy, level))
 	}
 	window := " OVER (" + strings.Join(parts, " ") + ")"
+	if o.Rank == rel.Ntile {
+		return "CAST(NTILE(" + strconv.Itoa(o.Parts) + ")" + window + " AS " + w.typeName(models.Integer) + ")"
+	}
 	result := models.Number
 	if o.Agg != nil && o.Agg.Fn == rel.SumInt {
 		result = models.Integer

@@ -25,6 +25,7 @@ var postgres = spelling{
 	types: map[rel.Type]string{
 		models.Text: "text", models.Integer: "bigint", models.Number: pgNumber,
 		models.Boolean: "boolean", models.Date: "date", models.Timestamp: "timestamptz",
+		models.List: "text[]",
 	},
 	maxName:    63,
 	textColumn: ` COLLATE "C"`,
@@ -55,20 +56,21 @@ var postgres = spelling{
 		return "CAST(CAST(" + x + " AS text) AS " + pgNumber + ")"
 	},
 	numberText: func(n string) string { return "CAST(trim_scale(" + n + ") AS text)" },
-	// Every branch is a conversion that cannot fail, since constants are folded while planning.
-	anyText: func(x string) string {
-		text := "CAST(" + x + " AS text)"
-		return "CASE WHEN pg_typeof(" + x + ") IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype)" +
-			" THEN CAST(trim_scale(CAST(" + pgPick(text, numberShape) + " AS " + pgNumber + ")) AS text)" +
-			" WHEN pg_typeof(" + x + ") IN ('timestamptz'::regtype, 'timestamp'::regtype)" +
-			" THEN to_char(" + pgInstant(text) + " AT TIME ZONE 'UTC', " + pgUTC + ")" +
-			" ELSE " + text + " END"
-	},
+	anyText:    pgAnyText,
 	first: func(x, order, where string) string {
 		if where == "" {
 			where = "(" + x + ") IS NOT NULL"
 		}
 		return "(array_agg(" + x + " ORDER BY " + order + ") FILTER (WHERE " + where + "))[1]"
+	},
+	collect: func(x string) string {
+		return "array_agg(DISTINCT " + x + " ORDER BY " + x + ") FILTER (WHERE " + x + " IS NOT NULL)"
+	},
+	list:     func(items string) string { return "CAST(ARRAY[" + items + "] AS text[])" },
+	listText: func(x string) string { return "CAST(array_to_json(" + x + ") AS text)" },
+	// Arrays of arrays must be of one size.
+	listValue: func(x string) (string, func(string) string) {
+		return "CAST(" + x + " AS text)", func(first string) string { return "CAST(" + first + " AS text[])" }
 	},
 	fence:   "OFFSET 0", // a query with an offset is not merged into the one around it
 	boolMin: "bool_and", boolMax: "bool_or",
@@ -97,13 +99,38 @@ var postgres = spelling{
 		rel.Bucket: func(a []string) string {
 			return "(CAST(CAST('x' || substr(encode(sha256(convert_to(" + a[0] + ", 'UTF8')), 'hex'), 1, 13) AS bit(52)) AS bigint) % 10000)"
 		},
-		rel.AddSecs: func(a []string) string { return "(" + a[0] + " + " + a[1] + " * INTERVAL '1 second')" },
-		rel.Instant: func(a []string) string { return "(CAST(" + a[0] + " AS timestamp) AT TIME ZONE " + a[1] + ")" },
+		rel.AddSecs:  func(a []string) string { return "(" + a[0] + " + " + a[1] + " * INTERVAL '1 second')" },
+		rel.Instant:  func(a []string) string { return "(CAST(" + a[0] + " AS timestamp) AT TIME ZONE " + a[1] + ")" },
+		rel.MonthDay: func(a []string) string { return "to_char(" + a[0] + ", 'MM-DD')" },
 		rel.UTCText: func(a []string) string {
 			return pgBytewise("to_char(CAST(" + a[0] + " AS timestamptz) AT TIME ZONE 'UTC', " + pgUTC + ")")
 		},
 		rel.JSONText: func(a []string) string { return "CAST(to_json(CAST(" + a[0] + " AS text)) AS text)" },
+		rel.TextList: func(a []string) string {
+			return "CASE WHEN " + a[0] + " IS NOT NULL THEN ARRAY(SELECT " + pgAnyText("weir_e") + " FROM unnest(" + a[0] + ") WITH ORDINALITY AS weir_l(weir_e, weir_n)" +
+				" WHERE weir_e IS NOT NULL ORDER BY weir_n) END"
+		},
+		rel.ListAny: func(a []string) string {
+			return "(" + a[0] + " && CAST(ARRAY[" + strings.Join(a[1:], ", ") + "] AS text[]))"
+		},
+		rel.ListAll: func(a []string) string {
+			return "(" + a[0] + " @> CAST(ARRAY[" + strings.Join(a[1:], ", ") + "] AS text[]))"
+		},
+		rel.GreatCircle: func(a []string) string {
+			return haversine(a, func(m string) string { return "CAST(ROUND(CAST(" + m + " AS numeric), 3) AS " + pgNumber + ")" })
+		},
 	},
+}
+
+// pgAnyText writes a value whose type is not known. Every branch is a conversion that cannot fail,
+// since constants are folded while planning.
+func pgAnyText(x string) string {
+	text := "CAST(" + x + " AS text)"
+	return "CASE WHEN pg_typeof(" + x + ") IN ('numeric'::regtype, 'float8'::regtype, 'float4'::regtype)" +
+		" THEN CAST(trim_scale(CAST(" + pgPick(text, numberShape) + " AS " + pgNumber + ")) AS text)" +
+		" WHEN pg_typeof(" + x + ") IN ('timestamptz'::regtype, 'timestamp'::regtype)" +
+		" THEN to_char(" + pgInstant(text) + " AT TIME ZONE 'UTC', " + pgUTC + ")" +
+		" ELSE " + text + " END"
 }
 
 func pgBytewise(x string) string {

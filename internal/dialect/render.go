@@ -31,6 +31,8 @@ type spelling struct {
 	number func(x string, try bool) string
 	// numberText writes a Number without zeros at the end.
 	numberText func(number string) string
+	// double is a literal of 64 bits, by its digits.
+	double func(digits string) string
 	// anyText writes a value whose type is not known.
 	anyText func(x string) string
 	// fn has the functions that differ. pattern and zone arguments are literals.
@@ -38,6 +40,14 @@ type spelling struct {
 	// first is the first value in an order, of those that are not NULL; or, with where, of the rows
 	// for which that is true.
 	first func(x, order, where string) string
+	// collect is the list of the different texts in order. list is a literal of rendered texts.
+	collect func(x string) string
+	list    func(items string) string
+	// listText writes a list as a JSON array.
+	listText func(x string) string
+	// listValue writes a list in a form of which an array can be made, and reads it; nil where lists
+	// of lists are nothing special.
+	listValue func(x string) (text string, back func(string) string)
 	// fence is put at the end of a fenced query; "" where columns are computed once anyway.
 	fence string
 	// provided makes functions ready on a session that the warehouse does not have.
@@ -293,6 +303,10 @@ func (w *writer) value(l rel.Lit) (string, error) {
 		return dateLiteral(l.Value)
 	case models.Timestamp:
 		return timestampLiteral(l.Value)
+	case rel.Double:
+		return w.doubleLiteral(l.Value)
+	case models.List:
+		return w.listLiteral(l.Value)
 	default:
 		return "", fmt.Errorf("unknown type %q", l.Type)
 	}

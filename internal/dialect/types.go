@@ -20,8 +20,9 @@ var results = map[rel.Fn]rel.Type{
 	rel.Concat: models.Text, rel.Lower: models.Text, rel.Upper: models.Text, rel.Trim: models.Text,
 	rel.Substr: models.Text, rel.Replace: models.Text, rel.RegexDrop: models.Text, rel.SHA256: models.Text,
 	rel.RegexReplace: models.Text, rel.Translate: models.Text, rel.Part: models.Text, rel.Unaccent: models.Text,
-	rel.UTCText: models.Text, rel.JSONText: models.Text,
+	rel.UTCText: models.Text, rel.MonthDay: models.Text, rel.JSONText: models.Text,
 	rel.AddSecs: models.Timestamp, rel.Instant: models.Timestamp,
+	rel.TextList: models.List, rel.ListAny: models.Boolean, rel.ListAll: models.Boolean, rel.GreatCircle: models.Number,
 }
 
 // typeOf is the type of an expression as far as the expression itself tells; Unknown for columns
@@ -73,6 +74,8 @@ func aggregateType(a rel.Agg) rel.Type {
 		return models.Integer
 	case rel.SumInt:
 		return models.Integer
+	case rel.Collect:
+		return models.List
 	case rel.Sum, rel.Avg:
 		return models.Number
 	case rel.Min, rel.Max, rel.First:
@@ -126,7 +129,7 @@ func isWide(e rel.Expr) bool {
 		return isWide(e.Arg)
 	case rel.Call:
 		switch e.Fn {
-		case rel.Divide, rel.Hash64, rel.Bucket:
+		case rel.Divide, rel.Hash64, rel.Bucket, rel.GreatCircle:
 			return true
 		case rel.Coalesce, rel.Greatest, rel.Least:
 			return !slices.ContainsFunc(e.Args, func(a rel.Expr) bool { return !isWide(a) })

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -115,4 +116,15 @@ func byLastPart(name string, pool []string) string {
 		return ""
 	}
 	return pool[slices.Index(last, best)]
+}
+
+// JSON is the text of a nested value as a Session gives it.
+func JSON(v any) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
 }

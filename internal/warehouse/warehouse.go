@@ -76,7 +76,7 @@ type Session interface {
 	Exec(ctx context.Context, sql string) (int64, error)
 	// Query runs one SELECT and yields its rows. The slice is reused: copy what you keep. Values
 	// are nil, bool, int64, float64, string, time.Time (UTC) or json.Number for other decimals,
-	// which have no zeros at the end. Some engines keep the whole result in memory until it is
+	// which have no zeros at the end; a list is the text of a JSON array. Some engines keep the whole result in memory until it is
 	// read (DuckDB: about 180 bytes for each row of 8 columns, outside of Go's heap), so what can
 	// be large is read in pages of a range of keys.
 	Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
@@ -99,7 +99,7 @@ type Session interface {
 // Column is a column as the warehouse has it.
 type Column struct {
 	Name   string      `json:"name"`
-	Type   models.Type `json:"type"` // Unknown if it is none of them: JSON, arrays, bytes
+	Type   models.Type `json:"type"` // Unknown if it is none of them: JSON, bytes; List for arrays of any scalar type
 	Native string      `json:"native"`
 	Naive  bool        `json:"naive,omitempty"` // a timestamp without a zone
 }

@@ -67,7 +67,7 @@ var (
 // Cases are all functions, aggregates and conversions of the algebra.
 func Cases() []Case {
 	var out []Case
-	for _, cs := range [][]Case{literals(), logic(), texts(), numbers(), times(), conversions(), aggregates(), queries()} {
+	for _, cs := range [][]Case{literals(), logic(), texts(), numbers(), times(), conversions(), aggregates(), queries(), lists(), places()} {
 		out = append(out, cs...)
 	}
 	return out

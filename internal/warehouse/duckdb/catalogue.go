@@ -96,10 +96,17 @@ func quoted(parts []string) (string, error) {
 }
 
 // typeOf is the model type of a native one, and whether it is a timestamp without a zone.
-// Unsigned and huge integers count as Number where they do not fit an Integer.
+// Unsigned and huge integers count as Number where they do not fit an Integer, lists and arrays of
+// any type but nested ones as List.
 func typeOf(native string) (models.Type, bool) {
 	head, _, _ := strings.Cut(strings.ToUpper(native), "(")
-	if strings.HasSuffix(native, "]") || strings.HasPrefix(head, "STRUCT") || strings.HasPrefix(head, "MAP") || strings.HasPrefix(head, "UNION") {
+	if open := strings.LastIndexByte(native, '['); open >= 0 && strings.HasSuffix(native, "]") {
+		if item, _ := typeOf(native[:open]); item == models.Unknown || item == models.List {
+			return models.Unknown, false
+		}
+		return models.List, false
+	}
+	if strings.HasPrefix(head, "STRUCT") || strings.HasPrefix(head, "MAP") || strings.HasPrefix(head, "UNION") {
 		return models.Unknown, false
 	}
 	switch strings.TrimSpace(head) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/weir-data/weir/internal/warehouse"
 )
 
 // value is a value of the driver as one of the kinds that a Session gives. Decimals are
@@ -63,11 +65,11 @@ func value(v any, kind string) any {
 	case duckdb.Interval:
 		return fmt.Sprintf("%d months %d days %d microseconds", v.Months, v.Days, v.Micros)
 	default:
-		b, err := json.Marshal(plain(v))
+		text, err := warehouse.JSON(plain(v))
 		if err != nil {
 			return fmt.Sprint(v)
 		}
-		return string(b)
+		return text
 	}
 }
 

@@ -68,6 +68,9 @@ func value(oid uint32, b []byte) (any, error) {
 	case oidBytea:
 		return strings.TrimPrefix(string(b), `\x`), nil
 	}
+	if item, ok := items[oid]; ok {
+		return list(item, string(b))
+	}
 	return string(b), nil
 }
 
@@ -88,6 +91,9 @@ func typeOf(oid uint32) (models.Type, bool) {
 		return models.Timestamp, false
 	case oidTimestamp:
 		return models.Timestamp, true
+	}
+	if _, ok := items[oid]; ok {
+		return models.List, false
 	}
 	return models.Unknown, false
 }

@@ -50,7 +50,7 @@ func Run(t *testing.T, o Options, open func(t *testing.T) warehouse.Warehouse) {
 		name string
 		run  func(*testing.T, warehouse.Session)
 	}{
-		{"dialect", k.dialect}, {"types", k.types}, {"numbers", k.numbers}, {"microseconds", k.microseconds}, {"names and texts", k.nasty},
+		{"dialect", k.dialect}, {"types", k.types}, {"lists", k.lists}, {"numbers", k.numbers}, {"microseconds", k.microseconds}, {"names and texts", k.nasty},
 		{"empty", k.empty}, {"load", k.load}, {"load all or nothing", k.loadFails}, {"large", k.large},
 		{"statements", k.statements}, {"views", k.views}, {"temporary", k.temporary}, {"two sessions", k.two},
 		{"transactions", k.transactions}, {"cancel", k.cancel}, {"missing", k.missing}, {"one select", k.oneSelect},
@@ -206,6 +206,41 @@ func (k *kit) types(t *testing.T, s warehouse.Session) {
 	copied := k.name("types_copied")
 	k.exec(t, s, rel.CreateTable{Name: copied, As: all(table, everyType)}, rel.Analyze{Name: copied})
 	if diff := cmp.Diff(want, k.rows(t, s, all(copied, everyType))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// lists are a type, and come as the text of a JSON array.
+func (k *kit) lists(t *testing.T, s warehouse.Session) {
+	table := k.name("lists")
+	items := []string{"b", `a,"`, "NULL", `\`, " ", "", "{x}", "it's <é>\n"}
+	k.exec(t, s, rel.CreateTable{Name: table, Columns: []rel.Field{{Name: "n", Type: models.Integer}, {Name: "l", Type: models.List}}})
+	for i, l := range []rel.Lit{rel.L(items...), rel.L(), rel.Null(models.List)} {
+		k.exec(t, s, rel.Insert{Into: table, Columns: []string{"n", "l"}, From: rel.Select{Columns: []rel.Column{rel.As("n", rel.I(int64(i))), rel.As("l", l)}}})
+	}
+	want := [][]any{{int64(0), `["b","a,\"","NULL","\\"," ","","{x}","it's <é>\n"]`}, {int64(1), "[]"}, {int64(2), nil}}
+	if diff := cmp.Diff(want, k.rows(t, s, all(table, []rel.Field{{Name: "n"}, {Name: "l"}}))); diff != "" {
+		t.Error(diff)
+	}
+	cols, err := s.Columns(t.Context(), table)
+	if err != nil || len(cols) != 2 || cols[1].Type != models.List {
+		t.Errorf("columns %v, %v", cols, err)
+	}
+	sql := "SELECT ARRAY[1, 2] AS whole, ARRAY['a', NULL] AS text, ARRAY[1.5] AS decimal, ARRAY[CAST(0.1 AS DOUBLE PRECISION)] AS double, ARRAY[TRUE] AS yes, ARRAY[DATE '2026-01-31'] AS day"
+	cols, err = s.QueryColumns(t.Context(), sql)
+	if err != nil || len(cols) != 6 {
+		t.Fatalf("columns %v, %v", cols, err)
+	}
+	for _, c := range cols {
+		if c.Type != models.List {
+			t.Errorf("column %s (%s) is %q", c.Name, c.Native, c.Type)
+		}
+	}
+	rows, err := collect(s.Query(t.Context(), sql))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]any{{"[1,2]", `["a",null]`, "[1.5]", "[0.1]", "[true]", `["2026-01-31T00:00:00Z"]`}}, rows); diff != "" {
 		t.Error(diff)
 	}
 }
