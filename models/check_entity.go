@@ -22,6 +22,7 @@ func (c *checker) entity(e *Entity) {
 	}
 	c.together(e)
 	c.traitCircles(e)
+	c.universal(e)
 }
 
 func (c *checker) identity(e *Entity, at string) {
@@ -146,13 +147,14 @@ func (i *Identifier) Normalizer() string {
 
 // FillDefaults writes the documented defaults into the places that were left empty, so that who
 // reads the model need not know them: the normaliser and role of identifiers, the bounds of fuzzy matching, the identity guard,
-// whether anonymous profiles are in segments, keep of traits from columns, and a holdout's salt.
+// whether anonymous profiles are in segments, keep of traits from columns, and the salts of holdouts and splits.
 func (m *Model) FillDefaults() {
 	for i := range m.Entities {
 		e := &m.Entities[i]
 		if e.Anonymous == "" {
 			e.Anonymous = "include"
 		}
+		e.Salt = e.SaltOf()
 		if e.Identity.Guard.MaxProfileSize == 0 {
 			e.Identity.Guard.MaxProfileSize = 500
 		}
@@ -177,8 +179,6 @@ func (m *Model) FillDefaults() {
 		}
 	}
 	for i := range m.Segments {
-		if s := &m.Segments[i]; s.Salt == "" {
-			s.Salt = s.Name
-		}
+		m.Segments[i].Salt = m.Segments[i].SaltOf()
 	}
 }

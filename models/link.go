@@ -86,7 +86,7 @@ func (m *Model) SegmentOrder(entity string) ([]*Segment, error) {
 			byName[m.Segments[i].Name] = &m.Segments[i]
 		}
 	}
-	sorted, circles := order(m.SegmentNames(entity), func(n string) []reference { return byName[n].Where.segments("") })
+	sorted, circles := order(m.SegmentNames(entity), func(n string) []reference { return byName[n].references() })
 	if len(circles) > 0 {
 		return nil, fmt.Errorf("segments refer to each other in a circle: %s", strings.Join(circles[0].names, " -> "))
 	}
@@ -99,7 +99,7 @@ func (m *Model) SegmentOrder(entity string) ([]*Segment, error) {
 
 func (c *checker) segmentCircles() {
 	_, circles := order(c.m.SegmentNames(""), func(n string) []reference {
-		return c.segments[n].Where.segments(Path("segments", n, "where"))
+		return c.segments[n].references()
 	})
 	for _, o := range circles {
 		if len(o.names) == 2 {

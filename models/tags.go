@@ -60,7 +60,7 @@ func (m *Model) collectSegmentTags(segment string, tags, seen map[string]bool) {
 	seen[segment] = true
 	e := m.Entity(s.Entity)
 	traits := map[string]bool{}
-	s.Where.Conditions("", func(w *Condition, _ string) {
+	s.Rule().Conditions("", func(w *Condition, _ string) {
 		if w.Trait != "" && e != nil {
 			e.collectTags(w.Trait, tags, traits)
 		}
