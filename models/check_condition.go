@@ -176,6 +176,7 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 	name := or(w.Did, w.Never)
 	s := c.rowSource(e, at+"."+kind, name)
 	aggs := w.Aggregate.set()
+	c.rowWindow(at, w.Within, w.Between)
 	if kind == "never" {
 		only("where", "within", "between")
 	} else {
@@ -185,6 +186,8 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 			c.failKey(at+"."+aggs[1], "models.too_many", "keep one of them", "did has more than one aggregate: %s", strings.Join(aggs, ", "))
 		case w.Count:
 			c.failKey(at+".count", "models.not_beside", "write times: {at_least: 2}", "to count rows, did has times")
+		case w.Days != nil && (len(aggs) == 1 || w.Times != nil):
+			c.failKey(at+".days", "models.not_beside", "take it out, or write both under all:", "days does not go with %s", or(strings.Join(aggs, ""), "times"))
 		case len(aggs) == 1 && w.Times != nil:
 			c.failKey(at+".times", "models.not_beside", "take it out, or write both under all:", "times does not go with %s", aggs[0])
 		case len(aggs) == 1 && w.Is == nil:
@@ -195,7 +198,10 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 			c.test(at+".is", w.Is, aggregateType(&w.Aggregate, Unknown))
 		}
 		if w.Times != nil {
-			c.times(at+".times", w.Times)
+			c.times(at+".times", "times", w.Times)
+		}
+		if w.Days != nil {
+			c.times(at+".days", "days", w.Days)
 		}
 	}
 	if s != nil {
@@ -207,7 +213,7 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 	}
 }
 
-func (c *checker) times(at string, t *CountTest) {
+func (c *checker) times(at, key string, t *CountTest) {
 	set, never := 0, false
 	for _, n := range []struct {
 		p   *int
@@ -220,9 +226,9 @@ func (c *checker) times(at string, t *CountTest) {
 	}
 	switch {
 	case set != 1:
-		c.fail(at, "models.one_operator", "write one of is, at_least, at_most, more_than, less_than", "times compares with one operator, not %d", set)
+		c.fail(at, "models.one_operator", "write one of is, at_least, at_most, more_than, less_than", "%s compares with one operator, not %d", key, set)
 	case never:
-		c.fail(at, "models.count", "use a number that a count can have", "no count of rows can be less than 0")
+		c.fail(at, "models.count", "use a number that a count can have", "no count of %s can be less than 0", map[string]string{"times": "rows", "days": "days"}[key])
 	}
 }
 

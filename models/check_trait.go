@@ -74,6 +74,7 @@ func (c *checker) trait(e *Entity, t *Trait) {
 		}
 		if s != nil {
 			c.aggregateColumn(e, at, s, &t.Aggregate)
+			c.rowWindow(at, t.Within, t.Between)
 			c.rows(e, at, s, t.Where, t.Within != nil || t.Between != nil, len(aggs) > 0)
 		}
 	}

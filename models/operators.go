@@ -77,10 +77,12 @@ func (c *checker) test(at string, t *Test, typ Type) {
 	op := ops[0]
 	vs, p := t.values(op), at+"."+op
 	switch {
+	case contains(timeOperators, op):
+		c.timeOperator(p, op, typ, t)
+		return
 	case (op == "in" || op == "not_in") && len(vs) == 0:
 		c.fail(p, "models.empty_list", "write at least one value", "%s has no value in it", op)
-	case op == "between" && len(vs) != 2:
-		c.fail(p, "models.between", "write two values: [1, 10]", "between takes two values, not %d", len(vs))
+	case op == "between" && !c.pair(p, vs):
 		return
 	}
 	for i, v := range vs {
@@ -93,8 +95,8 @@ func (c *checker) test(at string, t *Test, typ Type) {
 		}
 		c.operand(vp, op, typ, v)
 	}
-	if op == "between" && less(vs[1], vs[0]) {
-		c.fail(p, "models.between", fmt.Sprintf("write [%s, %s]", vs[1].Text, vs[0].Text), "between takes the smaller value first")
+	if op == "between" {
+		c.rising(p, vs)
 	}
 }
 
@@ -106,31 +108,35 @@ func (c *checker) test(at string, t *Test, typ Type) {
 //	                                      boolean              true, false
 //	                                      date timestamp       dates and times, also quoted
 //	at_least at_most more_than less_than  integer number       numbers
-//	between                               date timestamp       dates and times, also quoted
+//	between                               date timestamp       dates and times, also quoted; 30d ago, in 30d
 //	contains not_contains starts_with …   text                 text, numbers as written
 func (c *checker) operand(path, op string, typ Type, v Value) {
 	wrong := func(fix, format string, args ...any) {
 		c.fail(path, "models.operator_type", fix, format, args...)
 	}
-	instant := v.Type == Date || v.Type == Timestamp || v.Type == Text && isInstant(v.Text)
+	_, _, instant := v.Time()
+	_, relative := v.Relative()
 	numeric := v.Type == Integer || v.Type == Number
-	switch op {
-	case "at_least", "at_most", "more_than", "less_than", "between":
-		if typ == Text || typ == Boolean {
-			wrong("use is or in", "%s compares numbers and times, not %s", op, typ)
-			return
-		}
-		if typ == Unknown && !numeric && !instant {
-			wrong("write a number, or a date such as 2026-01-31", "%s compares numbers and times, not %s %q", op, v.Type, v.Text)
-			return
-		}
-	case "contains", "not_contains", "starts_with", "ends_with":
+	switch {
+	case op == "contains" || op == "not_contains" || op == "starts_with" || op == "ends_with":
 		if typ != Unknown && typ != Text {
 			wrong("use is, in, at_least or between", "%s compares text, not %s", op, named(typ))
 		} else if v.Type == Boolean {
 			wrong(fmt.Sprintf("write it in quotes: %q", v.Text), "%s compares text", op)
 		}
 		return
+	case relative:
+		c.relativeOperand(path, op, typ, v)
+		return
+	case op == "at_least" || op == "at_most" || op == "more_than" || op == "less_than" || op == "between":
+		if typ == Text || typ == Boolean {
+			wrong("use is or in", "%s compares numbers and times, not %s", op, typ)
+			return
+		}
+		if typ == Unknown && !numeric && !instant {
+			wrong(timeFix(v, "write a number, a date such as 2026-01-31, or 30d ago"), "%s compares numbers and times, not %s %q", op, v.Type, v.Text)
+			return
+		}
 	}
 	ok := true
 	switch typ {
@@ -165,16 +171,6 @@ func named(t Type) string {
 	return "a " + string(t)
 }
 
-// isInstant reports whether text is a date or a time, as written in quotes.
-func isInstant(s string) bool {
-	for _, layout := range []string{time.DateOnly, time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
-		if _, err := time.Parse(layout, s); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // less reports whether a is less than b, as far as that is known.
 func less(a, b Value) bool {
 	x, okx := new(big.Float).SetString(a.Text)
@@ -182,8 +178,15 @@ func less(a, b Value) bool {
 	if okx && oky {
 		return x.Cmp(y) < 0
 	}
-	// Dates and times of one form are in the order of their text.
-	return len(a.Text) == len(b.Text) && (a.Type == Date || a.Type == Timestamp) && a.Type == b.Type && a.Text < b.Text
+	r, okr := a.Relative()
+	q, okq := b.Relative()
+	if okr && okq {
+		return r.From(time.Time{}).Before(q.From(time.Time{}))
+	}
+	// A date and a time are only compared with their kind: how they lie depends on the zone.
+	s, dates, oks := a.Time()
+	t, datet, okt := b.Time()
+	return oks && okt && dates == datet && s.Before(t)
 }
 
 func contains(xs []string, x string) bool { return slices.Contains(xs, x) }

@@ -48,7 +48,7 @@ func (v *Value) UnmarshalScalar(tag, text string) error {
 			v.Type = Date
 			return nil
 		}
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
+		for _, layout := range timeLayouts {
 			if t, err := time.Parse(layout, text); err == nil {
 				v.Type, v.Text = Timestamp, t.UTC().Format("2006-01-02T15:04:05.999999Z")
 				return nil
