@@ -95,6 +95,13 @@ func (c *conditions) did(path, name string, w *models.Condition) rel.Expr {
 	if len(problems) > 0 {
 		return c.fail(problems...)
 	}
+	if w.Days != nil {
+		m, problems := c.scans.days(source, path+".days", filter)
+		if len(problems) > 0 {
+			return c.fail(problems...)
+		}
+		return times(m.expr, w.Days)
+	}
 	agg := w.Aggregate
 	kind, column := aggregateOf(agg)
 	if kind == "" {

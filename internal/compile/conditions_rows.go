@@ -11,7 +11,7 @@ import (
 )
 
 // rowFilter is which rows of a source count: those whose columns pass and whose time lies in
-// [as_of - within, as_of). Its parts are sorted, so that the same filter written in another
+// the window within and between two times. Its parts are sorted, so that the same filter written in another
 // order is the same expression. It is nil for all rows; it may be NULL for a row that does not
 // count.
 func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTest, within *models.Window, between []models.Value) (rel.Expr, []diag.Problem) {
@@ -33,7 +33,7 @@ func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTes
 		parts = append(parts, test)
 	}
 	if within != nil {
-		window, problem := windowTest(in, s, path+".within", in.window(within))
+		window, problem := rowSpan(in, s, path+".within", in.window(within))
 		if problem != nil {
 			problems = append(problems, *problem)
 		}
@@ -44,7 +44,7 @@ func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTes
 		if problem != nil {
 			return nil, append(problems, *problem)
 		}
-		window, problem := windowTest(in, s, path+".between", bounds)
+		window, problem := rowSpan(in, s, path+".between", bounds)
 		if problem != nil {
 			problems = append(problems, *problem)
 		}
@@ -57,23 +57,6 @@ func rowFilter(in Input, s *models.Source, path string, where []models.ColumnTes
 		return nil, problems
 	}
 	return and(parts), problems
-}
-
-// windowTest is whether the time of a row lies in a span.
-func windowTest(in Input, s *models.Source, path string, w span) ([]rel.Expr, *diag.Problem) {
-	at, problem := rowTime(in, s)
-	switch {
-	case problem != nil:
-		problem.Path = models.Path("sources", s.Name)
-		return nil, problem
-	case at == nil:
-		return nil, &diag.Problem{
-			Path: path, Code: "models.no_time",
-			What: fmt.Sprintf("source %s has no time, so its rows lie in no window", s.Name),
-			Fix:  fmt.Sprintf("give the source %s a time: column, or leave the window out", s.Name),
-		}
-	}
-	return []rel.Expr{rel.F(rel.Ge, at, rel.At(w.From)), rel.F(rel.Lt, at, rel.At(w.To))}, nil
 }
 
 // mismatch is the finding that an operator or a value does not fit what it is applied to.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
-	"time"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -61,6 +60,15 @@ func compare(in Input, e rel.Expr, typ models.Type, t models.Test) (rel.Expr, er
 	if v := t.EndsWith; v != nil {
 		take(func() rel.Expr { return c.text("ends_with", *v) })
 	}
+	if t.Within != nil {
+		take(func() rel.Expr { return c.within(t.Within) })
+	}
+	if t.WithinNext != 0 {
+		take(func() rel.Expr { return c.withinNext(t.WithinNext) })
+	}
+	if t.Anniversary != nil {
+		take(func() rel.Expr { return c.anniversary(*t.Anniversary) })
+	}
 	if v := t.Exists; v != nil {
 		take(func() rel.Expr {
 			if *v {
@@ -100,9 +108,23 @@ func (c *comparison) pair(fn rel.Fn, v models.Value) rel.Expr {
 	return rel.F(fn, l, r)
 }
 
+// ordered compares with a number, a date, a time, or a time such as 30d ago. Such a time is taken
+// by its distance, but for between.
 func (c *comparison) ordered(op string, fn rel.Fn, v models.Value) rel.Expr {
-	if c.typ == models.Text || c.typ == models.Boolean || c.typ == models.Unknown && (v.Type == models.Text || v.Type == models.Boolean) {
+	if r, ok := v.Relative(); ok {
+		if op == "between" && c.timed(op) {
+			return c.at(fn, r.From(c.in.AsOf.UTC()))
+		}
+		return c.relative(op, r)
+	}
+	t, date, instant := c.in.instant(v)
+	switch {
+	case c.typ == models.Text || c.typ == models.Boolean || c.typ == models.Unknown && !instant && (v.Type == models.Text || v.Type == models.Boolean):
 		return c.fail("%s compares numbers and times, not %s", op, known(c.typ, v.Type))
+	case instant && date && (c.typ == models.Date || c.typ == models.Unknown):
+		return rel.F(fn, c.e, rel.D(v.Text))
+	case instant && (c.typ == models.Date || c.typ == models.Unknown):
+		return c.at(fn, t)
 	}
 	return c.pair(fn, v)
 }
@@ -113,8 +135,8 @@ func (c *comparison) between(vs []models.Value) rel.Expr {
 		return c.fail("between takes two values, not %d", len(vs))
 	}
 	upper := rel.Le
-	switch known(c.typ, vs[0].Type) {
-	case models.Date, models.Timestamp:
+	_, relative := vs[0].Relative()
+	if _, _, instant := vs[0].Time(); c.typ == models.Date || c.typ == models.Timestamp || c.typ == models.Unknown && (instant || relative) {
 		upper = rel.Lt
 	}
 	return rel.F(rel.And, c.ordered("between", rel.Ge, vs[0]), c.ordered("between", upper, vs[1]))
@@ -183,31 +205,17 @@ func (c *comparison) operands(v models.Value) (rel.Expr, rel.Expr) {
 			return c.e, rel.Of(v)
 		}
 	case models.Date:
-		if t, date, ok := c.instant(v); ok && date {
+		if t, date, ok := c.in.instant(v); ok && date {
 			return c.e, rel.D(v.Text)
 		} else if ok {
 			return rel.F(rel.Instant, c.e, rel.T(c.in.zone().String())), rel.At(t)
 		}
 	case models.Timestamp:
-		if t, _, ok := c.instant(v); ok {
+		if t, _, ok := c.in.instant(v); ok {
 			return c.e, rel.At(t)
 		}
 	}
 	return c.e, c.fail("%s is compared with %s", c.typ, v.Type)
-}
-
-// instant reads a date, a time, or text that is one of them. date is true for a bare date.
-func (c *comparison) instant(v models.Value) (t time.Time, date, ok bool) {
-	if v.Type != models.Date && v.Type != models.Timestamp && v.Type != models.Text {
-		return t, false, false
-	}
-	if t, err := time.ParseInLocation(time.DateOnly, v.Text, c.in.zone()); err == nil {
-		return t.UTC(), true, true
-	}
-	if t, err := time.Parse(time.RFC3339Nano, v.Text); err == nil {
-		return t.UTC().Truncate(time.Microsecond), false, true
-	}
-	return t, false, false
 }
 
 // decimal writes a number without an exponent.

@@ -95,15 +95,8 @@ func sourceZone(s *models.Source) string {
 // rowTime is when a source's row happened or last changed, as an instant; nil if the source does
 // not say. A date is its midnight in the project's zone.
 func rowTime(in Input, s *models.Source) (rel.Expr, *diag.Problem) {
-	name := s.Time
-	if name == "" {
-		name = s.UpdatedAt
-	}
-	if name == "" {
-		return nil, nil
-	}
-	e, typ, problem := columnExpr(in, s, name)
-	if problem != nil {
+	e, typ, problem := timeColumn(in, s)
+	if e == nil || problem != nil {
 		return nil, problem
 	}
 	if typ == models.Date {
