@@ -41,31 +41,15 @@ func newGraph(m *models.Model, list []syncs.Sync) *graph {
 	}
 	for _, s := range m.Segments {
 		uses := []node{{"entity", s.Entity}}
-		walk(&s.Where, func(c *models.Condition) {
-			if c.Segment != "" {
-				uses = append(uses, node{"segment", c.Segment})
-			}
-		})
+		for _, other := range s.Refers() {
+			uses = append(uses, node{"segment", other})
+		}
 		add(node{"segment", s.Name}, s.Tags, uses...)
 	}
 	for _, s := range list {
 		add(node{"sync", s.Name}, s.Tags, node{"segment", s.Segment}, node{"entity", s.Entity}, node{"source", s.Source})
 	}
 	return g
-}
-
-// walk calls f for a condition and all below it.
-func walk(c *models.Condition, f func(*models.Condition)) {
-	f(c)
-	for i := range c.All {
-		walk(&c.All[i], f)
-	}
-	for i := range c.Any {
-		walk(&c.Any[i], f)
-	}
-	if c.Not != nil {
-		walk(c.Not, f)
-	}
 }
 
 // pick resolves selectors: name, +name (and all it needs), name+ (and all that uses it), tag:x,

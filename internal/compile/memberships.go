@@ -5,45 +5,49 @@ import (
 	"github.com/weir-data/weir/models"
 )
 
-// membershipSteps makes the tables of who is in, since when, and with which arm, from a query of
-// profile_id and segment (nil for nobody) and the tables of the previous build.
+// membershipSteps makes the tables of who is in, since when, and in which arm, from a query of
+// profile_id, segment and, of a priority, arm (nil for nobody) and the tables of the previous build.
 //
 // Profiles merge between builds. The survivor takes over what the merged profile had: it is in
-// since the earlier of the two times, and keeps its arm of a holdout, or else gets the merged
-// one's. The merged profile's own history ends.
+// since the earlier of the two times, and keeps its arm of a holdout or split, or else gets the
+// merged one's. The merged profile's own history ends.
 func membershipSteps(in Input, members rel.Query) []Step {
 	memberships := in.Build.Table(in.Entity, Memberships)
 	history := in.Build.Table(in.Entity, History)
-	return []Step{
-		{Name: "segments: memberships", Do: []rel.Statement{
-			membershipTable(in, memberships, members),
+	a := divide(in, members)
+	return append(a.steps(),
+		Step{Name: "segments: memberships", Do: []rel.Statement{
+			membershipTable(in, a, memberships, members),
 			rel.Analyze{Name: memberships},
 		}},
-		{Name: "segments: history", Do: []rel.Statement{historyTable(in, history, memberships), rel.Analyze{Name: history}}},
-		{Name: "segments: arms", Do: []rel.Statement{assignmentTable(in, memberships)}},
-	}
+		Step{Name: "segments: history", Do: []rel.Statement{historyTable(in, history, memberships), rel.Analyze{Name: history}}},
+	)
 }
 
-func membershipTable(in Input, name rel.Name, members rel.Query) rel.Statement {
+func membershipTable(in Input, a *division, name rel.Name, members rel.Query) rel.Statement {
 	if members == nil {
 		return rel.CreateTable{Name: name, Columns: []rel.Field{
 			{Name: "profile_id", Type: models.Text}, {Name: "segment", Type: models.Text}, {Name: "since", Type: models.Timestamp},
+			{Name: "arm", Type: models.Text},
 		}}
 	}
+	arm, joins := a.inForce()
 	q := rel.Select{
 		Columns: []rel.Column{
 			rel.As("profile_id", rel.C("m", "profile_id")),
 			rel.As("segment", rel.C("m", "segment")),
 			rel.As("since", rel.At(in.AsOf.UTC())),
+			rel.As("arm", arm),
 		},
-		From: rel.Sub{Query: members, Alias: "m"},
+		From:  rel.Sub{Query: members, Alias: "m"},
+		Joins: joins,
 	}
 	if in.Previous.ID != "" {
 		q.Columns[2].Expr = rel.F(rel.Coalesce, rel.C("o", "since"), rel.At(in.AsOf.UTC()))
-		q.Joins = []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: carried(in, Memberships,
-			rel.As("since", rel.Agg{Fn: rel.Min, Arg: rel.C("b", "since")})), Alias: "o"}, On: sameMember("o", "m")}}
+		q.Joins = append(q.Joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: carried(in, Memberships,
+			rel.As("since", rel.Agg{Fn: rel.Min, Arg: rel.C("b", "since")})), Alias: "o"}, On: sameMember("o", "m")})
 	}
-	return rel.CreateTable{Name: name, As: q, Comment: "who is in which segment, since when"}
+	return rel.CreateTable{Name: name, As: q, Comment: "who is in which segment, since when, in which arm"}
 }
 
 func sameMember(a, b string) rel.Expr {

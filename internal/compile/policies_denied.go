@@ -117,7 +117,7 @@ func segmentColumns(m *models.Model, e *models.Entity, name, path string, out ma
 	}
 	seen[name] = true
 	traits := map[string]bool{}
-	seg.Where.Conditions("", func(w *models.Condition, _ string) {
+	seg.Rule().Conditions("", func(w *models.Condition, _ string) {
 		source := w.Did + w.Never // one of them
 		for _, c := range w.Where {
 			out[models.SourceColumn{Source: source, Column: c.Column}] = path

@@ -83,17 +83,15 @@ func (f *flags) compile(c *conditions, segments []*models.Segment) {
 	for i, s := range segments {
 		f.column[s.Name] = fmt.Sprintf("s%d", i+1)
 		at := 0
-		s.Where.Conditions("", func(w *models.Condition, _ string) {
-			if w.Segment != "" {
-				at = max(at, level[w.Segment]+1)
-			}
-		})
+		for _, name := range s.Refers() {
+			at = max(at, level[name]+1)
+		}
 		level[s.Name] = at
 		for len(f.layers) <= at {
 			f.layers = append(f.layers, nil)
 		}
 		c.scans.asker = s.Name
-		in := c.predicate(models.Path("segments", s.Name, "where"), &s.Where)
+		in := c.predicate(s.RulePath(), s.Rule())
 		f.layers[at] = append(f.layers[at], rel.As(f.column[s.Name], rel.F(rel.IsTrue, in)))
 	}
 }
@@ -137,7 +135,8 @@ func (f *flags) query(c *conditions) rel.Query {
 	return rel.Select{Columns: kept, From: rel.Sub{Query: q, Alias: "p"}}
 }
 
-// members is a query of profile_id and segment over the flags.
+// members is a query of profile_id, segment and arm over the flags; the arm is that of a priority,
+// and NULL elsewhere.
 func (f *flags) members(table rel.Name, segments []*models.Segment) rel.Query {
 	if len(segments) == 0 {
 		return nil
@@ -145,7 +144,7 @@ func (f *flags) members(table rel.Name, segments []*models.Segment) rel.Query {
 	var each []rel.Query
 	for _, s := range segments {
 		each = append(each, rel.Select{
-			Columns: []rel.Column{rel.As("profile_id", rel.C("f", "profile_id")), rel.As("segment", rel.T(s.Name))},
+			Columns: []rel.Column{rel.As("profile_id", rel.C("f", "profile_id")), rel.As("segment", rel.T(s.Name)), rel.As("arm", f.arm(s))},
 			From:    rel.Table{Name: table, Alias: "f"},
 			Where:   rel.C("f", f.column[s.Name]),
 		})
