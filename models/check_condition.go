@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/models/diag"
@@ -123,13 +122,7 @@ func (c *checker) condition(e *Entity, w *Condition, at string, depth int) {
 		c.condition(e, w.Not, at+".not", depth+1)
 	case "segment":
 		only()
-		s, ok := c.segments[w.Segment]
-		if !ok {
-			known := slices.DeleteFunc(c.m.SegmentNames(e.Name), func(n string) bool { return strings.HasPrefix(at, Path("segments", n)+".") })
-			c.unknown(at+".segment", "segment", w.Segment, known)
-		} else if s.Entity != e.Name {
-			c.fail(at+".segment", "models.other_entity", "", "segment %s is of the entity %s, not %s", s.Name, s.Entity, e.Name)
-		}
+		c.segmentOf(e, w.Segment, at+".segment")
 	case "trait":
 		only(append([]string{"is"}, operatorNames...)...)
 		c.traitCondition(e, w, at)
@@ -139,6 +132,12 @@ func (c *checker) condition(e *Entity, w *Condition, at string, depth int) {
 		c.everyCondition(e, w, at, only)
 	case "sequence":
 		c.sequenceCondition(e, w, at, only)
+	case "top", "bottom":
+		c.shareCondition(e, w, at, kinds[0], only)
+	case "near":
+		c.nearCondition(e, w, at, only)
+	case "sql":
+		c.sqlCondition(e, w, at, only)
 	}
 }
 

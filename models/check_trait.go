@@ -39,6 +39,8 @@ func (c *checker) trait(e *Entity, t *Trait) {
 	case t.SQL != "":
 		if strings.TrimSpace(t.SQL) == "" {
 			c.fail(at+".sql", "models.no_from", "write an expression over other traits", "sql is empty")
+		} else {
+			c.expression(at+".sql", e, t.SQL)
 		}
 		c.notBeside(at, "sql", t.extras(aggs, true))
 	case len(columns) == len(t.From):

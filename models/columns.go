@@ -53,6 +53,8 @@ func aggregateType(a *Aggregate, ct Type) Type {
 		return Integer
 	case a.Avg != "":
 		return Number
+	case a.Collect != "":
+		return List
 	case a.Sum != "":
 		if ct == Integer {
 			return Integer
@@ -169,7 +171,7 @@ func (c *columnChecker) source(s *Source) {
 			c.column(at+".identifiers."+id.Type+".country", false, s.Name, id.Country)
 		}
 		days := c.dates(id.Type)
-		if t, ok := c.column(at+".identifiers."+id.Type, false, s.Name, id.Column); ok && (t == Boolean || !days && (t == Timestamp || t == Date)) {
+		if t, ok := c.column(at+".identifiers."+id.Type, false, s.Name, id.Column); ok && (t == Boolean || t == List || !days && (t == Timestamp || t == Date)) {
 			c.fail(at+".identifiers."+id.Type, "models.column_type", "name a column with text or whole numbers", "%s is %s: that identifies nobody", id.Column, named(t))
 		}
 	}
@@ -211,6 +213,7 @@ func (c *columnChecker) trait(e *Entity, t *Trait) {
 			typ = j
 		}
 	}
+	c.listTrait(at, t, typ)
 	if source != "" {
 		c.aggregate(at, source, &t.Aggregate)
 		c.where(at, source, t.Where)
@@ -230,6 +233,10 @@ func (c *columnChecker) aggregate(at, source string, a *Aggregate) Type {
 	if (a.Sum != "" || a.Avg != "") && t != Unknown && t != Integer && t != Number {
 		c.fail(at+"."+keys[0], "models.column_type", "name a column with numbers, or cast it in a query: sql: in place of the source's table:",
 			"%s takes numbers, and %s.%s is %s", keys[0], source, a.Column(), named(t))
+	}
+	if t == List && (a.Min != "" || a.Max != "" || a.Collect != "") {
+		c.fail(at+"."+keys[0], "models.column_type", "name a column with single values; or keep the list of one row: from: "+source+"."+a.Column(),
+			"%s takes single values, and %s.%s is a list", keys[0], source, a.Column())
 	}
 	return aggregateType(a, t)
 }
@@ -269,6 +276,8 @@ func (c *columnChecker) condition(e *Entity, w *Condition, at string) {
 			c.where(at, w.Every, w.Where)
 		case w.Sequence != nil:
 			c.sequence(w, at)
+		case w.Top != nil || w.Bottom != nil || w.Near != nil:
+			c.people(e, w, at)
 		}
 	})
 }

@@ -31,6 +31,9 @@ func (w *Condition) segments(at string) []reference {
 		if w.Segment != "" {
 			out = append(out, reference{w.Segment, at + ".segment"})
 		}
+		if w.Of != "" {
+			out = append(out, reference{w.Of, at + ".of"})
+		}
 	})
 	return out
 }
@@ -111,17 +114,18 @@ func (c *checker) segmentCircles() {
 }
 
 // sqlTokenRE splits SQL far enough to find names: text, comments and numbers are passed over.
-var sqlTokenRE = regexp.MustCompile(`(?s)'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|"((?:[^"]|"")*)"|` + "`([^`]*)`" + `|([A-Za-z_][A-Za-z0-9_$]*)(\s*\()?|[0-9][A-Za-z0-9_.]*`)
+var sqlTokenRE = regexp.MustCompile(`(?s)[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|"((?:[^"]|"")*)"|` + "`([^`]*)`" + `|([A-Za-z_][A-Za-z0-9_$]*)(\s*\()?|[0-9][A-Za-z0-9_.]*`)
 
 // SQLTraits lists the other traits that an sql trait names, each once, in the order of their
-// first use. A name before a parenthesis is a function. The reading is lexical: it may find a
-// name that the SQL uses for something else, and never misses a trait that is written out.
-func (e *Entity) SQLTraits(t *Trait) []string {
-	if t.SQL == "" {
-		return nil
-	}
+// first use.
+func (e *Entity) SQLTraits(t *Trait) []string { return e.TraitsIn(t.SQL) }
+
+// TraitsIn lists the traits that an expression names, each once, in the order of their first use.
+// A name before a parenthesis is a function. The reading is lexical: it may find a name that the
+// SQL uses for something else, and never misses a trait that is written out.
+func (e *Entity) TraitsIn(sql string) []string {
 	var out []string
-	for _, m := range sqlTokenRE.FindAllStringSubmatch(t.SQL, -1) {
+	for _, m := range sqlTokenRE.FindAllStringSubmatch(sql, -1) {
 		name := or(m[1], m[2], m[3])
 		if name == "" || m[4] != "" {
 			continue

@@ -55,6 +55,10 @@ func (t *Test) values(op string) []Value {
 		return one(t.StartsWith)
 	case "ends_with":
 		return one(t.EndsWith)
+	case "contains_any":
+		return t.ContainsAny
+	case "contains_all":
+		return t.ContainsAll
 	}
 	return nil
 }
@@ -77,6 +81,12 @@ func (c *checker) test(at string, t *Test, typ Type) {
 	op := ops[0]
 	vs, p := t.values(op), at+"."+op
 	switch {
+	case typ == List || op == "contains_any" || op == "contains_all":
+		c.listTest(p, op, typ, t)
+		return
+	case op == "in_region":
+		c.inRegion(p, t, typ)
+		return
 	case contains(timeOperators, op):
 		c.timeOperator(p, op, typ, t)
 		return

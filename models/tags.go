@@ -61,11 +61,13 @@ func (m *Model) collectSegmentTags(segment string, tags, seen map[string]bool) {
 	e := m.Entity(s.Entity)
 	traits := map[string]bool{}
 	s.Rule().Conditions("", func(w *Condition, _ string) {
-		if w.Trait != "" && e != nil {
-			e.collectTags(w.Trait, tags, traits)
+		if e != nil {
+			for _, t := range w.Traits(e, "") {
+				e.collectTags(t.Name, tags, traits)
+			}
 		}
-		if w.Segment != "" {
-			m.collectSegmentTags(w.Segment, tags, seen)
+		if other := or(w.Segment, w.Of); other != "" {
+			m.collectSegmentTags(other, tags, seen)
 		}
 	})
 }
