@@ -22,6 +22,7 @@ var layers = [][]string{
 	{"cli"},
 	{"schedule", "server"},
 	{"app"},
+	{"modeltest"},
 	{"demo", "build"},
 	{"project", "compile", "ledger", "store"},
 	{"warehouse"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
 )
 
 // guards are the policies that stand between an entity's profiles and a purpose.
@@ -60,4 +61,17 @@ func policyNames(ps []*models.Policy) string {
 		names = append(names, p.Name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// Allowed is a query of profile_id: the profiles of a build that a policy lets pass.
+func Allowed(in Input, p *models.Policy) (rel.Query, []diag.Problem) {
+	in.Entity = p.Entity
+	c := profileConditions(in)
+	allowed := c.predicate(models.Path("policies", p.Name, "require"), p.Require)
+	return rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))},
+		From:    rel.Table{Name: in.Build.Table(in.Entity, Profiles), Alias: "p"},
+		Joins:   c.scans.joins(rel.C("p", "profile_id"), true),
+		Where:   rel.F(rel.IsTrue, allowed),
+	}, c.problems
 }
