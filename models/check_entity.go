@@ -176,6 +176,12 @@ func (m *Model) FillDefaults() {
 			if _, columns := t.Columns(); len(columns) > 0 && t.Keep == "" {
 				t.Keep = Latest
 			}
+			if t.RFM != nil {
+				t.RFM.Parts = t.RFM.PartsOf()
+			}
+			if t.Predict != nil && t.Predict.What != "churn" {
+				t.Predict.Horizon = Duration(t.Predict.HorizonOf())
+			}
 		}
 	}
 	for i := range m.Segments {

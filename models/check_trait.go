@@ -31,11 +31,14 @@ func (c *checker) trait(e *Entity, t *Trait) {
 	c.name("trait", at, t.Name, reservedTraits...)
 	aggs := t.Aggregate.set()
 	_, columns := t.Columns()
+	kinds := t.kinds()
 	switch {
-	case len(t.From) == 0 && t.SQL == "":
-		c.failKey(at, "models.no_from", "add from: source.column, from: source with an aggregate, or sql:", "trait %s has neither from nor sql", t.Name)
-	case len(t.From) > 0 && t.SQL != "":
-		c.failKey(at+".sql", "models.too_many", "keep one of them", "trait %s has both from and sql", t.Name)
+	case len(kinds) == 0:
+		c.failKey(at, "models.no_from", "add from: source.column, from: source with an aggregate, or one of sql:, ratio:, tiles:, rfm: and score:", "trait %s says not what it is computed from", t.Name)
+	case len(kinds) > 1:
+		c.failKey(at+"."+kinds[1], "models.too_many", "keep one of them", "trait %s has both %s and %s", t.Name, kinds[0], kinds[1])
+	case t.Derived() && t.SQL == "":
+		c.derived(e, t, at, kinds[0])
 	case t.SQL != "":
 		if strings.TrimSpace(t.SQL) == "" {
 			c.fail(at+".sql", "models.no_from", "write an expression over other traits", "sql is empty")
@@ -66,9 +69,16 @@ func (c *checker) trait(e *Entity, t *Trait) {
 		if t.Keep != "" {
 			c.failKey(at+".keep", "models.not_beside", "name a column: "+t.From[0]+".column", "keep goes with from: source.column, not with a whole source")
 		}
+		if t.Predict != nil {
+			aggs = append(aggs, "predict")
+			c.predict(t.Predict, at+".predict")
+			if t.Type != Unknown {
+				c.failKey(at+".type", "models.not_beside", "take it out", "type does not go with predict, which gives numbers")
+			}
+		}
 		switch len(aggs) {
 		case 0:
-			c.failKey(at, "models.no_aggregate", fmt.Sprintf("add one of %s; or name a column: %s.column", strings.Join(aggregateNames, ", "), t.From[0]),
+			c.failKey(at, "models.no_aggregate", fmt.Sprintf("add one of %s, or predict; or name a column: %s.column", strings.Join(aggregateNames, ", "), t.From[0]),
 				"trait %s is computed from the rows of %s and says not how", t.Name, t.From[0])
 		case 1:
 		default:
@@ -87,6 +97,9 @@ func (t *Trait) extras(aggs []string, keep bool) []string {
 	out := slices.Clone(aggs)
 	if keep && t.Keep != "" {
 		out = append(out, "keep")
+	}
+	if t.Predict != nil {
+		out = append(out, "predict")
 	}
 	if t.Where != nil {
 		out = append(out, "where")

@@ -16,6 +16,8 @@ func (m *Model) TraitType(e *Entity, t *Trait, columns func(source, column strin
 	}
 	source, cols := t.Columns()
 	switch {
+	case t.derivedType() != Unknown:
+		return t.derivedType()
 	case t.SQL != "":
 		return Unknown
 	case len(cols) > 0:
@@ -214,6 +216,8 @@ func (c *columnChecker) trait(e *Entity, t *Trait) {
 		}
 	}
 	c.listTrait(at, t, typ)
+	c.derivedTypes(e, t)
+	c.amount(at, source, t.Predict)
 	if source != "" {
 		c.aggregate(at, source, &t.Aggregate)
 		c.where(at, source, t.Where)

@@ -142,19 +142,10 @@ func (e *Entity) TraitsIn(sql string) []string {
 	return out
 }
 
-func (e *Entity) sqlRefs(n string) []reference {
-	t := e.Trait(n)
-	var out []reference
-	for _, r := range e.SQLTraits(t) {
-		out = append(out, reference{r, Path("entities", e.Name, "traits", n, "sql")})
-	}
-	return out
-}
-
-// TraitOrder lists the traits so that each sql trait comes after those it names. The error names
-// a circle.
+// TraitOrder lists the traits so that each comes after those that it is computed from. The error
+// names a circle.
 func (e *Entity) TraitOrder() ([]*Trait, error) {
-	sorted, circles := order(e.TraitNames(), e.sqlRefs)
+	sorted, circles := order(e.TraitNames(), func(n string) []reference { return e.traitRefs(e.Trait(n)) })
 	if len(circles) > 0 {
 		return nil, fmt.Errorf("traits refer to each other in a circle: %s", strings.Join(circles[0].names, " -> "))
 	}
@@ -166,10 +157,10 @@ func (e *Entity) TraitOrder() ([]*Trait, error) {
 }
 
 func (c *checker) traitCircles(e *Entity) {
-	if !slices.ContainsFunc(e.Traits, func(t Trait) bool { return t.SQL != "" }) {
+	if !slices.ContainsFunc(e.Traits, func(t Trait) bool { return t.Derived() }) {
 		return
 	}
-	_, circles := order(e.TraitNames(), e.sqlRefs)
+	_, circles := order(e.TraitNames(), func(n string) []reference { return e.traitRefs(c.traits[e.Name][n]) })
 	for _, o := range circles {
 		if len(o.names) == 2 {
 			c.fail(o.at, "models.circle", "name other traits only", "trait %s is computed from itself", o.names[0])

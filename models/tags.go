@@ -18,8 +18,8 @@ func (m *Model) PIITags() []string {
 	return out
 }
 
-// Tags lists the kinds of personal data that a trait tells of, sorted: its own tag, and for an
-// sql trait those of every trait that it is computed from.
+// Tags lists the kinds of personal data that a trait tells of, sorted: its own tag, and
+// those of every trait that it is computed from.
 func (m *Model) Tags(entity, trait string) []string {
 	e := m.Entity(entity)
 	if e == nil {
@@ -47,7 +47,7 @@ func (e *Entity) collectTags(trait string, tags, seen map[string]bool) {
 	if t.PII != "" {
 		tags[t.PII] = true
 	}
-	for _, other := range e.SQLTraits(t) {
+	for _, other := range e.TraitsOf(t) {
 		e.collectTags(other, tags, seen)
 	}
 }

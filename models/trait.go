@@ -1,5 +1,7 @@
 package models
 
+import "github.com/weir-data/weir/models/scoring"
+
 // Trait is one thing known of a profile. Exactly one of From, SQL, Ratio, Tiles, RFM and Score is
 // set. From a column takes Keep; from a source it takes one aggregate, or Predict.
 type Trait struct {
@@ -13,9 +15,9 @@ type Trait struct {
 	Between     []Value      `yaml:"between" doc:"Only rows from the first time, included, to the second, not included." like:"range"`
 	Predict     *Predict     `yaml:"predict" doc:"What the rows, as purchases, say of the time to come." like:"forecast"`
 	Ratio       []string     `yaml:"ratio" doc:"Two traits: the first divided by the second; absent where the second is 0." like:"divide"`
-	Tiles       int          `yaml:"tiles" doc:"In how many equal parts those who have a value of by are cut: 10 for deciles. The trait is the part, the highest values in the last." like:"ntile,decile,quantile,buckets"`
+	Tiles       int          `yaml:"tiles" doc:"In how many equal parts those who have a value of by are cut: 10 for deciles. The trait is the number of the part, the highest values in the last." like:"ntile,decile,quantile,buckets"`
 	By          string       `yaml:"by" doc:"tiles: the trait that ranks." like:"order_by"`
-	RFM         *RFM         `yaml:"rfm" doc:"Recency, frequency and monetary value in parts: 555 are the best customers."`
+	RFM         *RFM         `yaml:"rfm" doc:"Recency, frequency and monetary value in parts, as three digits: 555 are the best customers."`
 	Score       *Score       `yaml:"score" doc:"The output of a model that was trained elsewhere." like:"model,ml"`
 	SQL         string       `yaml:"sql" doc:"An expression over other traits, in the warehouse's own SQL."`
 	Type        Type         `yaml:"type" enum:"text,integer,number,boolean,date,timestamp,list" doc:"Type of an sql trait, or to be cast to."`
@@ -60,7 +62,8 @@ type Predict struct {
 	Horizon Duration `yaml:"horizon" doc:"purchases, expected_value: how far ahead. Defaults to 365d." like:"within,ahead"`
 }
 
-// RFM cuts three traits into parts. The trait is a text of their three numbers, such as 5-4-1.
+// RFM cuts three traits into parts. The trait is a text of their three numbers, such as 541; the
+// latest, most and highest are in the last part.
 type RFM struct {
 	Recency   string `yaml:"recency,required" doc:"The trait with the time of the last purchase."`
 	Frequency string `yaml:"frequency,required" doc:"The trait with the number of purchases."`
@@ -75,7 +78,10 @@ type Score struct {
 	Features []Feature `yaml:"features" doc:"The model's feature to the trait that it is. Features with the name of a trait need not be named." like:"inputs"`
 	Output   string    `yaml:"output" enum:"probability,raw" doc:"raw: before the logistic function. Defaults to probability where the model classifies."`
 
-	File []byte `yaml:"-"` // what the model's file holds, put there by whoever reads the project
+	// Formula and Sum, the SHA-256 of the file, are there after Load, which whoever reads the
+	// project calls. Formula is nil if the file is missing or nothing can be computed by it.
+	Formula *scoring.Model `yaml:"-" json:"-"`
+	Sum     string         `yaml:"-"`
 }
 
 // Feature says which trait a model's feature is.

@@ -58,7 +58,7 @@ func columnTags(m *models.Model, entity string) map[models.SourceColumn][]string
 				continue
 			}
 			source, columns := t.Columns()
-			if c := t.Aggregate.Column(); source != "" && c != "" {
+			if c := t.RowColumn(); source != "" && c != "" {
 				columns = append(columns, models.SourceColumn{Source: source, Column: c})
 			}
 			for _, c := range columns {
@@ -96,7 +96,7 @@ func traitColumns(e *models.Entity, name, path string, out map[models.SourceColu
 	}
 	seen[name] = true
 	source, columns := t.Columns()
-	if c := t.Aggregate.Column(); source != "" && c != "" {
+	if c := t.RowColumn(); source != "" && c != "" {
 		columns = append(columns, models.SourceColumn{Source: source, Column: c})
 	}
 	for _, w := range t.Where {
@@ -105,7 +105,7 @@ func traitColumns(e *models.Entity, name, path string, out map[models.SourceColu
 	for _, c := range columns {
 		out[c] = path
 	}
-	for _, other := range e.SQLTraits(t) {
+	for _, other := range e.TraitsOf(t) {
 		traitColumns(e, other, path, out, seen)
 	}
 }

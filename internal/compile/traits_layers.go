@@ -8,14 +8,14 @@ import (
 )
 
 // layers puts the traits in the order in which they can be computed: first those read from
-// sources, then each sql trait after every trait that it names.
+// sources, then each that is computed from others after every one of them.
 func (t *traits) layers() ([][]*models.Trait, []diag.Problem) {
 	out := [][]*models.Trait{nil}
 	done := map[string]bool{}
 	var rest []*models.Trait
 	for i := range t.entity.Traits {
 		tr := &t.entity.Traits[i]
-		if tr.SQL == "" {
+		if !tr.Derived() {
 			out[0] = append(out[0], tr)
 			done[tr.Name] = true
 		} else {
@@ -26,7 +26,7 @@ func (t *traits) layers() ([][]*models.Trait, []diag.Problem) {
 		var layer, later []*models.Trait
 		for _, tr := range rest {
 			ready := true
-			for _, name := range t.entity.SQLTraits(tr) {
+			for _, name := range t.entity.TraitsOf(tr) {
 				ready = ready && done[name]
 			}
 			if ready {
@@ -37,10 +37,10 @@ func (t *traits) layers() ([][]*models.Trait, []diag.Problem) {
 		}
 		if len(layer) == 0 {
 			return out, []diag.Problem{{
-				Path: t.path(later[0], "sql"),
+				Path: models.Path("entities", t.entity.Name, "traits", later[0].Name), OnKey: true,
 				Code: "models.circle",
 				What: fmt.Sprintf("trait %s is computed from itself", later[0].Name),
-				Fix:  "break the circle of sql traits",
+				Fix:  "compute it from traits that are not computed from it",
 			}}
 		}
 		for _, tr := range layer {

@@ -286,6 +286,12 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	}
 }
 
+// frames are the same everywhere.
+var frames = map[rel.Frame]string{
+	rel.Before: "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING",
+	rel.After:  "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING",
+}
+
 func (w *writer) over(o rel.Over, level int) string {
 	var text string
 	switch {
@@ -312,6 +318,13 @@ func (w *writer) over(o rel.Over, level int) string {
 	}
 	if len(o.OrderBy) > 0 {
 		parts = append(parts, "ORDER BY "+w.orders(o.OrderBy, level))
+	}
+	if o.Frame != "" {
+		frame, ok := frames[o.Frame]
+		if !ok || o.Agg == nil || len(o.OrderBy) == 0 {
+			return w.fail("frame %q: a frame goes with an aggregate and an order", o.Frame)
+		}
+		parts = append(parts, frame)
 	}
 	window := " OVER (" + strings.Join(parts, " ") + ")"
 	if o.Rank == rel.Ntile {
