@@ -22,8 +22,12 @@ type Rows struct {
 	// the rows or not, so that somebody who left a segment and then said no is taken out. It is
 	// nil where no policy applies or keys are no profiles.
 	Barred rel.Query
-	// HeldOut gives key of every profile that the segment's holdout keeps out; nil without one.
+	// HeldOut gives key of everybody whom the holdout of the segment or of the entity keeps out,
+	// but for those in whom two arms met by a merge; nil without one.
 	HeldOut rel.Query
+	// OtherArm gives key of the members who are in another arm of the split than the sync's, but
+	// for those as well; nil where the sync names none.
+	OtherArm rel.Query
 	// Merged gives from_id and to_id of every profile that was ever merged into another one, which
 	// may have been merged away itself since. It is nil where keys are no profiles.
 	Merged rel.Query

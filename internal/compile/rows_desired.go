@@ -20,8 +20,8 @@ const (
 )
 
 // EntityOf is the entity whose build a sync reads: that of its segment or its own, and for rows
-// of a source or of sql the one whose policies guard the purpose. It is "" where no profiles are
-// involved.
+// of a source or of sql the one whose policies guard the purpose, or whose holdout keeps some of
+// them out. It is "" where no profiles are involved.
 func EntityOf(m *models.Model, s syncs.Sync, purpose string) string {
 	switch {
 	case s.Entity != "":
@@ -40,6 +40,11 @@ func EntityOf(m *models.Model, s syncs.Sync, purpose string) string {
 	}
 	if len(policies) > 0 {
 		return policies[0].Entity
+	}
+	for i := range m.Entities {
+		if e := &m.Entities[i]; heldOutRows(e, s.Source, purpose) {
+			return e.Name
+		}
 	}
 	return ""
 }
@@ -77,6 +82,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 			return Rows{}, []diag.Problem{d.problem("entity", "models.unknown_entity", fmt.Sprintf("there is no entity %q", in.Entity), "")}
 		}
 	}
+	d.lists = suppressing(in.Model, in.Entity, purpose, kind)
 	if !d.begin() {
 		return Rows{}, d.problems
 	}
@@ -90,6 +96,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 		Source:      rowsIn(d.all, "a"),
 		Barred:      d.kept,
 		HeldOut:     d.heldOut,
+		OtherArm:    d.otherArm,
 		Merged:      d.merged(),
 		IDs:         d.ids,
 		Fields:      d.columns,
@@ -105,18 +112,20 @@ type desired struct {
 	obj      destinations.Object
 	purpose  string
 	policies []*models.Policy
+	lists    []*models.Policy // with identifiers that are not to be reached
 	problems []diag.Problem
 
-	source  *models.Source // of source and sql syncs
-	all     rel.Query      // rows before policies and holdout
-	rows    rel.Select
-	barred  rel.Expr  // in rows, unless it is made over it
-	kept    rel.Query // every profile that a policy keeps out
-	heldOut rel.Query // every profile that the segment's holdout keeps out
-	forms   []form
-	ids     []RowColumn
-	columns []RowColumn
-	needed  []int // fields without which a row is invalid
+	source   *models.Source // of source and sql syncs
+	all      rel.Query      // rows before policies and holdout
+	rows     rel.Select
+	barred   rel.Expr  // in rows, unless it is made over it
+	kept     rel.Query // every profile that a policy keeps out
+	heldOut  rel.Query // everybody whom a holdout keeps out
+	otherArm rel.Query // members in another arm of the segment's split
+	forms    []form
+	ids      []RowColumn
+	columns  []RowColumn
+	needed   []int // fields without which a row is invalid
 }
 
 func (d *desired) problem(key, code, what, fix string) diag.Problem {
@@ -134,6 +143,9 @@ func (d *desired) begin() bool {
 		profiles := rel.Table{Name: d.in.Build.Table(d.in.Entity, Profiles), Alias: "p"}
 		d.rows.From = profiles
 		d.all = rel.Select{Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))}, From: profiles}
+		if d.in.Model.Entity(d.in.Entity).HoldsOut() {
+			d.rows.Where, d.heldOut = notHeld(d.in, rel.C("p", "profile_id")), keys(held(d.in, "u", rel.F(rel.Not, rel.C("u", "contaminated"))))
+		}
 		d.bar(rel.C("p", "profile_id"))
 	case s.Source != "":
 		if d.source = d.in.Model.Source(s.Source); d.source == nil {
@@ -155,21 +167,11 @@ func (d *desired) fromSegment() bool {
 			diag.DidYouMean(d.sync.Segment, d.in.Model.SegmentNames(""))))
 		return false
 	}
-	d.all = members(d.in.Build, d.in.Entity, seg.Name)
-	d.rows.From = rel.Sub{Query: d.all, Alias: "m"}
+	d.inArm(seg)
 	d.rows.Joins = []rel.Join{{
 		Rel: rel.Table{Name: d.in.Build.Table(d.in.Entity, Profiles), Alias: "p"},
 		On:  rel.F(rel.Eq, rel.C("p", "profile_id"), rel.C("m", "profile_id")),
 	}}
-	if seg.Holdout.BasisPoints > 0 {
-		assigned := rel.Table{Name: d.in.Build.Table(d.in.Entity, Assignments), Alias: "a"}
-		inArm := []rel.Expr{rel.F(rel.Eq, rel.C("a", "segment"), rel.T(seg.Name)), rel.F(rel.Eq, rel.C("a", "arm"), rel.T(ArmHoldout))}
-		d.heldOut = rel.Select{Columns: []rel.Column{rel.As("key", rel.C("a", "profile_id"))}, Distinct: true, From: assigned, Where: rel.F(rel.And, inArm...)}
-		d.rows.Where = rel.F(rel.Not, rel.Exists{Query: rel.Select{
-			Columns: []rel.Column{rel.As("one", rel.I(1))}, From: assigned,
-			Where: rel.F(rel.And, append([]rel.Expr{rel.F(rel.Eq, rel.C("a", "profile_id"), rel.C("m", "profile_id"))}, inArm...)...),
-		}})
-	}
 	d.bar(rel.C("p", "profile_id"))
 	return true
 }
@@ -184,7 +186,8 @@ func (d *desired) fromSource(key string) bool {
 	d.rows.From = sourceRelation(d.source, rowAlias)
 	d.all = rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: d.rows.From}
 	d.barred = rel.Null(models.Text)
-	if len(d.policies) == 0 || d.sync.Source == "" {
+	holds := heldOutRows(d.in.Model.Entity(d.in.Entity), d.source.Name, d.purpose)
+	if len(d.policies) == 0 && !holds || d.sync.Source == "" {
 		return true
 	}
 	r, problem := rowsOf(d.in, d.source)
@@ -196,6 +199,9 @@ func (d *desired) fromSource(key string) bool {
 		Kind: rel.Left, Rel: rel.Table{Name: d.in.Build.Table(d.in.Entity, Profiles), Alias: "p"},
 		On: rel.F(rel.Eq, rel.C("p", "profile_id"), rel.C(ownAlias, "profile_id")),
 	})
+	if holds {
+		d.holdOutOwners(r)
+	}
 	d.bar(rel.C("p", "profile_id"))
 	d.policies = nil
 	return true
@@ -240,7 +246,7 @@ func entries(in Input, segment string) rel.Query {
 // value is a trait, or a column where the sync has a source or sql.
 func (d *desired) value(key, name string) (rel.Expr, models.Type, bool) {
 	if d.source != nil {
-		e, typ, problem := columnExpr(d.in, d.source, name)
+		e, typ, problem := ownColumn(d.in, d.source, name)
 		if problem != nil {
 			problem.Path = models.Path("syncs", d.sync.Name, key)
 			d.fail(*problem)
@@ -269,6 +275,9 @@ func (d *desired) finish() rel.Query {
 	bar := rel.Expr(rel.C("d", "barred"))
 	if d.source != nil && len(d.policies) > 0 {
 		bar, out.Joins = d.barByMatch()
+	}
+	if listed := d.listedMatch(); listed != nil {
+		bar = rel.F(rel.Coalesce, bar, listed)
 	}
 	out.Columns = append(out.Columns, rel.As("barred", bar), rel.As("invalid", d.invalid()))
 	out.From = rel.Sub{Query: normalForms(d.rows, "d", d.forms), Alias: "d"}

@@ -1,12 +1,8 @@
 package compile_test
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +33,7 @@ import (
 //	want members    every segment with its members
 //	want delta NAME who joined and left a segment since the last build
 //	want sizes      the sizes of segments
-//	want buckets    the arms of holdouts, held against the hash that decides
+//	want buckets    the arms of holdouts and splits, held against the hash that decides
 //	want NAME       the result of the query in the file "ask NAME", or of the sync NAME
 //	want problems   what does not fit, in place of a program
 //	again …         more data, then the next build over the first; more wants follow
@@ -268,35 +264,6 @@ func (c *project) members(t *testing.T) string {
 	for _, s := range c.in.Model.SegmentNames(c.in.Entity) {
 		slices.Sort(in[s])
 		b.WriteString(strings.TrimSpace(s+": "+strings.Join(in[s], " ")) + "\n")
-	}
-	return b.String()
-}
-
-// buckets counts the arms of each segment with a holdout, and those that are not what the first
-// 52 bits of SHA-256 say.
-func (c *project) buckets(t *testing.T) string {
-	type tally struct{ held, wrong, n int }
-	tallies := map[string]*tally{}
-	for _, r := range c.w.rows(t, "SELECT segment, arm, profile_id FROM "+c.table(compile.Assignments)) {
-		s := c.in.Model.Segment(r[0])
-		sum := sha256.Sum256([]byte(cmp.Or(s.Salt, s.Name) + ":" + r[2]))
-		bucket := binary.BigEndian.Uint64(sum[:8]) >> 12 % 10000
-		a := tallies[r[0]]
-		if a == nil {
-			a = &tally{}
-			tallies[r[0]] = a
-		}
-		a.n++
-		if r[1] == compile.ArmHoldout {
-			a.held++
-		}
-		if (bucket < uint64(s.Holdout.BasisPoints)) != (r[1] == compile.ArmHoldout) {
-			a.wrong++
-		}
-	}
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(tallies)) {
-		fmt.Fprintf(&b, "%s: %d of %d held out, %d wrong\n", name, tallies[name].held, tallies[name].n, tallies[name].wrong)
 	}
 	return b.String()
 }

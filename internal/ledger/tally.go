@@ -16,6 +16,7 @@ const (
 	HoldReplace = "syncs.first_run_replace"
 	HoldCutOff  = "syncs.match_changed"
 	HoldHoldout = "syncs.holdout_added"
+	HoldArm     = "syncs.arm_named"
 )
 
 // describe counts what planning found and names the plan.
@@ -128,7 +129,7 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	y.Columns = f.bound.started && f.bound.columns != f.columns() && (f.b.Columns != nil || !y.Mapping)
 	ref.Rows, ref.Forced = y.Added+y.Updated+y.Removed, y.Forced
 	ref.Holds = f.holds(cutOff)
-	if err := f.holdHoldout(ctx, &ref); err != nil {
+	if err := f.holdArms(ctx, &ref); err != nil {
 		return ref, err
 	}
 	ref.Hash, err = f.digest(ctx, ref)
@@ -189,20 +190,31 @@ func (f *freeze) holds(cutOff int64) []syncs.Hold {
 	return out
 }
 
-// holdHoldout holds a plan that takes people away because a holdout was added or enlarged: they
-// have been reached already, so that they are no sound group to compare with.
-func (f *freeze) holdHoldout(ctx context.Context, ref *syncs.PlanRef) error {
-	if f.b.Rows.HeldOut == nil {
-		return nil
+// holdArms holds a plan that takes people away because a holdout was added, or because the sync
+// now names an arm of the split: they have been reached already, so that they are no sound group
+// to compare with.
+func (f *freeze) holdArms(ctx context.Context, ref *syncs.PlanRef) error {
+	for _, x := range []struct {
+		who             rel.Query
+		code, what, fix string
+	}{
+		{f.b.Rows.HeldOut, HoldHoldout, "a holdout takes away %d people who were sent before", "approve it if the holdout is meant for those who are in already"},
+		{f.b.Rows.OtherArm, HoldArm, "%d people who were sent before are taken away, since they are in another arm of the split", "approve it if the split is meant for those who are in already"},
+	} {
+		if x.who == nil {
+			continue
+		}
+		n, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: todoTable, Alias: "t"},
+			Joins: []rel.Join{{Rel: rel.Sub{Query: x.who, Alias: "o"}, On: eq(rel.C("o", "key"), rel.C("t", "key"))}},
+			Where: and(eq(rel.C("t", "action"), rel.T(doRemove)), not(rel.C("t", "moved")))})
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			ref.Holds = append(ref.Holds, syncs.Hold{Code: x.code, What: fmt.Sprintf(x.what, n), Fix: x.fix})
+		}
 	}
-	n, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: todoTable, Alias: "t"},
-		Joins: []rel.Join{{Rel: rel.Sub{Query: f.b.Rows.HeldOut, Alias: "o"}, On: eq(rel.C("o", "key"), rel.C("t", "key"))}},
-		Where: and(eq(rel.C("t", "action"), rel.T(doRemove)), not(rel.C("t", "moved")))})
-	if err == nil && n > 0 {
-		ref.Holds = append(ref.Holds, syncs.Hold{Code: HoldHoldout, What: fmt.Sprintf("the segment's holdout takes away %d people who were sent before", n),
-			Fix: "approve it if the holdout is meant for those who are in already"})
-	}
-	return err
+	return nil
 }
 
 // digest is a hash over the sync's fingerprint and every change, whatever their order.
