@@ -19,7 +19,7 @@ func (m *Model) ColumnRoute(source, name string) (hops []Hop, column string) {
 	s := m.Source(source)
 	for s != nil && len(hops) < MaxHops {
 		first, rest, dotted := strings.Cut(name, ".")
-		h, ok := m.hop(s, first)
+		h, ok := m.Hop(s, first)
 		if !dotted || !ok {
 			break
 		}
@@ -73,7 +73,7 @@ func (m *Model) OwnerRoutes(e *Entity, source string) [][]Hop {
 				found = append(found, way)
 			}
 			for _, r := range at.Related {
-				if h, ok := m.hop(at, r.Source); ok {
+				if h, ok := m.Hop(at, r.Source); ok {
 					next = append(next, append(way[:len(way):len(way)], h))
 				}
 			}
@@ -133,9 +133,9 @@ func (c *checker) happens(e *Entity, s *Source) bool {
 
 func (s *Source) timed() bool { return s.Time != "" || s.UpdatedAt != "" }
 
-// hop follows a relation of a source. One to itself or to a source that is not declared leads
+// Hop follows a relation of a source. One to itself or to a source that is not declared leads
 // nowhere.
-func (m *Model) hop(s *Source, name string) (Hop, bool) {
+func (m *Model) Hop(s *Source, name string) (Hop, bool) {
 	for _, r := range s.Related {
 		if to := m.Source(r.Source); r.Source == name && to != nil && to != s {
 			return Hop{From: s, To: to, Column: r.Column}, true

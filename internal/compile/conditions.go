@@ -19,6 +19,10 @@ type conditions struct {
 	trait   func(name string) rel.Expr
 	segment func(name string) rel.Expr
 	told    func(fact) // of whoever explains; nil for nobody
+	// inline says that predicates stand outside of the program that makes the build. Otherwise raw
+	// computes an expression that names traits as the user does.
+	inline bool
+	raw    func(rel.Expr) rel.Expr
 }
 
 // predicate is true exactly for the profiles for which the condition is true; for others it is
@@ -44,6 +48,16 @@ func (c *conditions) predicate(path string, w *models.Condition) rel.Expr {
 		return c.did(path, w.Did, w)
 	case w.Never != "":
 		return c.did(path, w.Never, w)
+	case w.Every != "":
+		return c.every(path, w)
+	case w.Sequence != nil:
+		return c.sequence(path, w)
+	case w.Top != nil, w.Bottom != nil:
+		return c.share(path, w)
+	case w.Near != nil:
+		return c.near(path, w.Near)
+	case w.SQL != "":
+		return c.expression(path, w.SQL)
 	}
 	return rel.B(true) // nothing is asked: everybody
 }

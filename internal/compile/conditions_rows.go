@@ -109,7 +109,16 @@ func (s *scans) aggregate(source *models.Source, path string, agg models.Aggrega
 			return m, problems
 		}
 		return s.answer(source, path, rel.Agg{Fn: rel.Avg, Arg: arg}, models.Number, nil)
+	case "collect":
+		if typ == models.List {
+			return measure{}, []diag.Problem{unfit(path, source.Name+"."+column, fmt.Errorf("collect takes single values, not lists"), "keep the list of one row: from: "+source.Name+"."+column)}
+		}
+		arg := when(filter, rel.Cast{Expr: e, Type: models.Text, From: typ})
+		return s.answer(source, path, rel.Agg{Fn: rel.Collect, Arg: arg}, models.List, nil)
 	case "min", "max":
+		if typ == models.List {
+			return measure{}, []diag.Problem{unfit(path, source.Name+"."+column, fmt.Errorf("%s needs an order, which lists have not", kind), "name a column with single values")}
+		}
 		if typ == models.Boolean {
 			return measure{}, []diag.Problem{unfit(path, source.Name+"."+column, fmt.Errorf("%s needs an order, which true and false have not", kind), "count the rows where it is true")}
 		}
@@ -121,6 +130,8 @@ func (s *scans) aggregate(source *models.Source, path string, agg models.Aggrega
 			fn = rel.Max
 		}
 		return s.answer(source, path, rel.Agg{Fn: fn, Arg: arg}, typ, nil)
+	case "first", "last":
+		return s.outermost(source, path, agg.Last != "", e, typ, filter)
 	default: // most_frequent
 		q, problem := mostFrequent(s.in, []piece{{source: source, value: arg, typ: typ}})
 		if problem != nil {

@@ -115,7 +115,7 @@ func (x *fuzzy) raw(s *models.Source, field fuzzyField) (rel.Expr, models.Type, 
 		if len(field.From) > 1 {
 			path += fmt.Sprintf("[%d]", i)
 		}
-		e, t, p := columnExpr(x.in, s, c.Column)
+		e, t, p := ownColumn(x.in, s, c.Column)
 		if p != nil {
 			p.Path = path
 			problems = append(problems, *p)

@@ -133,7 +133,7 @@ func EventsOf(in Input, source, profile string, limit int64) (rel.Query, []model
 		Limit:   limit,
 	}
 	for _, c := range columns {
-		e := typedColumn(in, s, c)
+		e := typedColumn(in, s, c, rowAlias)
 		if c.Type == models.Unknown {
 			e = rel.Cast{Expr: e, Type: models.Text, From: c.Type}
 		}

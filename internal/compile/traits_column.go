@@ -71,7 +71,7 @@ func (t *traits) readPieces(tr *models.Trait) ([]piece, models.Type, bool) {
 			t.fail(unknownSource(t.in, t.path(tr, "from"), c.Source))
 			return nil, "", false
 		}
-		e, typ, problem := columnExpr(t.in, source, c.Column)
+		e, typ, problem := ownColumn(t.in, source, c.Column)
 		if problem != nil {
 			problem.Path = t.path(tr, "from")
 			t.fail(*problem)
@@ -97,6 +97,16 @@ func (t *traits) readPieces(tr *models.Trait) ([]piece, models.Type, bool) {
 			t.fail(unfit(t.path(tr, "from"), strings.Join(tr.From, ", "), fmt.Errorf("the columns have types that do not go together, %v", types), "say type: text, or another"))
 			return nil, "", false
 		}
+	}
+	for _, p := range out {
+		if p.typ != typ && p.typ != models.Unknown && (typ == models.List || p.typ == models.List && typ != models.Text) {
+			t.fail(unfit(t.path(tr, "type"), strings.Join(tr.From, ", "), fmt.Errorf("%s cannot become %s", p.typ, typ), "take type out, or make the value in a query: sql: in place of the source's table:"))
+			return nil, "", false
+		}
+	}
+	if typ == models.List && tr.Keep == models.Longest {
+		t.fail(unfit(t.path(tr, "keep"), strings.Join(tr.From, ", "), fmt.Errorf("longest takes text, not a list"), "use another keep"))
+		return nil, "", false
 	}
 	for i := range out {
 		p := &out[i]

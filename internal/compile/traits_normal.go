@@ -110,6 +110,9 @@ func columnsUsed(q rel.Select, alias string) []string {
 	for _, e := range q.GroupBy {
 		see(e)
 	}
+	for _, j := range q.Joins {
+		see(j.On)
+	}
 	var out []string
 	for name := range seen {
 		out = append(out, name)

@@ -31,6 +31,8 @@ type scan struct {
 	seen    map[string]string
 	askers  map[string][]string // the models that ask for a column
 	ready   rel.Query           // in place of rows and columns
+
+	sequences *sequences // likewise
 }
 
 func newScans(in Input, what string) *scans {
@@ -133,6 +135,9 @@ func (s *scans) comment(sc *scan) string {
 
 // names lists the columns with the answers.
 func (sc *scan) names() []string {
+	if sc.sequences != nil {
+		return sc.sequences.names()
+	}
 	if sc.ready != nil {
 		return []string{"v"}
 	}
@@ -144,6 +149,9 @@ func (sc *scan) names() []string {
 }
 
 func (sc *scan) query() rel.Query {
+	if sc.sequences != nil {
+		return sc.sequences.query()
+	}
 	if sc.ready != nil {
 		return sc.ready
 	}

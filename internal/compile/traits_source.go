@@ -68,19 +68,24 @@ func sourceColumn(in Input, s *models.Source, name string) (models.Column, *diag
 }
 
 // columnExpr reads a column of a source's row as a value of a model type: a timestamp without a
-// zone becomes an instant in the source's zone.
+// zone becomes an instant in the source's zone. The name may lead to a row of another source.
 func columnExpr(in Input, s *models.Source, name string) (rel.Expr, models.Type, *diag.Problem) {
-	c, problem := sourceColumn(in, s, name)
-	if problem != nil {
-		return nil, models.Unknown, problem
-	}
-	return typedColumn(in, s, c), c.Type, nil
+	hops, column := in.Model.ColumnRoute(s.Name, name)
+	return relatedColumn(in, s, hops, column)
 }
 
-func typedColumn(in Input, s *models.Source, c models.Column) rel.Expr {
-	e := rel.C(rowAlias, c.Name)
+// ownColumn is columnExpr for a column of the source itself.
+func ownColumn(in Input, s *models.Source, name string) (rel.Expr, models.Type, *diag.Problem) {
+	return relatedColumn(in, s, nil, name)
+}
+
+func typedColumn(in Input, s *models.Source, c models.Column, alias string) rel.Expr {
+	e := rel.C(alias, c.Name)
 	if c.Type == models.Timestamp && in.Naive[s.Name][c.Name] {
 		return rel.F(rel.Instant, e, rel.T(sourceZone(s)))
+	}
+	if c.Type == models.List {
+		return rel.F(rel.TextList, e)
 	}
 	return e
 }
@@ -149,14 +154,20 @@ type form struct {
 const rowProfile = "weir_profile"
 
 func rowsOf(in Input, s *models.Source) (*rows, *diag.Problem) {
-	if !slices.Contains(in.Model.Entity(in.Entity).Identity.From, s.Name) {
+	routes := in.Model.OwnerRoutes(in.Model.Entity(in.Entity), s.Name)
+	if len(routes) != 1 {
 		return nil, &diag.Problem{
 			Code: "models.not_in_identity",
-			What: fmt.Sprintf("the rows of %s belong to no %s", s.Name, in.Entity),
-			Fix:  fmt.Sprintf("add %s to entities.%s.identity.from", s.Name, in.Entity),
+			What: fmt.Sprintf("the rows of %s belong to no %s, or nobody can say to which", s.Name, in.Entity),
+			Fix:  fmt.Sprintf("add %s to entities.%s.identity.from, or relate it to one source that is there", s.Name, in.Entity),
 		}
 	}
 	r := &rows{in: in, source: s}
+	if len(routes[0]) > 0 {
+		join, problem := relatedOwner(in, s, routes[0])
+		r.join = join
+		return r, problem
+	}
 	if s.UpdatedAt == "" {
 		join, problem := eventOwner(in, s)
 		r.join = join
@@ -166,14 +177,20 @@ func rowsOf(in Input, s *models.Source) (*rows, *diag.Problem) {
 	if problem != nil {
 		return nil, problem
 	}
-	r.join = rel.Join{
+	r.join = recordOwner(in, s, key)
+	return r, nil
+}
+
+// recordOwner joins rows that say the key of a record, as text, with the profile that it belongs
+// to.
+func recordOwner(in Input, s *models.Source, key rel.Expr) rel.Join {
+	return rel.Join{
 		Rel: rel.Table{Name: in.Build.Table(in.Entity, Records), Alias: ownAlias},
 		On: rel.F(rel.And,
 			rel.F(rel.Eq, rel.C(ownAlias, "source"), rel.T(s.Name)),
 			rel.F(rel.Eq, rel.C(ownAlias, "key"), key),
 			rel.F(rel.NotNull, rel.C(ownAlias, "profile_id"))),
 	}
-	return r, nil
 }
 
 // normal is a column of the rows in the normal form of an identifier, NULL where it has none.
@@ -199,21 +216,32 @@ func (r *rows) normal(id models.Identifier, raw rel.Expr) rel.Expr {
 func (r *rows) read(made func(profile rel.Expr) rel.Select) rel.Select {
 	own := rel.C(ownAlias, "profile_id")
 	if len(r.forms) == 0 {
-		q := made(own)
-		q.From, q.Joins = sourceRelation(r.source, rowAlias), []rel.Join{r.join}
-		return q
+		return r.joined(made(own))
 	}
 	q := made(rel.C(rowAlias, rowProfile))
-	inner := rel.Select{
-		Columns: []rel.Column{rel.As(rowProfile, own)},
-		From:    sourceRelation(r.source, rowAlias),
-		Joins:   []rel.Join{r.join},
-	}
+	q.Joins = slices.DeleteFunc(wayJoins(r.in, r.source, q), func(j rel.Join) bool { return j.On == nil })
+	inner := r.joined(rel.Select{Columns: []rel.Column{rel.As(rowProfile, own)}})
 	for _, name := range columnsUsed(q, rowAlias) {
 		if name != rowProfile && !slices.ContainsFunc(r.forms, func(f form) bool { return f.name == name }) {
 			inner.Columns = append(inner.Columns, rel.As(name, rel.C(rowAlias, name)))
 		}
 	}
 	q.From = rel.Sub{Query: normalForms(inner, rowAlias, r.forms), Alias: rowAlias}
+	return q
+}
+
+// joined puts a query over the rows, their owners and the rows that they lead to.
+func (r *rows) joined(q rel.Select) rel.Select {
+	q.From = sourceRelation(r.source, rowAlias)
+	before := usedWays(r.in, r.source, rel.Select{}, r.join.On)
+	var after []rel.Join
+	for i, join := range wayJoins(r.in, r.source, q, r.join.On) {
+		if len(before[i]) > 0 {
+			q.Joins = append(q.Joins, join)
+		} else if join.On != nil {
+			after = append(after, join)
+		}
+	}
+	q.Joins = slices.Concat(q.Joins, []rel.Join{r.join}, after)
 	return q
 }

@@ -106,7 +106,18 @@ type Over struct {
 	Parts       int // of Ntile: how many
 	PartitionBy []Expr
 	OrderBy     []Order // required for a Rank within partitions; without both, any order will do
+	Frame       Frame   // of an Agg; needs OrderBy
 }
+
+// Frame says which rows of its partition an aggregate looks at, in the order of the window.
+type Frame string
+
+// The frames. Without one it is all rows up to the row and those equal to it in the order, or the
+// whole partition where there is no order.
+const (
+	Before Frame = "before" // all rows before the row
+	After  Frame = "after"  // all rows after the row
+)
 
 // RankFn is a ranking function.
 type RankFn string
