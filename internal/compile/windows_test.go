@@ -1,0 +1,34 @@
+package compile_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-data/weir/internal/compile"
+)
+
+// elsewhen is the project built from nothing at another time, in another zone: "2026-03-29T10:00:00+02:00 Europe/Paris".
+func (c *project) elsewhen(t *testing.T, at string) *project {
+	t.Helper()
+	when, where, _ := strings.Cut(at, " ")
+	asOf, err := time.Parse(time.RFC3339Nano, when)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone, err := time.LoadLocation(where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.n++
+	other := *c
+	other.built = false
+	other.in.Previous, other.in.Build = compile.Build{}, compile.Build{Schema: "weir", ID: fmt.Sprint(c.n)}
+	other.in.AsOf, other.in.Timezone = asOf.UTC(), zone
+	other.build(t)
+	if len(other.found) > 0 {
+		t.Fatal(problemText(other.found))
+	}
+	return &other
+}
