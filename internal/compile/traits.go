@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -45,13 +46,13 @@ func traitSteps(in Input) ([]Step, []diag.Problem) {
 		query = t.over(query, layer)
 	}
 	name := in.Build.Table(in.Entity, Profiles)
-	steps := append(t.scans.steps(), t.provenance()...)
+	steps := slices.Concat(t.scans.steps(), t.provenance(), t.made)
 	steps = append(steps, Step{
 		Name: "traits: profiles",
 		Do: append([]rel.Statement{
 			rel.CreateTable{Name: name, As: t.inOrder(query, len(layers) > 1), Comment: in.Entity + " profiles with their traits"},
 			rel.Analyze{Name: name},
-		}, t.scans.drops()...),
+		}, append(t.scans.drops(), t.drops...)...),
 	})
 	return steps, t.problems
 }
@@ -64,6 +65,10 @@ type traits struct {
 	read     map[string]reading // by trait
 	origins  []origin           // of the traits that keep a column's value
 	problems []diag.Problem
+
+	made   []Step // after the scans, for traits that are not computed in one query
+	drops  []rel.Statement
+	tables int // how many of these there are, for their names
 }
 
 func (t *traits) path(tr *models.Trait, key string) string {
@@ -104,19 +109,6 @@ func (t *traits) aggregate(tr *models.Trait) rel.Expr {
 func (t *traits) fail(problems ...diag.Problem) rel.Expr {
 	t.problems = append(t.problems, problems...)
 	return rel.Null(models.Text)
-}
-
-// over computes a layer of sql traits over the profiles so far. Their names are the profiles'
-// columns; the profiles are all there, so a window looks at everybody.
-func (t *traits) over(inner rel.Select, layer []*models.Trait) rel.Select {
-	var columns []rel.Column
-	for _, c := range inner.Columns {
-		columns = append(columns, rel.As(c.As, rel.C("p", c.As)))
-	}
-	for _, tr := range layer {
-		columns = append(columns, rel.As(tr.Name, rel.Cast{Expr: rel.RawExpr{SQL: tr.SQL}, Type: tr.Type}))
-	}
-	return rel.Select{Columns: columns, From: rel.Sub{Query: inner, Alias: "p"}}
 }
 
 // inOrder gives the profiles their columns in the order in which the traits are written.

@@ -30,7 +30,7 @@ func init() {
 			return "NULLIF(CAST(" + a[0] + " AS " + double + "), CAST('NaN' AS " + double + "))"
 		}
 		s.fn[rel.Exp] = func(a []string) string {
-			return "exp(greatest(CAST(-700 AS " + double + "), least(CAST(700 AS " + double + "), " + a[0] + ")))"
+			return "exp(CASE WHEN " + a[0] + " > 700 THEN 700 WHEN " + a[0] + " < -700 THEN -700 ELSE " + a[0] + " END)"
 		}
 		s.fn[rel.LocalDate] = func(a []string) string {
 			return "CAST((" + a[0] + " AT TIME ZONE " + a[1] + ") AS DATE)"

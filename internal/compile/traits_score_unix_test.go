@@ -1,0 +1,12 @@
+//go:build unix
+
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/weir-data/weir/internal/compile/casetest"
+)
+
+// TestScoresPostgres is TestScores on PostgreSQL.
+func TestScoresPostgres(t *testing.T) { runScores(t, casetest.Postgres(t)) }
