@@ -148,7 +148,7 @@ func besideFix(kind, key string) string {
 	case kind == "trait":
 		return "take it out; windows and filters belong into the trait"
 	case kind == "never":
-		return "take it out; or write did: with times:"
+		return "take it out; or write did: with " + or(map[string]string{"days": "days:"}[key], "times:")
 	}
 	return "take it out, or write both under all:"
 }
@@ -175,7 +175,10 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 	name := or(w.Did, w.Never)
 	s := c.rowSource(e, at+"."+kind, name)
 	aggs := w.Aggregate.set()
-	c.rowWindow(at, w.Within, w.Between)
+	timed := c.rowWindow(at, w.Within, w.Between)
+	if timed == "" && w.Days != nil {
+		timed = "days"
+	}
 	if kind == "never" {
 		only("where", "within", "between")
 	} else {
@@ -205,8 +208,8 @@ func (c *checker) rowsCondition(e *Entity, w *Condition, at, kind string, only f
 	}
 	if s != nil {
 		c.aggregateColumn(e, at, s, &w.Aggregate)
-		c.rows(e, at, s, w.Where, w.Within != nil || w.Between != nil, len(aggs) > 0)
-		if len(aggs) == 0 && w.Within == nil {
+		c.rows(e, at, s, w.Where, timed, len(aggs) > 0)
+		if len(aggs) == 0 && timed == "" {
 			c.needTime(e, at+"."+kind, s, kind)
 		}
 	}

@@ -11,8 +11,9 @@ func (c *checker) everyCondition(e *Entity, w *Condition, at string, only func(.
 	if len(w.Where) == 0 {
 		c.failKey(at+".every", "models.no_where", fmt.Sprintf("add where:, such as where: {status: paid}; or write did: %s", w.Every), "nothing says what every row of %s must pass", w.Every)
 	}
+	timed := c.rowWindow(at, w.Within, w.Between)
 	if s != nil {
-		c.rows(e, at, s, w.Where, w.Within != nil || w.Between != nil, false)
+		c.rows(e, at, s, w.Where, timed, false)
 	}
 }
 
@@ -22,6 +23,7 @@ func (s *Step) Source() string { return or(s.Did, s.Never) }
 // sequenceCondition checks rows that follow each other.
 func (c *checker) sequenceCondition(e *Entity, w *Condition, at string, only func(...string)) {
 	only("same", "within", "between")
+	c.rowWindow(at, w.Within, w.Between)
 	steps := at + ".sequence"
 	switch len(w.Sequence) {
 	case 0:

@@ -48,11 +48,17 @@ func (c *checker) window(at string, w *Window) {
 	}
 }
 
-// rowWindow checks within and between of the rows of a source.
-func (c *checker) rowWindow(at string, within *Window, between []Value) {
+// rowWindow checks within and between of the rows of a source, and returns which of them is set.
+func (c *checker) rowWindow(at string, within *Window, between []Value) (key string) {
 	c.window(at+".within", within)
+	switch {
+	case within != nil:
+		key = "within"
+	case between != nil:
+		key = "between"
+	}
 	if between == nil {
-		return
+		return key
 	}
 	if within != nil {
 		c.failKey(at+".between", "models.too_many", "keep one of them", "rows are in one window: within and between do not go together")
@@ -62,11 +68,12 @@ func (c *checker) rowWindow(at string, within *Window, between []Value) {
 			_, _, ok := v.Time()
 			if _, relative := v.Relative(); !ok && !relative {
 				c.fail(item(at+".between", i), "models.operator_type", timeFix(v, "write a date such as 2026-01-31, a time such as 2026-01-31T09:30:00Z, or 30d ago"), "between compares the times of rows, not %s %q", named(v.Type), v.Text)
-				return
+				return key
 			}
 		}
 		c.rising(at+".between", between)
 	}
+	return key
 }
 
 // pair checks that between has two values.
@@ -102,6 +109,8 @@ func (c *checker) timeOperator(path, op string, typ Type, t *Test) {
 	case Date, Timestamp, Unknown:
 	case Text:
 		c.fail(path, "models.operator_type", "name a column with times, or add type: timestamp to the trait", "%s compares dates and times, not text", op)
+	case Boolean:
+		c.fail(path, "models.operator_type", "use is", "%s compares dates and times, not %s", op, named(typ))
 	default:
 		c.fail(path, "models.operator_type", "use is, at_least or between", "%s compares dates and times, not %s", op, named(typ))
 	}
@@ -121,11 +130,9 @@ func (c *checker) relativeOperand(path, op string, typ Type, v Value) {
 	switch op {
 	case "is", "is_not", "in", "not_in":
 		switch typ {
-		case Unknown:
-			c.warn(path, "models.relative_time", within, "%s compares with the text %q here, not with a time", op, v.Text)
+		case Unknown, Text: // a text may well be that
 		case Date, Timestamp:
 			c.fail(path, "models.operator_type", within, "hardly anything is exactly at %q", v.Text)
-		case Text:
 		default:
 			c.fail(path, "models.operator_type", "write "+map[bool]string{true: "true or false", false: "a number"}[typ == Boolean], "%s can not be compared with the time %q", named(typ), v.Text)
 		}

@@ -86,8 +86,7 @@ func (c *checker) trait(e *Entity, t *Trait) {
 		}
 		if s != nil {
 			c.aggregateColumn(e, at, s, &t.Aggregate)
-			c.rowWindow(at, t.Within, t.Between)
-			c.rows(e, at, s, t.Where, t.Within != nil || t.Between != nil, len(aggs) > 0)
+			c.rows(e, at, s, t.Where, c.rowWindow(at, t.Within, t.Between), len(aggs) > 0)
 		}
 	}
 }
@@ -194,12 +193,13 @@ func (c *checker) needTime(e *Entity, path string, s *Source, who string) {
 	}
 }
 
-// rows checks the filter and the window over the rows of a source.
-func (c *checker) rows(e *Entity, at string, s *Source, where []ColumnTest, within, aggregated bool) {
+// rows checks the filter over the rows of a source. timed is the key that needs to know when a row
+// happened, or "".
+func (c *checker) rows(e *Entity, at string, s *Source, where []ColumnTest, timed string, aggregated bool) {
 	switch {
-	case within && !c.happens(e, s):
-		c.fail(at+".within", "models.no_time", fmt.Sprintf("add time: to the source %s, or take within out", s.Name),
-			"within needs the time of an event, and source %s has none", s.Name)
+	case timed != "" && !c.happens(e, s):
+		c.fail(at+"."+timed, "models.no_time", fmt.Sprintf("add time: to the source %s, or take %s out", s.Name, timed),
+			"%s needs the time of an event, and source %s has none", timed, s.Name)
 	case aggregated:
 		c.needTime(e, at, s, "aggregating rows")
 	}

@@ -162,7 +162,7 @@ func (c *checker) operand(path, op string, typ Type, v Value) {
 	if !ok {
 		fix := map[Type]string{Text: fmt.Sprintf("write it in quotes: %q", v.Text), Integer: "write a number without quotes",
 			Number: "write a number without quotes", Boolean: "write true or false without quotes",
-			Date: "write a date such as 2026-01-31", Timestamp: "write a date such as 2026-01-31, or a time such as 2026-01-31T09:30:00Z"}[typ]
+			Date: timeFix(v, "write a date such as 2026-01-31"), Timestamp: timeFix(v, "write a date such as 2026-01-31, or a time such as 2026-01-31T09:30:00Z")}[typ]
 		if numbers := typ == Integer || typ == Number; numbers && v.Type == Boolean {
 			fix = "write 1 or 0, or give the trait type: boolean"
 		}

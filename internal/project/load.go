@@ -242,7 +242,8 @@ func (l *loader) columns(told []diag.Problem) {
 		}
 	}
 	for _, q := range models.CheckColumns(&p.Model, p.Columns) {
-		if !slices.Contains(told, q) {
+		// What is known without the columns is told once, though they say it in another way.
+		if !slices.ContainsFunc(told, func(t diag.Problem) bool { return t == q || t.Path == q.Path && t.Severity != diag.Warning }) {
 			l.add(q)
 		}
 	}
