@@ -14,6 +14,7 @@ func TestRulesPostgres(t *testing.T) {
 	open := casetest.Postgres(t)
 	t.Run("rules", func(t *testing.T) { runRules(t, open) })
 	t.Run("random", func(t *testing.T) { randomSegments(t, open, 2) })
+	t.Run("random rows", func(t *testing.T) { randomRows(t, open, 2) })
 	t.Run("many", func(t *testing.T) { manySegments(t, open) })
 	t.Run("golden records", func(t *testing.T) { goldenRecord(t, open, 2) })
 }
