@@ -10,23 +10,16 @@ import (
 // combosBefore names the combinations of the build in force.
 func (x *identity) combosBefore(s identitySource) rel.Name { return x.before(Combos(s.Name)) }
 
-// scope lists the known combinations that now_<n> says everything about, with what is counted of
-// them beside it: all that have rows from the cut on, and all that now has; with whole, all.
+// scope lists the known combinations that now_<n> says everything about, with whose they are and
+// what is counted of them beside it: all that have rows from the cut on, and all that now has; with
+// whole, all. They are few, and are read from the wide table here and nowhere else.
 func (x *identity) scope(s identitySource, whole bool) rel.Query {
 	p := func(name string) rel.Expr { return rel.C("p", name) }
-	q := rel.Select{From: from(x.combosBefore(s), "p"), Columns: []rel.Column{same("p", "combo"), same("p", "h")}}
-	if !s.events() {
-		q.Columns = append(q.Columns, same("p", "key"))
-	}
-	for _, id := range s.ids {
-		q.Columns = append(q.Columns, same("p", ranked("r", id.rank)))
-	}
-	q.Columns = append(q.Columns, same("p", "first_seen"), same("p", "last_seen"), same("p", "seen"))
+	q := rel.Select{From: from(x.combosBefore(s), "p"), Columns: append(columnsOf("p", x.stored(s)), rel.As("was", p("profile_id")))}
 	redo := x.redo(s)
 	now := from(x.work("now", s.n), "w")
 	one := []rel.Column{rel.As("one", rel.I(1))}
 	if s.events() {
-		q.Columns = append(q.Columns, same("p", "old_last"), same("p", "old_seen"))
 		last, seen := p("old_last"), p("old_seen")
 		if whole {
 			last, seen = rel.Null(models.Timestamp), rel.I(0)

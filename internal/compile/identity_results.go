@@ -105,9 +105,9 @@ func (x *identity) clusters() {
 					rel.F(rel.Not, inTable(x.work("ids"), "cluster", p("cluster"))))},
 		}))...)
 	}
-	do = append(do, x.write(layered{what: Clusters, key: "cluster", columns: columns}, changes)...)
+	do = append(do, x.write(layered{what: Clusters, key: "cluster", columns: columns}, changes, nil)...)
 	events := []string{"at", "kind", "from_id", "to_id", "type", "value", "build"}
-	do = append(do, x.write(layered{what: Merges, columns: events}, rel.Select{Columns: columnsOf("e", events), From: from(x.work("events"), "e")})...)
+	do = append(do, x.write(layered{what: Merges, columns: events}, rel.Select{Columns: columnsOf("e", events), From: from(x.work("events"), "e")}, nil)...)
 	x.step("profiles with ids", do...)
 }
 
@@ -133,7 +133,7 @@ func (x *identity) nodes(l layered) {
 		q.Columns = append(q.Columns, same(alias, c))
 	}
 	if !x.goesOn {
-		x.step("identifiers with profiles", x.write(l, q)...)
+		x.step("identifiers with profiles", x.write(l, q, nil)...)
 		return
 	}
 	// Only what differs is written.
@@ -152,36 +152,34 @@ func (x *identity) nodes(l layered) {
 		Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), rel.C("p", "node")))},
 		Where: rel.F(rel.Not, inTable(x.work("nodes"), "node", rel.C("p", "node")))}
 	do := temp(x.work("nodes_changed"), union([]rel.Query{q, gone}))
-	x.step("identifiers with profiles", append(do, x.write(l, rel.Select{From: from(x.work("nodes_changed"), "g"), Columns: append(columnsOf("g", nodeColumns), same("g", "gone"))})...)...)
+	x.step("identifiers with profiles", append(do, x.write(l, rel.Select{From: from(x.work("nodes_changed"), "g"), Columns: append(columnsOf("g", nodeColumns), same("g", "gone"))}, nil)...)...)
 }
 
 // combos makes the table of a source's combinations.
 func (x *identity) combos(s identitySource) []rel.Statement {
 	stored := x.stored(s)
-	columns := append(append([]string{}, stored...), "node", "profile_id")
-	l := layered{what: Combos(s.Name), key: "combo", columns: columns}
+	owner := []string{"node", "profile_id"}
+	columns := append(append([]string{}, stored...), owner...)
+	l := layered{what: Combos(s.Name), key: "combo", columns: columns, light: owner}
 	owned := rel.Select{From: from(x.part(s), "q"), Joins: []rel.Join{join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo"))),
 		join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
 	if !x.goesOn {
 		if s.events() {
-			return x.write(l, x.withTexts(s, owned))
+			return x.write(l, x.withTexts(s, owned), nil)
 		}
 		owned.Columns = append(columnsOf("q", stored), same("o", "node"), same("c", "profile_id"))
-		return x.write(l, owned)
+		return x.write(l, owned, nil)
 	}
 	owned.Columns = []rel.Column{same("q", "combo"), same("q", "changed"), same("o", "node"), same("c", "profile_id")}
 	owned.Where = rel.F(rel.Or, eq(rel.C("q", "changed"), rel.I(1)), rel.F(rel.Distinct, rel.C("o", "node"), rel.C("q", "was_node")),
 		rel.F(rel.Distinct, rel.C("c", "profile_id"), rel.C("q", "was")))
 	do := temp(x.work("owned", s.n), owned)
-	all := func(r rel.Name, changed int64, where rel.Expr) rel.Query {
-		on := join(rel.Inner, from(x.work("owned", s.n), "o"), eq(rel.C("o", "combo"), rel.C("t", "combo")), eq(rel.C("o", "changed"), rel.I(changed)))
-		return rel.Select{From: from(r, "t"), Joins: []rel.Join{on}, Where: where, Columns: append(columnsOf("t", stored), same("o", "node"), same("o", "profile_id"), rel.As("gone", rel.I(0)))}
-	}
-	gone := rel.Select{From: from(x.work("upd", s.n), "u"), Where: eq(rel.C("u", "gone"), rel.I(1)),
-		Columns: append(columnsOf("u", stored), rel.As("node", rel.Null(models.Integer)), rel.As("profile_id", rel.Null(models.Text)), rel.As("gone", rel.I(1)))}
 	changed := x.work("combos_changed", s.n)
-	do = append(do, temp(changed, union([]rel.Query{all(x.work("upd", s.n), 1, eq(rel.C("t", "gone"), rel.I(0))), all(x.combosBefore(s), 0, nil), gone}))...)
-	return append(do, x.write(l, rel.Select{From: from(changed, "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))})...)
+	do = append(do, temp(changed, rel.Select{From: from(x.work("upd", s.n), "u"),
+		Joins:   []rel.Join{join(rel.Left, from(x.work("owned", s.n), "o"), eq(rel.C("o", "combo"), rel.C("u", "combo")))}, // what is gone has no owner
+		Columns: append(columnsOf("u", stored), same("o", "node"), same("o", "profile_id"), same("u", "gone"))})...)
+	return append(do, x.write(l, rel.Select{From: from(changed, "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))},
+		rel.Select{From: from(x.work("owned", s.n), "o"), Columns: columnsOf("o", append([]string{"combo"}, owner...)), Where: eq(rel.C("o", "changed"), rel.I(0))})...)
 }
 
 // The numbers that identity tells of a build, beside one per rule and per type.

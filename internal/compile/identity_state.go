@@ -20,8 +20,8 @@ type State struct {
 	Rules   string    // fingerprint of what joins: limits, max_links, roles
 	Ignored string    // JSON of identifier type to globs
 	AsOf    time.Time // of that build
-	Rows    int64     // of the layered tables of identifiers and combinations
-	Changed int64     // how many are in their deltas
+	Rows    int64     // of the bases of identifiers and combinations
+	Changed int64     // how many rows lie over them
 	Sources map[string]SourceState
 }
 
@@ -95,7 +95,7 @@ func (s *State) Scan(row []any) error {
 	return fault
 }
 
-// rebaseShare is the share of rows in the deltas, one in so many, from which bases are written again.
+// rebaseShare is the share of rows over the bases, one in so many, from which bases are written again.
 const rebaseShare = 5
 
 // mode decides how this build is made: from nothing, and then why; or from the build in force.
@@ -128,10 +128,14 @@ func (x *identity) windowed() bool {
 	return slices.ContainsFunc(x.ids, func(id models.Identifier) bool { return id.Limit.Max > 0 && id.Limit.Within > 0 })
 }
 
+// layout counts how often what a build leaves for the next one has changed.
+const layout = 2
+
 // shape is a fingerprint of everything that decides what combinations and identifiers there are,
 // but for what is ignored.
 func (x *identity) shape() string {
 	h := sha256.New()
+	fmt.Fprintln(h, layout)
 	for _, s := range x.sources {
 		bare := s
 		bare.ids = slices.Clone(s.ids)
@@ -191,13 +195,31 @@ func (x *identity) ignoredAnew() []int {
 	})
 }
 
-// large are the tables whose deltas are felt when they grow.
-func (x *identity) large() []string {
-	out := []string{Nodes}
-	for _, s := range x.sources {
-		out = append(out, Combos(s.Name))
+// written counts the rows of the bases, or else of what lies over them, of the tables where that is
+// felt when it grows.
+func (x *identity) written(alias string, base bool) rel.Relation {
+	var each []rel.Query
+	count := func(build Build, what string) {
+		each = append(each, rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(build.Table(x.in.Entity, what), "t")})
 	}
-	return out
+	tables := []string{Nodes}
+	for _, s := range x.sources {
+		tables = append(tables, Combos(s.Name))
+	}
+	for _, what := range tables {
+		switch {
+		case !base:
+			count(x.in.Build, what+deltaOf)
+			if what != Nodes {
+				count(x.in.Build, what+patchOf)
+			}
+		case x.rebase:
+			count(x.in.Build, what+baseOf)
+		default:
+			count(Build{Schema: x.in.Build.Schema, ID: x.in.State.Base}, what+baseOf)
+		}
+	}
+	return rel.Sub{Alias: alias, Query: rel.Select{Columns: []rel.Column{rel.As("n", sum(rel.C("c", "n")))}, From: rel.Sub{Query: union(each), Alias: "c"}}}
 }
 
 // state writes what the next build needs.
@@ -220,17 +242,10 @@ func (x *identity) state() {
 	} else {
 		changed = rel.C("d", "n")
 	}
-	size := func(alias, suffix string) rel.Relation {
-		var each []rel.Query
-		for _, what := range x.large() {
-			each = append(each, rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(x.table(what+suffix), "t")})
-		}
-		return rel.Sub{Alias: alias, Query: rel.Select{Columns: []rel.Column{rel.As("n", sum(rel.C("c", "n")))}, From: rel.Sub{Query: union(each), Alias: "c"}}}
-	}
 	one := row(map[string]rel.Expr{"source": rel.T(""), "base": rel.T(base), "shape": rel.T(x.shape()), "rules": rel.T(x.rules()),
-		"ignored": rel.T(x.ignored()), "as_of": rel.At(x.in.AsOf), "kept": rel.C("n", "n"), "changed": changed}, size("n", ""), nil)
+		"ignored": rel.T(x.ignored()), "as_of": rel.At(x.in.AsOf), "kept": rel.C("n", "n"), "changed": changed}, x.written("n", true), nil)
 	if !x.rebase {
-		one.Joins = []rel.Join{{Kind: rel.Cross, Rel: size("d", deltaOf)}}
+		one.Joins = []rel.Join{{Kind: rel.Cross, Rel: x.written("d", false)}}
 	}
 	qs := []rel.Query{one}
 	for _, s := range x.sources {

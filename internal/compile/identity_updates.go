@@ -60,7 +60,7 @@ func (x *identity) updateQuery(s identitySource) rel.Query {
 	late := map[string]bool{"first_seen": true, "last_seen": true, "seen": true, "old_last": true, "old_seen": true}
 	leaves := rel.F(rel.Or, eq(c("gone"), rel.I(1)), eq(c("redo"), rel.I(1)))
 	known := rel.Select{From: from(x.work("chg", s.n), "c"),
-		Joins: []rel.Join{join(rel.Inner, from(x.combosBefore(s), "p"), eq(rel.C("p", "combo"), c("combo")))}}
+		Joins: []rel.Join{join(rel.Inner, from(x.work("scope", s.n), "p"), eq(rel.C("p", "combo"), c("combo")))}}
 	for _, name := range stored {
 		e := rel.Expr(rel.C("p", name))
 		if late[name] {
@@ -69,7 +69,7 @@ func (x *identity) updateQuery(s identitySource) rel.Query {
 		known.Columns = append(known.Columns, rel.As(name, e))
 	}
 	known.Columns = append(known.Columns, rel.As("gone", oneIf(leaves)), rel.As("hard", oneIf(leaves)),
-		rel.As("moved", rel.Case{Whens: []rel.When{{If: leaves, Then: rel.I(1)}}, Else: c("moved")}), rel.As("was", rel.C("p", "profile_id")))
+		rel.As("moved", rel.Case{Whens: []rel.When{{If: leaves, Then: rel.I(1)}}, Else: c("moved")}), rel.As("was", rel.C("p", "was")))
 	looked := x.lookup(s, x.work("dict"))
 	fresh := rel.Select{From: rel.Sub{Alias: "f", Query: rel.Select{
 		Columns: append([]rel.Column{same("q", "combo")}, looked.Columns...), From: looked.From, Joins: looked.Joins}}}

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -13,10 +14,14 @@ import (
 // what makes a build one consistent thing that can be read while the next is made; when the deltas
 // have grown to a part of the base that is felt, the next build writes a base again.
 //
+// Where a few narrow columns change on their own, and often, a third table has the key and these:
+// the patch. It lies over the other two, so that wide rows need not be read to be written again.
+//
 // What a layered table `what` consists of, as `what` of Build.Table:
 const (
 	baseOf  = "_base"
 	deltaOf = "_delta"
+	patchOf = "_patch"
 )
 
 // layered describes a layered table.
@@ -24,12 +29,14 @@ type layered struct {
 	what    string
 	key     string       // integer column; "" for a table that only grows
 	columns []string     // as stored
+	light   []string     // of these, the ones that a patch has
 	shown   []rel.Column // what the view adds, over the alias t
 }
 
 // write makes the table of this build from its changes: rows of the stored columns and, of a table
-// with a key in a build that goes on from another, gone. Changes is read more than once.
-func (x *identity) write(l layered, changes rel.Query) []rel.Statement {
+// with a key in a build that goes on from another, gone. Where only the light columns differ, patches
+// has rows of the key and these; it is nil for a table without. Both are read more than once.
+func (x *identity) write(l layered, changes, patches rel.Query) []rel.Statement {
 	stored := func(alias string, r rel.Relation, where rel.Expr, more ...rel.Column) rel.Select {
 		q := rel.Select{From: r, Where: where}
 		for _, c := range l.columns {
@@ -55,7 +62,11 @@ func (x *identity) write(l layered, changes rel.Query) []rel.Statement {
 			if keyed {
 				unchanged = missing(changes, l.key, rel.C("p", l.key))
 			}
-			all = append(all, stored("p", from(x.before(l.what), "p"), unchanged))
+			old := stored("p", from(x.before(l.what), "p"), unchanged)
+			if patches != nil {
+				old = l.patched(old, "p", rel.Sub{Query: patches, Alias: "o"})
+			}
+			all = append(all, old)
 		}
 		base := x.table(l.what + baseOf)
 		do = keep(base, union(all))
@@ -69,8 +80,9 @@ func (x *identity) write(l layered, changes rel.Query) []rel.Statement {
 			}
 			return []rel.Column{same(alias, "gone")}
 		}
+		further := x.in.Previous.ID != x.in.State.Base
 		all := []rel.Query{changed(nil, flag("c")...)}
-		if x.in.Previous.ID != x.in.State.Base {
+		if further {
 			var unchanged rel.Expr
 			if l.key != "" {
 				unchanged = missing(changes, l.key, rel.C("d", l.key))
@@ -84,6 +96,17 @@ func (x *identity) write(l layered, changes rel.Query) []rel.Statement {
 			there = eq(rel.C("d", "gone"), rel.I(0))
 		}
 		rows = union([]rel.Query{stored("b", from(base, "b"), unchanged), stored("d", from(delta, "d"), there)})
+		if patches != nil {
+			patch := x.table(l.what + patchOf)
+			columns := append([]string{l.key}, l.light...)
+			all := []rel.Query{rel.Select{From: rel.Sub{Query: patches, Alias: "o"}, Columns: columnsOf("o", columns)}}
+			if further {
+				all = append(all, rel.Select{From: from(x.before(l.what+patchOf), "o"), Columns: columnsOf("o", columns),
+					Where: rel.F(rel.And, missing(patches, l.key, rel.C("o", l.key)), missing(changes, l.key, rel.C("o", l.key)))})
+			}
+			do = append(do, keep(patch, union(all))...)
+			rows = l.patched(stored("r", rel.Sub{Query: rows, Alias: "r"}, nil), "r", from(patch, "o"))
+		}
 	}
 	view := rel.Select{From: rel.Sub{Query: rows, Alias: "t"}}
 	for _, c := range l.columns {
@@ -91,6 +114,17 @@ func (x *identity) write(l layered, changes rel.Query) []rel.Statement {
 	}
 	view.Columns = append(view.Columns, l.shown...)
 	return append(do, rel.CreateView{Name: x.table(l.what), As: view})
+}
+
+// patched lays a patch, under the alias o, over rows of the stored columns.
+func (l layered) patched(q rel.Select, alias string, patch rel.Relation) rel.Select {
+	q.Joins = append(q.Joins, join(rel.Left, patch, eq(rel.C("o", l.key), rel.C(alias, l.key))))
+	for i, c := range q.Columns {
+		if slices.Contains(l.light, c.As) {
+			q.Columns[i].Expr = rel.Case{Whens: []rel.When{{If: isNull(rel.C("o", l.key)), Then: c.Expr}}, Else: rel.C("o", c.As)}
+		}
+	}
+	return q
 }
 
 // missing is true where no row of a query has the key.
@@ -129,7 +163,7 @@ func Rank(what string) int {
 				return true
 			}
 		}
-		return strings.HasPrefix(what, prefix) && !strings.HasSuffix(what, baseOf) && !strings.HasSuffix(what, deltaOf)
+		return strings.HasPrefix(what, prefix) && bareOf(what) == what
 	}
 	switch {
 	case is(upperViews, Owners("")):
@@ -142,13 +176,23 @@ func Rank(what string) int {
 
 // Made reports whether a build makes a relation of that name, as `what` of Build.Table.
 func Made(what string) bool {
-	bare := strings.TrimSuffix(strings.TrimSuffix(what, baseOf), deltaOf)
+	bare := bareOf(what)
 	for _, n := range BuildTables {
 		if n == bare {
 			return true
 		}
 	}
 	return strings.HasPrefix(bare, Owners("")) || strings.HasPrefix(bare, Combos(""))
+}
+
+// bareOf is the layered table that a relation is part of, or else itself.
+func bareOf(what string) string {
+	for _, part := range []string{baseOf, deltaOf, patchOf} {
+		if bare, ok := strings.CutSuffix(what, part); ok {
+			return bare
+		}
+	}
+	return what
 }
 
 // IsBase reports whether a relation, as `what` of Build.Table, is the base of a layered table.
