@@ -263,6 +263,11 @@ func digits(e rel.Expr) rel.Expr {
 	return rel.Cast{Expr: e, Type: models.Text, From: models.Integer}
 }
 
+// countIf counts where a condition is true.
+func countIf(e rel.Expr) rel.Expr {
+	return rel.Agg{Fn: rel.Count, Arg: rel.Case{Whens: []rel.When{{If: e, Then: rel.I(1)}}}}
+}
+
 // oneIf is 1 where a condition is true, else 0.
 func oneIf(e rel.Expr) rel.Expr {
 	return rel.Case{Whens: []rel.When{{If: e, Then: rel.I(1)}}, Else: rel.I(0)}

@@ -15,7 +15,7 @@ func (x *identity) combosBefore(s identitySource) rel.Name { return x.before(Com
 // whole, all. They are few, and are read from the wide table here and nowhere else.
 func (x *identity) scope(s identitySource, whole bool) rel.Query {
 	p := func(name string) rel.Expr { return rel.C("p", name) }
-	q := rel.Select{From: from(x.combosBefore(s), "p"), Columns: append(columnsOf("p", x.stored(s)), rel.As("was", p("profile_id")))}
+	q := rel.Select{Columns: append(columnsOf("p", x.stored(s)), rel.As("was", p("profile_id")))}
 	redo := x.redo(s)
 	now := from(x.work("now", s.n), "w")
 	one := []rel.Column{rel.As("one", rel.I(1))}
@@ -41,17 +41,17 @@ func (x *identity) scope(s identitySource, whole bool) rel.Query {
 			again = oneIf(or(redo))
 		}
 		q.Columns = append(q.Columns, rel.As("redo", again))
-		return q
+		return x.few(x.combosLayer(s), q)
 	}
 	q.Columns = append(q.Columns, same("i", "redo"))
-	q.Joins = append(q.Joins, join(rel.Inner, rel.Sub{Alias: "i", Query: x.hits(s)}, eq(rel.C("i", "combo"), p("combo"))))
-	return q
+	q.Joins = append(q.Joins, join(rel.Inner, from(x.work("few", s.n), "i"), eq(rel.C("i", "combo"), p("combo"))))
+	return x.few(x.combosLayer(s), q)
 }
 
-// hits finds the few combinations of scope_<n> in narrow columns, by one reading: combo, redo.
+// hits is few_<n>: the combinations of scope_<n>, found in narrow columns by one reading: combo, redo.
 func (x *identity) hits(s identitySource) rel.Query {
 	p := func(name string) rel.Expr { return rel.C("p", name) }
-	q := rel.Select{From: from(x.combosBefore(s), "p"), Columns: []rel.Column{same("p", "combo")}}
+	q := rel.Select{Columns: []rel.Column{same("p", "combo")}}
 	now := rel.Select{Distinct: true, Columns: []rel.Column{same("n", "h")}, From: from(x.work("now", s.n), "n")}
 	on := []rel.Expr{eq(rel.C("w", "h"), p("h"))}
 	if !s.events() {
@@ -83,7 +83,7 @@ func (x *identity) hits(s identitySource) rel.Query {
 	}
 	q.Columns = append(q.Columns, rel.As("redo", again))
 	q.Where = or(append(in, redo...))
-	return q
+	return x.few(x.combosLayer(s), q)
 }
 
 // redo is true for combinations of the build in force whose identifiers must be looked at again,
@@ -110,29 +110,40 @@ func (x *identity) banned() {
 	if len(anew) == 0 {
 		return
 	}
-	var globs []rel.Expr
+	var each []rel.Query
 	for _, rank := range anew {
-		var words, patterns []rel.Expr
-		value := rel.F(rel.Lower, rel.C("p", "value"))
-		for _, g := range x.ids[rank].Ignore {
-			if g = strings.ToLower(g); strings.ContainsAny(g, "*?") {
-				patterns = append(patterns, glob(value, g))
-			} else {
+		id := &x.ids[rank]
+		value := rel.Expr(rel.C("p", "value"))
+		folded := value
+		if n := normalizer(id); n == "none" || n == "trim" {
+			folded = rel.F(rel.Lower, value)
+		}
+		var exact, words, is []rel.Expr
+		for _, g := range id.Ignore {
+			switch g = strings.ToLower(g); {
+			case strings.ContainsAny(g, "*?"):
+				is = append(is, glob(folded, g))
+			case g == strings.ToUpper(g):
+				exact = append(exact, rel.T(g))
+			default:
 				words = append(words, rel.T(g))
 			}
 		}
+		if len(exact) > 0 {
+			is = append(is, rel.InList{Expr: value, List: exact})
+		}
 		if len(words) > 0 {
-			patterns = append(patterns, rel.InList{Expr: value, List: words})
+			is = append(is, rel.InList{Expr: folded, List: words})
 		}
-		if len(patterns) > 0 {
-			globs = append(globs, rel.F(rel.And, eq(rel.C("p", "rank"), rel.I(int64(rank))), or(patterns)))
+		if len(is) > 0 {
+			each = append(each, x.few(x.nodesLayer(), rel.Select{Columns: []rel.Column{same("p", "node")},
+				Where: rel.F(rel.And, eq(rel.C("p", "rank"), rel.I(int64(rank))), or(is))}))
 		}
 	}
-	where := rel.Expr(rel.B(false))
-	if len(globs) > 0 {
-		where = or(globs)
+	if len(each) == 0 {
+		each = append(each, rel.Select{Columns: []rel.Column{rel.As("node", rel.I(0))}, Where: rel.B(false)})
 	}
-	x.step("ignored by now", temp(x.work("banned"), rel.Select{Columns: []rel.Column{same("p", "node")}, From: from(x.before(Nodes), "p"), Where: where})...)
+	x.step("ignored by now", temp(x.work("banned"), union(each))...)
 }
 
 // recordsMoved is more than 0 if the rows of a source of records that need not be read are not

@@ -10,7 +10,8 @@ import (
 // dictionary numbers the identifiers of a full build and puts them in place of values. It works on
 // each value once, since the same few values make up many combinations:
 //
-//	values    src, rank, r (as the source has it), x, v, first_seen, last_seen, seen, num in order of birth
+//	values    src, rank, r (as the source has it), x, w, first_seen, last_seen, seen, num in order of birth;
+//	          w is the normal form if that is not r, and the empty text if there is none
 //	nodes     node, rank, value, src, first_seen, last_seen, seen: node is the first num of a normal form
 //	odd       num, node, x: the values whose node is not their own number
 //	part_<n>  the combinations with nodes; of records the stored columns, of events what is no text
@@ -29,31 +30,33 @@ func (x *identity) dictionary() {
 					Columns: []rel.Column{rel.As(r, s.raw[i]), rel.As("first_seen", least(s.time)), rel.As("last_seen", greatest(s.time)), rel.As("seen", count())}}
 			}
 			q := rel.Select{From: rel.Sub{Query: x.normalised(one, values, counts), Alias: "v"}, Columns: []rel.Column{
-				rel.As("src", rel.I(int64(s.n))), rel.As("rank", rel.I(int64(id.rank))), rel.As("r", rel.C("v", r)), rel.As("x", rel.C("v", ranked("x", id.rank))), rel.As("v", rel.C("v", ranked("v", id.rank)))}}
+				rel.As("src", rel.I(int64(s.n))), rel.As("rank", rel.I(int64(id.rank))), rel.As("r", rel.C("v", r)), rel.As("x", rel.C("v", ranked("x", id.rank))), rel.As("w", otherForm(rel.C("v", r), rel.C("v", ranked("v", id.rank))))}}
 			q.Columns = append(q.Columns, columnsOf("v", counts)...)
 			each = append(each, q)
 		}
 	}
 	if len(each) == 0 {
 		each = append(each, rel.Select{Where: rel.B(false), Columns: []rel.Column{rel.As("src", rel.I(0)), rel.As("rank", rel.I(0)), rel.As("r", rel.T("")), rel.As("x", rel.Null(models.Text)),
-			rel.As("v", rel.Null(models.Text)), rel.As("first_seen", rel.Null(models.Timestamp)), rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))}})
+			rel.As("w", rel.Null(models.Text)), rel.As("first_seen", rel.Null(models.Timestamp)), rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))}})
 	}
 	e := func(name string) rel.Expr { return rel.C("e", name) }
-	numbered := rel.Select{From: rel.Sub{Query: union(each), Alias: "e"}, Columns: append(columnsOf("e", append([]string{"src", "rank", "r", "x", "v"}, counts...)),
+	numbered := rel.Select{From: rel.Sub{Query: union(each), Alias: "e"}, Columns: append(columnsOf("e", append([]string{"src", "rank", "r", "x", "w"}, counts...)),
 		rel.As("num", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: e("first_seen")}, {Expr: e("rank")}, {Expr: text(e("r"))}, {Expr: e("src")}}}))}
 	do := temp(x.work("values"), numbered)
-	do = append(do, temp(x.work("forms"), rel.Select{
-		Columns: []rel.Column{rel.As("node", least(e("num"))), same("e", "rank"), rel.As("value", e("v")), rel.As("src", least(e("src"))),
+	v := rel.Case{Whens: []rel.When{{If: isNull(e("w")), Then: e("r")}, {If: rel.F(rel.Ne, e("w"), rel.T("")), Then: e("w")}}}
+	joins := rel.F(rel.Distinct, e("w"), rel.T(""))
+	do = append(do, temp(x.forms(), rel.Select{
+		Columns: []rel.Column{rel.As("node", least(e("num"))), same("e", "rank"), rel.As("value", v), rel.As("src", least(e("src"))),
 			rel.As("first_seen", least(e("first_seen"))), rel.As("last_seen", greatest(e("last_seen"))), rel.As("seen", sum(e("seen"))), rel.As("k", count())},
-		From: from(x.work("values"), "e"), Where: notNull(e("v")), GroupBy: []rel.Expr{e("rank"), e("v")},
+		From: from(x.work("values"), "e"), Where: joins, GroupBy: []rel.Expr{e("rank"), v},
 	})...)
 	// Most normal forms have one spelling in one place: their number is the value's. What is odd are
 	// the others, and values that do not join.
-	node := rel.Case{Whens: []rel.When{{If: notNull(e("v")), Then: either(rel.C("d", "node"), e("num"))}}}
+	node := rel.Case{Whens: []rel.When{{If: joins, Then: either(rel.C("d", "node"), e("num"))}}}
 	odd := rel.Select{
 		Columns: []rel.Column{same("e", "num"), rel.As("node", node), same("e", "x")}, From: from(x.work("values"), "e"),
 		Joins: []rel.Join{join(rel.Left, rel.Sub{Alias: "d", Query: rel.Select{Columns: []rel.Column{same("f", "node"), same("f", "rank"), same("f", "value")},
-			From: from(x.work("forms"), "f"), Where: rel.F(rel.Gt, rel.C("f", "k"), rel.I(1))}}, eq(rel.C("d", "rank"), e("rank")), eq(rel.C("d", "value"), e("v")))},
+			From: from(x.forms(), "f"), Where: rel.F(rel.Gt, rel.C("f", "k"), rel.I(1))}}, eq(rel.C("d", "rank"), e("rank")), eq(rel.C("d", "value"), v))},
 		Where: rel.F(rel.Distinct, node, e("num")),
 	}
 	x.step("identifiers", append(do, temp(x.work("odd"), odd)...)...)
@@ -71,17 +74,33 @@ func (x *identity) dictionary() {
 	x.step("combinations", append(do, x.selves(selves)...)...)
 }
 
+// otherForm is w of a value with a normal form, or without. Most values are written in it, and texts
+// are dear to carry.
+func otherForm(r, v rel.Expr) rel.Expr {
+	return rel.Case{Whens: []rel.When{{If: isNull(v), Then: rel.T("")}, {If: rel.F(rel.Ne, v, r), Then: v}}}
+}
+
+// forms names the identifiers that values are, which are all there are without sources of records.
+func (x *identity) forms() rel.Name {
+	for _, s := range x.sources {
+		if !s.events() {
+			return x.work("forms")
+		}
+	}
+	return x.work("nodes")
+}
+
 // selves gives the records that may be found by themselves only a number each, after all others,
 // and makes nodes of everything.
 func (x *identity) selves(alone []rel.Query) []rel.Statement {
-	nodes := rel.Select{From: from(x.work("forms"), "f"), Columns: columnsOf("f", []string{"node", "rank", "value", "src", "first_seen", "last_seen", "seen"})}
 	if len(alone) == 0 {
-		return temp(x.work("nodes"), nodes)
+		return nil
 	}
+	nodes := rel.Select{From: from(x.forms(), "f"), Columns: columnsOf("f", []string{"node", "rank", "value", "src", "first_seen", "last_seen", "seen"})}
 	q := func(name string) rel.Expr { return rel.C("q", name) }
 	once := rel.Select{From: rel.Sub{Query: union(alone), Alias: "q"}, GroupBy: []rel.Expr{q("src"), q("key"), q("value")}, Columns: []rel.Column{same("q", "src"), same("q", "key"), same("q", "value"),
 		rel.As("first_seen", least(q("first_seen"))), rel.As("last_seen", greatest(q("last_seen"))), rel.As("seen", sum(q("seen")))}}
-	top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("f", "node")), rel.I(0)))}, From: from(x.work("forms"), "f")}}
+	top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("f", "node")), rel.I(0)))}, From: from(x.forms(), "f")}}
 	numbered := rel.Select{From: rel.Sub{Query: once, Alias: "q"}, Joins: []rel.Join{{Kind: rel.Cross, Rel: top}}, Columns: append(columnsOf("q", []string{"src", "key", "value", "first_seen", "last_seen", "seen"}),
 		rel.As("node", rel.F(rel.Add, rel.C("u", "top"), rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: q("first_seen")}, {Expr: q("src")}, {Expr: text(q("key"))}}})))}
 	do := temp(x.work("selves"), numbered)

@@ -107,8 +107,8 @@ func (x *identity) overlap() []rel.Statement {
 		again := rel.Select{Distinct: true, Columns: []rel.Column{same("p", "cluster")}, From: from(x.work("prior"), "p"),
 			Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), p("node")), eq(rel.C("w", "a"), rel.I(1)))},
 			Where: rel.F(rel.And, notNull(p("profile_id")), x.own(p("rank"), p("cluster"), p("node")))}
-		do = append(do, temp(olds, rel.Select{Columns: []rel.Column{same("c", "cluster"), same("c", "number"), same("c", "profile_id")}, From: from(x.before(Clusters), "c"),
-			Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: again, Alias: "g"}, eq(rel.C("g", "cluster"), rel.C("c", "cluster")))}})...)
+		do = append(do, temp(olds, x.few(clustersLayer, rel.Select{Columns: columnsOf("p", []string{"cluster", "number", "profile_id"}),
+			Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: again, Alias: "g"}, eq(rel.C("g", "cluster"), p("cluster")))}}))...)
 		was.Joins = append(was.Joins, join(rel.Left, from(x.work("prior"), "i"), eq(rel.C("i", "node"), f("node")), rel.F(rel.Ne, rel.C("i", "rank"), rel.I(int64(x.recordRank())))))
 	} else {
 		was.Joins = append(was.Joins, join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), f("node"))),

@@ -35,8 +35,7 @@ func (x *identity) reach() {
 	x.step("touched", temp(x.work("touch"), rel.Select{
 		Columns: []rel.Column{same("t", "node"), rel.As("hard", greatest(rel.C("t", "hard")))},
 		From:    rel.Sub{Query: union(touched), Alias: "t"}, GroupBy: []rel.Expr{rel.C("t", "node")}})...)
-	do := temp(x.work("want", 0), x.wanted())
-	x.step("touched components", append(do, x.near()...)...)
+	x.step("touched components", append(x.wanted(), x.near()...)...)
 	if !x.all {
 		x.flips()
 		for _, rank := range x.ranks(func(id *models.Identifier) bool { return id.Role == "attach" }) {
@@ -49,12 +48,12 @@ func (x *identity) reach() {
 	x.around()
 }
 
-// wanted is want before anything is known of neighbours.
-func (x *identity) wanted() rel.Query {
+// wanted makes want before anything is known of neighbours.
+func (x *identity) wanted() []rel.Statement {
 	born := rel.Select{Columns: []rel.Column{same("b", "node"), rel.As("a", rel.I(1))}, From: from(x.work("born"), "b")}
 	p := func(name string) rel.Expr { return rel.C("p", name) }
 	if x.all {
-		return union([]rel.Query{rel.Select{Columns: []rel.Column{same("p", "node"), rel.As("a", rel.I(1))}, From: from(x.before(Nodes), "p")}, born})
+		return temp(x.work("want", 0), union([]rel.Query{rel.Select{Columns: []rel.Column{same("p", "node"), rel.As("a", rel.I(1))}, From: from(x.before(Nodes), "p")}, born}))
 	}
 	// Components that were torn depend on how often and when their links were seen.
 	var torn rel.Query
@@ -63,8 +62,8 @@ func (x *identity) wanted() rel.Query {
 			Where: rel.F(rel.And, rel.F(rel.Ne, p("cluster"), p("component")), x.rankIn(p("rank"), append(x.linking(), x.recordRank())))}
 	}
 	hit := func(where rel.Expr) rel.Query {
-		return rel.Select{Columns: []rel.Column{same("p", "component")}, From: from(x.before(Nodes), "p"),
-			Joins: []rel.Join{join(rel.Inner, from(x.work("touch"), "t"), eq(rel.C("t", "node"), p("node")))}, Where: where}
+		return x.few(x.nodesLayer(), rel.Select{Columns: []rel.Column{same("p", "component")},
+			Joins: []rel.Join{join(rel.Inner, from(x.work("touch"), "t"), eq(rel.C("t", "node"), p("node")))}, Where: where})
 	}
 	comps := []rel.Query{hit(eq(rel.C("t", "hard"), rel.I(1)))}
 	if torn != nil {
@@ -75,12 +74,12 @@ func (x *identity) wanted() rel.Query {
 				Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: torn, Alias: "o"}, eq(rel.C("o", "component"), rel.C("c", "component")))}})
 		}
 	}
-	whole := rel.Select{Columns: []rel.Column{same("p", "node"), rel.As("a", rel.I(1))}, From: from(x.before(Nodes), "p"),
-		Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: rel.Union{Queries: append(comps, rel.Select{
-			Columns: []rel.Column{rel.As("component", rel.I(0))}, Where: rel.B(false)})}, Alias: "c"}, eq(rel.C("c", "component"), p("component")))}}
+	do := temp(x.work("comps"), rel.Union{Queries: append(comps, rel.Select{Columns: []rel.Column{rel.As("component", rel.I(0))}, Where: rel.B(false)})})
+	whole := x.few(x.nodesLayer(), rel.Select{Columns: []rel.Column{same("p", "node"), rel.As("a", rel.I(1))},
+		Joins: []rel.Join{join(rel.Inner, from(x.work("comps"), "c"), eq(rel.C("c", "component"), p("component")))}})
 	soft := rel.Select{Columns: []rel.Column{same("t", "node"), rel.As("a", rel.I(0))}, From: from(x.work("touch"), "t")}
-	return rel.Select{Columns: []rel.Column{same("w", "node"), rel.As("a", greatest(rel.C("w", "a")))},
-		From: rel.Sub{Query: union([]rel.Query{whole, born, soft}), Alias: "w"}, GroupBy: []rel.Expr{rel.C("w", "node")}}
+	return append(do, temp(x.work("want", 0), rel.Select{Columns: []rel.Column{same("w", "node"), rel.As("a", greatest(rel.C("w", "a")))},
+		From: rel.Sub{Query: union([]rel.Query{whole, born, soft}), Alias: "w"}, GroupBy: []rel.Expr{rel.C("w", "node")}})...)
 }
 
 // expired lists the components of identifiers that have left the window of a limit since the build
@@ -121,15 +120,15 @@ func (x *identity) near() []rel.Statement {
 	var do []rel.Statement
 	for _, s := range x.sources {
 		p := func(name string) rel.Expr { return rel.C("p", name) }
-		kept := rel.Select{From: from(x.combosBefore(s), "p"), Where: rel.F(rel.Not, inTable(x.work("upd", s.n), "combo", p("combo"))),
+		kept := rel.Select{Where: rel.F(rel.Not, inTable(x.work("upd", s.n), "combo", p("combo"))),
 			Columns: append(columnsOf("p", x.lean(s)), rel.As("changed", rel.I(0)), rel.As("was", p("profile_id")), rel.As("was_node", p("node")))}
 		made := rel.Select{From: from(x.work("upd", s.n), "u"), Where: eq(rel.C("u", "gone"), rel.I(0)),
 			Columns: append(columnsOf("u", x.lean(s)), rel.As("changed", rel.I(1)), same("u", "was"), rel.As("was_node", rel.Null(models.Integer)))}
 		if !x.all {
 			var hits []rel.Query
 			for _, rank := range x.ranksOf(s) {
-				hits = append(hits, rel.Select{Columns: []rel.Column{same("p", "combo")}, From: from(x.combosBefore(s), "p"),
-					Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), p(ranked("n", rank))))}})
+				hits = append(hits, x.few(x.combosLayer(s), rel.Select{Columns: []rel.Column{same("p", "combo")},
+					Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), p(ranked("n", rank))))}}))
 			}
 			if len(hits) == 0 {
 				hits = append(hits, rel.Select{Columns: []rel.Column{rel.As("combo", rel.I(0))}, Where: rel.B(false)})
@@ -138,7 +137,7 @@ func (x *identity) near() []rel.Statement {
 			do = append(do, temp(hit, rel.Select{Distinct: true, Columns: []rel.Column{same("h", "combo")}, From: rel.Sub{Query: union(hits), Alias: "h"}})...)
 			kept.Joins = []rel.Join{join(rel.Inner, from(hit, "h"), eq(rel.C("h", "combo"), p("combo")))}
 		}
-		do = append(do, temp(x.work("part", s.n, x.round), union([]rel.Query{kept, made}))...)
+		do = append(do, temp(x.work("part", s.n, x.round), union([]rel.Query{x.few(x.combosLayer(s), kept), made}))...)
 	}
 	return do
 }
@@ -253,11 +252,9 @@ func (x *identity) around() {
 	both := rel.Union{Queries: []rel.Query{
 		rel.Select{Columns: []rel.Column{same("c", "node")}, From: from(x.work("counted"), "c")},
 		rel.Select{Columns: []rel.Column{same("w", "node")}, From: from(want, "w")}}}
-	prior := rel.Select{From: from(x.before(Nodes), "p"), Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: both, Alias: "b"}, eq(rel.C("b", "node"), rel.C("p", "node")))}}
-	for _, c := range nodeColumns {
-		prior.Columns = append(prior.Columns, same("p", c))
-	}
-	do = append(do, temp(x.work("prior"), prior)...)
+	prior := rel.Select{Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: both, Alias: "b"}, eq(rel.C("b", "node"), rel.C("p", "node")))}}
+	prior.Columns = columnsOf("p", nodeColumns)
+	do = append(do, temp(x.work("prior"), x.few(x.nodesLayer(), prior))...)
 	do = append(do, temp(x.work("nodes"), rel.Select{
 		Columns: []rel.Column{same("w", "node"), rel.As("rank", either(rel.C("p", "rank"), rel.C("b", "rank"))), rel.As("value", either(rel.C("p", "value"), rel.C("b", "value"))),
 			same("c", "src"), same("c", "first_seen"), same("c", "last_seen"), same("c", "seen"), same("w", "a")},

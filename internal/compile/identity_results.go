@@ -28,9 +28,7 @@ var nodeColumns = []string{"node", "rank", "value", "src", "first_seen", "last_s
 func (x *identity) results() {
 	x.clusters()
 	t := func(name string) rel.Expr { return rel.C("t", name) }
-	x.nodes(layered{what: Nodes, key: "node", columns: nodeColumns, shown: []rel.Column{
-		rel.As("type", x.typeOf(t("rank"))), rel.As("source", x.sourceName(t("src"))),
-		rel.As("status", rel.Case{Whens: []rel.When{{If: isNull(t("cluster")), Then: rel.T("shared")}}, Else: rel.T("active")})}})
+	x.nodes()
 	var records, tuples []rel.Query
 	var do []rel.Statement
 	for _, s := range x.sources {
@@ -79,9 +77,12 @@ func present(e rel.Expr) []rel.Expr {
 	return []rel.Expr{e}
 }
 
+// clustersLayer is the table of profiles.
+var clustersLayer = layered{what: Clusters, key: "cluster", columns: []string{"cluster", "number", "profile_id", "anonymous", "size"}}
+
 // clusters makes the table of profiles, and that of what became of them.
 func (x *identity) clusters() {
-	columns := []string{"cluster", "number", "profile_id", "anonymous", "size"}
+	columns := clustersLayer.columns
 	made := rel.Select{From: from(x.work("ids"), "i")}
 	for _, c := range columns {
 		made.Columns = append(made.Columns, same("i", c))
@@ -105,7 +106,7 @@ func (x *identity) clusters() {
 					rel.F(rel.Not, inTable(x.work("ids"), "cluster", p("cluster"))))},
 		}))...)
 	}
-	do = append(do, x.write(layered{what: Clusters, key: "cluster", columns: columns}, changes, nil)...)
+	do = append(do, x.write(clustersLayer, changes, nil)...)
 	events := []string{"at", "kind", "from_id", "to_id", "type", "value", "build"}
 	do = append(do, x.write(layered{what: Merges, columns: events}, rel.Select{Columns: columnsOf("e", events), From: from(x.work("events"), "e")}, nil)...)
 	x.step("profiles with ids", do...)
@@ -119,8 +120,17 @@ func columnsOf(alias string, names []string) []rel.Column {
 	return out
 }
 
+// nodesLayer is the table of identifiers.
+func (x *identity) nodesLayer() layered {
+	t := func(name string) rel.Expr { return rel.C("t", name) }
+	return layered{what: Nodes, key: "node", columns: nodeColumns, shown: []rel.Column{
+		rel.As("type", x.typeOf(t("rank"))), rel.As("source", x.sourceName(t("src"))),
+		rel.As("status", rel.Case{Whens: []rel.When{{If: isNull(t("cluster")), Then: rel.T("shared")}}, Else: rel.T("active")})}}
+}
+
 // nodes makes the table of identifiers.
-func (x *identity) nodes(l layered) {
+func (x *identity) nodes() {
+	l := x.nodesLayer()
 	q := rel.Select{From: from(x.work("nodes"), "n"), Joins: []rel.Join{
 		join(rel.Inner, from(x.found, "f"), eq(rel.C("f", "node"), rel.C("n", "node"))),
 		join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("f", "cluster")))}}
@@ -155,12 +165,15 @@ func (x *identity) nodes(l layered) {
 	x.step("identifiers with profiles", append(do, x.write(l, rel.Select{From: from(x.work("nodes_changed"), "g"), Columns: append(columnsOf("g", nodeColumns), same("g", "gone"))}, nil)...)...)
 }
 
-// combos makes the table of a source's combinations.
-func (x *identity) combos(s identitySource) []rel.Statement {
-	stored := x.stored(s)
+// combosLayer is the table of a source's combinations.
+func (x *identity) combosLayer(s identitySource) layered {
 	owner := []string{"node", "profile_id"}
-	columns := append(append([]string{}, stored...), owner...)
-	l := layered{what: Combos(s.Name), key: "combo", columns: columns, light: owner}
+	return layered{what: Combos(s.Name), key: "combo", columns: append(x.stored(s), owner...), light: owner}
+}
+
+// combos makes it.
+func (x *identity) combos(s identitySource) []rel.Statement {
+	l, stored := x.combosLayer(s), x.stored(s)
 	owned := rel.Select{From: from(x.part(s), "q"), Joins: []rel.Join{join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo"))),
 		join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))}}
 	if !x.goesOn {
@@ -178,8 +191,8 @@ func (x *identity) combos(s identitySource) []rel.Statement {
 	do = append(do, temp(changed, rel.Select{From: from(x.work("upd", s.n), "u"),
 		Joins:   []rel.Join{join(rel.Left, from(x.work("owned", s.n), "o"), eq(rel.C("o", "combo"), rel.C("u", "combo")))}, // what is gone has no owner
 		Columns: append(columnsOf("u", stored), same("o", "node"), same("o", "profile_id"), same("u", "gone"))})...)
-	return append(do, x.write(l, rel.Select{From: from(changed, "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))},
-		rel.Select{From: from(x.work("owned", s.n), "o"), Columns: columnsOf("o", append([]string{"combo"}, owner...)), Where: eq(rel.C("o", "changed"), rel.I(0))})...)
+	return append(do, x.write(l, rel.Select{From: from(changed, "g"), Columns: append(columnsOf("g", l.columns), same("g", "gone"))},
+		rel.Select{From: from(x.work("owned", s.n), "o"), Columns: columnsOf("o", append([]string{"combo"}, l.light...)), Where: eq(rel.C("o", "changed"), rel.I(0))})...)
 }
 
 // The numbers that identity tells of a build, beside one per rule and per type.

@@ -45,6 +45,7 @@ func (x *identity) rows(s identitySource) {
 	}
 	late := temp(x.work("now", s.n), x.lateRows(s, st))
 	late = append(late, x.twice(s, x.work("now", s.n), false)...)
+	late = append(late, temp(x.work("few", s.n), x.hits(s))...)
 	late = append(late, temp(x.work("scope", s.n), x.scope(s, false))...)
 	if s.events() {
 		moved := rel.F(rel.Or, rel.F(rel.Ne, rel.C("u", "rows_before"), rel.I(st.Rows)), rel.F(rel.Ne, rel.C("u", "sum_before"), rel.I(st.Sum)))
@@ -85,14 +86,15 @@ func (x *identity) cut(s identitySource) []rel.Statement {
 		top = rel.F(rel.Greatest, top, rel.At(before))
 	}
 	cut := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("cut", top)}, From: sourceRelation(s.Source, rowAlias)}}
-	hash := rel.F(rel.Hash64, s.keyText())
+	r := func(name string) rel.Expr { return rel.C("r", name) }
 	where := func(is rel.Expr) (rows, xor rel.Expr) {
 		if is == nil {
-			return count(), rel.F(rel.Coalesce, rel.Agg{Fn: rel.BitXor, Arg: hash}, rel.I(0))
+			return count(), rel.F(rel.Coalesce, rel.Agg{Fn: rel.BitXor, Arg: r("h")}, rel.I(0))
 		}
-		return sum(oneIf(is)), rel.F(rel.Coalesce, rel.Agg{Fn: rel.BitXor, Arg: rel.Case{Whens: []rel.When{{If: is, Then: hash}}}}, rel.I(0))
+		return countIf(is), rel.F(rel.Coalesce, rel.Agg{Fn: rel.BitXor, Arg: rel.Case{Whens: []rel.When{{If: is, Then: r("h")}}}}, rel.I(0))
 	}
-	q := rel.Select{From: sourceRelation(s.Source, rowAlias)}
+	q := rel.Select{From: rel.Sub{Alias: "r", Query: rel.Select{From: sourceRelation(s.Source, rowAlias),
+		Columns: []rel.Column{rel.As("h", rel.F(rel.Hash64, s.keyText())), rel.As("at", s.time)}}}}
 	if !s.events() {
 		rows, xor := where(nil)
 		q.Columns = []rel.Column{rel.As("rows", rows), rel.As("sum", xor)}
@@ -100,11 +102,11 @@ func (x *identity) cut(s identitySource) []rel.Statement {
 			Columns: []rel.Column{same("u", "cut"), same("t", "rows"), same("t", "sum")},
 			From:    cut, Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: q, Alias: "t"}}}})
 	}
-	rows, xor := where(rel.F(rel.Lt, s.time, rel.C("u", "cut")))
+	rows, xor := where(rel.F(rel.Lt, r("at"), rel.C("u", "cut")))
 	q.Columns = []rel.Column{rel.As("rows", rows), rel.As("sum", xor)}
 	out := []rel.Column{same("u", "cut"), same("t", "rows"), same("t", "sum")}
 	if x.goesOn && !before.IsZero() {
-		rows, xor := where(rel.F(rel.Lt, s.time, rel.At(before)))
+		rows, xor := where(rel.F(rel.Lt, r("at"), rel.At(before)))
 		q.Columns = append(q.Columns, rel.As("rows_before", rows), rel.As("sum_before", xor))
 		out = append(out, same("t", "rows_before"), same("t", "sum_before"))
 	}
@@ -127,7 +129,7 @@ func (x *identity) counts(s identitySource, q rel.Select) rel.Select {
 	}
 	old := rel.F(rel.Lt, s.time, rel.C("u", "cut"))
 	q.Joins = append(q.Joins, rel.Join{Kind: rel.Cross, Rel: from(x.work("cut", s.n), "u")})
-	q.Columns = append(q.Columns, rel.As("old_last", greatest(rel.Case{Whens: []rel.When{{If: old, Then: s.time}}})), rel.As("old_seen", sum(oneIf(old))))
+	q.Columns = append(q.Columns, rel.As("old_last", greatest(rel.Case{Whens: []rel.When{{If: old, Then: s.time}}})), rel.As("old_seen", countIf(old)))
 	return q
 }
 

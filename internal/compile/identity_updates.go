@@ -29,11 +29,10 @@ func (x *identity) updates() {
 	}
 	e := func(name string) rel.Expr { return rel.C("e", name) }
 	do = append(do, temp(x.work("seen"), x.observed())...)
-	do = append(do, temp(x.work("known"), rel.Select{
+	do = append(do, temp(x.work("known"), x.few(x.nodesLayer(), rel.Select{
 		Columns: []rel.Column{same("p", "node"), same("p", "rank"), same("p", "value")},
-		From:    from(x.before(Nodes), "p"),
 		Joins:   []rel.Join{join(rel.Inner, from(x.work("seen"), "e"), eq(e("rank"), rel.C("p", "rank")), eq(e("value"), rel.C("p", "value")))},
-	})...)
+	}))...)
 	top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("p", "node")), rel.I(0)))}, From: from(x.before(Nodes), "p")}}
 	born := rel.Select{
 		Columns: []rel.Column{rel.As("node", birth(rel.C("u", "top"))), same("e", "rank"), same("e", "value"), same("e", "src"), same("e", "first_seen")},

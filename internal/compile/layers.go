@@ -127,6 +127,41 @@ func (l layered) patched(q rel.Select, alias string, patch rel.Relation) rel.Sel
 	return q
 }
 
+// few reads rows of a layered table of the build in force, of which the joins and the test of a query
+// leave few: q is without From, and has the table as p. Base and delta are searched each by itself, so
+// that rows are few before they are put together. The test has no light columns; where q shows one
+// it shows the key too.
+func (x *identity) few(l layered, q rel.Select) rel.Query {
+	base := Build{Schema: x.in.Build.Schema, ID: x.in.State.Base}.Table(x.in.Entity, l.what+baseOf)
+	q.From = from(base, "p")
+	if x.in.Previous.ID == x.in.State.Base {
+		return q
+	}
+	delta := x.before(l.what + deltaOf)
+	key := rel.C("p", l.key)
+	under, over := q, q
+	under.Where = and(append(present(q.Where), rel.F(rel.Not, inTable(delta, l.key, key))))
+	over.From, over.Where = from(delta, "p"), and(append(present(q.Where), eq(rel.C("p", "gone"), rel.I(0))))
+	both := union([]rel.Query{under, over})
+	out := rel.Select{From: rel.Sub{Query: both, Alias: "p"}}
+	light := false
+	for _, c := range q.Columns {
+		e := rel.Expr(rel.C("p", c.As))
+		for _, name := range l.light {
+			if c.Expr == rel.C("p", name) {
+				light = true
+				e = rel.Case{Whens: []rel.When{{If: isNull(rel.C("o", l.key)), Then: e}}, Else: rel.C("o", name)}
+			}
+		}
+		out.Columns = append(out.Columns, rel.As(c.As, e))
+	}
+	if !light {
+		return both
+	}
+	out.Joins = []rel.Join{join(rel.Left, from(x.before(l.what+patchOf), "o"), eq(rel.C("o", l.key), key))}
+	return out
+}
+
 // missing is true where no row of a query has the key.
 func missing(q rel.Query, key string, is rel.Expr) rel.Expr {
 	return rel.F(rel.Not, rel.Exists{Query: rel.Select{
