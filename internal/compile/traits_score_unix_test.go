@@ -10,3 +10,6 @@ import (
 
 // TestScoresPostgres is TestScores on PostgreSQL.
 func TestScoresPostgres(t *testing.T) { runScores(t, casetest.Postgres(t)) }
+
+// BenchmarkScorePostgres is BenchmarkScore on PostgreSQL.
+func BenchmarkScorePostgres(b *testing.B) { benchScore(b, casetest.Postgres(b)) }

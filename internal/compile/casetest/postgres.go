@@ -13,7 +13,7 @@ import (
 
 // Postgres starts a server and returns what makes its database empty and opens it. Without
 // PostgreSQL on this machine the test is skipped, or fails if WEIR_REQUIRE is "all".
-func Postgres(t *testing.T) Open {
+func Postgres(t testing.TB) Open {
 	t.Helper()
 	dsn := pgtest.Start(t)
 	kind, ok := warehouse.Lookup("postgres")
