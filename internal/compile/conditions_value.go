@@ -60,6 +60,15 @@ func compare(in Input, e rel.Expr, typ models.Type, t models.Test) (rel.Expr, er
 	if v := t.EndsWith; v != nil {
 		take(func() rel.Expr { return c.text("ends_with", *v) })
 	}
+	if t.ContainsAny != nil {
+		take(func() rel.Expr { return c.has("contains_any", rel.ListAny, t.ContainsAny...) })
+	}
+	if t.ContainsAll != nil {
+		take(func() rel.Expr { return c.has("contains_all", rel.ListAll, t.ContainsAll...) })
+	}
+	if t.InRegion != nil {
+		take(func() rel.Expr { return c.inRegion(t.InRegion) })
+	}
 	if t.Within != nil {
 		take(func() rel.Expr { return c.within(t.Within) })
 	}
@@ -162,6 +171,9 @@ func (c *comparison) oneOf(vs []models.Value) rel.Expr {
 
 // text compares text whatever the case, in the warehouse's own lower case on both sides.
 func (c *comparison) text(op string, v models.Value) rel.Expr {
+	if c.typ == models.List && (op == "contains" || op == "not_contains") {
+		return c.has(op, rel.ListAny, v)
+	}
 	if c.typ != models.Text && c.typ != models.Unknown {
 		return c.fail("%s compares text, not %s", op, c.typ)
 	}

@@ -41,7 +41,7 @@ func barred(c *conditions, policies []*models.Policy) rel.Expr {
 // profileConditions compiles conditions on profiles of the build, under the alias p, outside the
 // program that made it: segments by membership, sources by reading them inline.
 func profileConditions(in Input) *conditions {
-	c := &conditions{in: in, entity: in.Model.Entity(in.Entity), scans: newScans(in, "events")}
+	c := &conditions{in: in, entity: in.Model.Entity(in.Entity), scans: newScans(in, "events"), inline: true}
 	c.trait = func(name string) rel.Expr { return rel.C("p", name) }
 	c.segment = func(name string) rel.Expr {
 		return rel.Exists{Query: rel.Select{

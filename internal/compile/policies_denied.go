@@ -125,11 +125,11 @@ func segmentColumns(m *models.Model, e *models.Entity, name, path string, out ma
 		if c := w.Aggregate.Column(); c != "" {
 			out[models.SourceColumn{Source: source, Column: c}] = path
 		}
-		if w.Trait != "" {
-			traitColumns(e, w.Trait, path, out, traits)
+		for _, t := range w.Traits(e, "") {
+			traitColumns(e, t.Name, path, out, traits)
 		}
-		if w.Segment != "" {
-			segmentColumns(m, e, w.Segment, path, out, seen)
+		for _, other := range []string{w.Segment, w.Of} {
+			segmentColumns(m, e, other, path, out, seen)
 		}
 	})
 }

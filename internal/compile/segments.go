@@ -32,7 +32,7 @@ func segmentSteps(in Input) ([]Step, []diag.Problem) {
 		return nil, []diag.Problem{{Path: "segments", Code: "models.circle", What: err.Error(), Fix: "take one of these references out"}}
 	}
 	f := &flags{entity: in.Model.Entity(in.Entity), column: map[string]string{}}
-	c := &conditions{in: in, entity: f.entity, scans: newScans(in, "events").at(factColumn), trait: f.trait, segment: f.segment}
+	c := &conditions{in: in, entity: f.entity, scans: newScans(in, "events").at(factColumn), trait: f.trait, segment: f.segment, raw: f.raw}
 	f.compile(c, segments)
 
 	table := workTable(in, "flags")
@@ -62,6 +62,7 @@ type flags struct {
 	entity *models.Entity
 	column map[string]string // of a segment
 	traits []string          // that the segments use
+	raws   []rel.Expr        // truths of sql conditions
 	layers [][]rel.Column
 }
 
@@ -110,7 +111,7 @@ func (f *flags) comment(segments []*models.Segment) string {
 func (f *flags) query(c *conditions) rel.Query {
 	q := rel.Select{
 		Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))},
-		From:    rel.Table{Name: c.in.Build.Table(c.in.Entity, Profiles), Alias: "p"},
+		From:    f.profiles(c.in),
 		Joins:   c.scans.joins(rel.C("p", "profile_id"), false),
 	}
 	if f.entity.Anonymous == "exclude" {
@@ -118,6 +119,9 @@ func (f *flags) query(c *conditions) rel.Query {
 	}
 	for i, name := range f.traits {
 		q.Columns = append(q.Columns, rel.As(fmt.Sprintf("t%d", i+1), rel.C("p", name)))
+	}
+	for i := range f.raws {
+		q.Columns = append(q.Columns, rel.As(fmt.Sprintf("x%d", i+1), rel.C("p", fmt.Sprintf("weir_x%d", i+1))))
 	}
 	q.Columns = append(q.Columns, c.scans.answers()...)
 	kept := []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))}

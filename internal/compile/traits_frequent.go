@@ -69,8 +69,12 @@ func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key model
 		best = append(best, rel.Order{Expr: n("rank")}, rel.Order{Expr: n("number")})
 	}
 	best = append(best, rel.Order{Expr: n("key")}, rel.Order{Expr: rel.Cast{Expr: n("v"), Type: models.Text, From: pieces[0].typ}})
+	value := n("v")
+	if pieces[0].typ == models.List { // said so, for warehouses that have to know
+		value = rel.Cast{Expr: value, Type: models.List, From: models.List}
+	}
 	top := rel.Select{
-		Columns: []rel.Column{rel.As("profile_id", n("profile_id")), rel.As("v", rel.Agg{Fn: rel.First, Arg: n("v"), OrderBy: best})},
+		Columns: []rel.Column{rel.As("profile_id", n("profile_id")), rel.As("v", rel.Agg{Fn: rel.First, Arg: value, OrderBy: best})},
 		From:    rel.Sub{Query: counted, Alias: "n"},
 		GroupBy: []rel.Expr{n("profile_id")},
 	}

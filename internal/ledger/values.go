@@ -59,8 +59,14 @@ func wire(v any, t models.Type) any {
 		}
 		return x.UTC()
 	case string:
-		if t == models.Number {
+		switch t {
+		case models.Number:
 			return decimal(x)
+		case models.List:
+			var list []any
+			if json.Unmarshal([]byte(x), &list) == nil {
+				return list
+			}
 		}
 	}
 	return v

@@ -40,7 +40,7 @@ func ReadColumns(dir, target string) (map[string][]models.Column, error) {
 	for source, cols := range in {
 		out[source] = []models.Column{}
 		for _, c := range cols {
-			if !slices.Contains([]models.Type{models.Unknown, models.Text, models.Integer, models.Number, models.Boolean, models.Date, models.Timestamp}, c.Type) {
+			if !slices.Contains([]models.Type{models.Unknown, models.Text, models.Integer, models.Number, models.Boolean, models.Date, models.Timestamp, models.List}, c.Type) {
 				return nil, fmt.Errorf("reading %s: column %s.%s has the unknown type %q", columnsFile(target), source, c.Name, c.Type)
 			}
 			out[source] = append(out[source], models.Column{Name: c.Name, Type: c.Type})
