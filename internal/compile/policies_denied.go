@@ -59,7 +59,7 @@ func columnTags(m *models.Model, entity string) map[models.SourceColumn][]string
 			}
 			source, columns := t.Columns()
 			if c := t.RowColumn(); source != "" && c != "" {
-				columns = append(columns, models.SourceColumn{Source: source, Column: c})
+				columns = append(columns, m.ColumnOf(source, c))
 			}
 			for _, c := range columns {
 				if !slices.Contains(out[c], t.PII) {
@@ -72,7 +72,8 @@ func columnTags(m *models.Model, entity string) map[models.SourceColumn][]string
 }
 
 // usedColumns are the columns that a sync sends or tells of, each with the path of the use:
-// columns of its source, of its traits, and of the rows that its segment filters by.
+// columns of its source, of its traits, and of the rows that its segment looks at, with those that
+// lead to other rows.
 func usedColumns(m *models.Model, s *syncs.Sync, entity string) map[models.SourceColumn]string {
 	out := map[models.SourceColumn]string{}
 	e := m.Entity(entity)
@@ -80,7 +81,7 @@ func usedColumns(m *models.Model, s *syncs.Sync, entity string) map[models.Sourc
 		if s.Source != "" {
 			out[models.SourceColumn{Source: s.Source, Column: u.name}] = u.path
 		} else if e != nil {
-			traitColumns(e, u.name, u.path, out, map[string]bool{})
+			traitColumns(m, e, u.name, u.path, out, map[string]bool{})
 		}
 	}
 	if s.Segment != "" {
@@ -89,24 +90,27 @@ func usedColumns(m *models.Model, s *syncs.Sync, entity string) map[models.Sourc
 	return out
 }
 
-func traitColumns(e *models.Entity, name, path string, out map[models.SourceColumn]string, seen map[string]bool) {
+func traitColumns(m *models.Model, e *models.Entity, name, path string, out map[models.SourceColumn]string, seen map[string]bool) {
 	t := e.Trait(name)
 	if t == nil || seen[name] {
 		return
 	}
 	seen[name] = true
 	source, columns := t.Columns()
+	if source != "" {
+		columns = m.OwnerColumns(e, source)
+	}
 	if c := t.RowColumn(); source != "" && c != "" {
-		columns = append(columns, models.SourceColumn{Source: source, Column: c})
+		columns = append(columns, m.ColumnsRead(source, c)...)
 	}
 	for _, w := range t.Where {
-		columns = append(columns, models.SourceColumn{Source: source, Column: w.Column})
+		columns = append(columns, m.ColumnsRead(source, w.Column)...)
 	}
 	for _, c := range columns {
 		out[c] = path
 	}
 	for _, other := range e.TraitsOf(t) {
-		traitColumns(e, other, path, out, seen)
+		traitColumns(m, e, other, path, out, seen)
 	}
 }
 
@@ -118,15 +122,11 @@ func segmentColumns(m *models.Model, e *models.Entity, name, path string, out ma
 	seen[name] = true
 	traits := map[string]bool{}
 	seg.Rule().Conditions("", func(w *models.Condition, _ string) {
-		source := w.Did + w.Never // one of them
-		for _, c := range w.Where {
-			out[models.SourceColumn{Source: source, Column: c.Column}] = path
-		}
-		if c := w.Aggregate.Column(); c != "" {
-			out[models.SourceColumn{Source: source, Column: c}] = path
+		for _, c := range m.RowColumns(e, w) {
+			out[c] = path
 		}
 		for _, t := range w.Traits(e, "") {
-			traitColumns(e, t.Name, path, out, traits)
+			traitColumns(m, e, t.Name, path, out, traits)
 		}
 		for _, other := range []string{w.Segment, w.Of} {
 			segmentColumns(m, e, other, path, out, seen)
