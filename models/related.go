@@ -86,6 +86,34 @@ func (m *Model) OwnerRoutes(e *Entity, source string) [][]Hop {
 	return nil
 }
 
+// SourcesOf lists the sources whose rows an entity may look at: those of its identity, those whose
+// rows belong to its profiles by other rows, and those that any of these lead to.
+func (m *Model) SourcesOf(e *Entity) []string {
+	out := append([]string(nil), e.Identity.From...)
+	add := func(name string) {
+		if !contains(out, name) && m.Source(name) != nil {
+			out = append(out, name)
+		}
+	}
+	for i := range m.Sources {
+		if len(m.OwnerRoutes(e, m.Sources[i].Name)) > 0 {
+			add(m.Sources[i].Name)
+		}
+	}
+	for hops, from := 0, 0; hops < MaxHops; hops++ {
+		to := len(out)
+		for _, name := range out[from:to] {
+			if s := m.Source(name); s != nil {
+				for _, r := range s.Related {
+					add(r.Source)
+				}
+			}
+		}
+		from = to
+	}
+	return out
+}
+
 // OwnerColumns lists the columns that lead from the rows of a source to their owners, beside the
 // key and the identifiers of those.
 func (m *Model) OwnerColumns(e *Entity, source string) []SourceColumn {

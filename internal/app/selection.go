@@ -34,7 +34,7 @@ func newGraph(m *models.Model, list []syncs.Sync) *graph {
 	}
 	for _, e := range m.Entities {
 		var uses []node
-		for _, s := range e.Identity.From {
+		for _, s := range m.SourcesOf(&e) {
 			uses = append(uses, node{"source", s})
 		}
 		add(node{"entity", e.Name}, nil, uses...)
