@@ -238,12 +238,19 @@ func (c *checker) times(at, key string, t *CountTest) {
 func (c *checker) policy(p *Policy) {
 	at := Path("policies", p.Name)
 	c.name("policy", at, p.Name)
+	kinds := p.kinds()
 	switch {
-	case p.Require == nil && p.Deny == nil:
-		c.failKey(at, "models.empty_policy", "add purpose: and require:, or deny:", "policy %s neither requires nor denies anything", p.Name)
+	case len(kinds) == 0:
+		c.failKey(at, "models.empty_policy", "add purpose: and require:, or deny:, suppress: or cap:", "policy %s neither requires nor denies anything", p.Name)
 		return
-	case p.Require != nil && p.Deny != nil:
-		c.failKey(at+".deny", "models.too_many", "make two policies of it", "policy %s both requires and denies", p.Name)
+	case len(kinds) > 1:
+		c.failKey(at+"."+kinds[1], "models.too_many", "make two policies of it", "policy %s has %s and %s", p.Name, kinds[0], kinds[1])
+		return
+	case p.Suppress != nil:
+		c.suppress(p, at+".suppress")
+		return
+	case p.Cap != nil:
+		c.cap(p, at+".cap")
 		return
 	case p.Deny != nil:
 		c.deny(p, at+".deny")

@@ -56,7 +56,7 @@ func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input) (*syncs
 	for _, c := range rows.Fields {
 		t.Columns.Fields = append(t.Columns.Fields, c.Name)
 	}
-	b := ledger.Binding{Sync: *s, Object: obj, Rows: rows, Account: t.Account, Channel: spec.Kind, AsOf: in.AsOf, Epoch: epoch}
+	b := ledger.Binding{Sync: *s, Object: obj, Rows: rows, Account: t.Account, Channel: spec.Kind, AsOf: in.AsOf, Epoch: epoch, Caps: a.caps(s, spec.Kind, in.AsOf)}
 	if src := columnsOf(in, s); src != nil {
 		b.Columns = src
 	}

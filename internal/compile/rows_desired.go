@@ -46,6 +46,11 @@ func EntityOf(m *models.Model, s syncs.Sync, purpose string) string {
 			return e.Name
 		}
 	}
+	for i := range m.Policies { // whoever a list means must be known by all their identifiers
+		if p := &m.Policies[i]; p.Suppress != nil && (p.Purpose == "" || p.Purpose == purpose) {
+			return p.Entity
+		}
+	}
 	return ""
 }
 
@@ -82,7 +87,10 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 			return Rows{}, []diag.Problem{d.problem("entity", "models.unknown_entity", fmt.Sprintf("there is no entity %q", in.Entity), "")}
 		}
 	}
-	d.lists = suppressing(in.Model, in.Entity, purpose, kind)
+	d.lists = suppressing(in.Model, "", purpose, kind)
+	if s.Segment != "" || s.Entity != "" {
+		d.lists = suppressing(in.Model, in.Entity, purpose, kind)
+	}
 	if !d.begin() {
 		return Rows{}, d.problems
 	}
@@ -187,7 +195,7 @@ func (d *desired) fromSource(key string) bool {
 	d.all = rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: d.rows.From}
 	d.barred = rel.Null(models.Text)
 	holds := heldOutRows(d.in.Model.Entity(d.in.Entity), d.source.Name, d.purpose)
-	if len(d.policies) == 0 && !holds || d.sync.Source == "" {
+	if len(d.policies)+len(d.lists) == 0 && !holds || d.sync.Source == "" {
 		return true
 	}
 	r, problem := rowsOf(d.in, d.source)

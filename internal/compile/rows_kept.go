@@ -12,9 +12,12 @@ import (
 func (d *desired) bar(profile rel.Expr) {
 	c := profileConditions(d.in)
 	d.barred = barred(c, d.policies)
+	if len(d.lists) > 0 {
+		d.barred = rel.F(rel.Coalesce, d.barred, suppressed(c, d.lists))
+	}
 	d.rows.Joins = append(d.rows.Joins, c.scans.joins(profile, true)...)
 	d.problems = append(d.problems, c.problems...)
-	if d.source == nil && len(d.policies) > 0 {
+	if d.source == nil && len(d.policies)+len(d.lists) > 0 {
 		d.kept = rel.Select{
 			Columns: []rel.Column{rel.As("key", rel.C("b", "key")), rel.As("barred", rel.C("b", "barred"))},
 			From: rel.Sub{Alias: "b", Query: rel.Select{

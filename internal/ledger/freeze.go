@@ -69,6 +69,11 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	if err := f.prepare(ctx, g); err != nil {
 		return none, err
 	}
+	if f.capped() {
+		if err := f.countCaps(ctx, f.se, f.run); err != nil {
+			return none, err
+		}
+	}
 	if err := f.desire(ctx); err != nil {
 		return none, err
 	}
@@ -97,7 +102,7 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	if err := f.publish(ctx, f.se, g, ref); err != nil {
 		return none, err
 	}
-	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable} {
+	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable} {
 		if err := f.se.do(ctx, rel.DropTable{Name: t}); err != nil {
 			return none, err
 		}

@@ -55,6 +55,8 @@ type Binding struct {
 	// Channel is the destination's kind: suppressions of that channel, and of all, apply.
 	Channel destinations.Kind
 	AsOf    time.Time
+	// Caps bound the messages of a sync that appends.
+	Caps []Cap
 	// Columns describes the columns of a source or sql sync as the warehouse has them, so that a
 	// change of them is seen. Defaults to those that Rows gives.
 	Columns []string

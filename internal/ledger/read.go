@@ -145,6 +145,13 @@ func (s *source) rebar(ctx context.Context, se *session, ref syncs.PlanRef, list
 			codes = append(codes, rel.C("bp", "barred"))
 		}
 	}
+	if s.capped() {
+		if err := s.countCaps(ctx, se, ref.Run); err != nil {
+			return nil, nil, err
+		}
+		code, js := s.cap(rel.C("p", "key"))
+		codes, joins = append(codes, code), append(joins, js...)
+	}
 	if len(codes) == 0 {
 		return rel.Null("text"), nil, nil
 	}

@@ -70,6 +70,10 @@ func (f *freeze) want() rel.Query {
 			barred = []rel.Expr{rel.F(rel.Least, barred[:len(r.IDs)]...), rel.C("r", "barred")}
 		}
 	}
+	if f.capped() {
+		code, js := f.cap(rel.C("r", "key"))
+		barred, joins = append(barred, code), append(joins, js...)
+	}
 	cs = append(cs, rel.As("g", f.group("r")), rel.As("h", f.payload("r")), rel.As("barred", coalesce(barred...)), rel.As("invalid", rel.C("r", "invalid")))
 	return rel.Select{Columns: cs, From: rel.Sub{Query: r.Query, Alias: "r"}, Joins: joins}
 }

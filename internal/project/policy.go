@@ -89,3 +89,18 @@ func (c *syncCheck) denied() {
 		}
 	}
 }
+
+// capped reports messages that a cap bounds and that belong to no profile, so that nothing could
+// count them.
+func (c *syncCheck) capped() {
+	if c.s.Mode != syncs.Append || c.entity != nil {
+		return
+	}
+	for i := range c.p.Model.Policies {
+		p := &c.p.Model.Policies[i]
+		if p.Cap != nil && slices.Contains(p.Cap.Kinds, string(c.spec.Kind)) {
+			c.failKey(c.at, "syncs.cap_needs_profile", "sync a segment or an entity; or take "+string(c.spec.Kind)+" out of the kinds of policy "+p.Name,
+				"policy %s bounds the messages that a %s gets by %s, and nothing tells whose the rows of sync %s are", p.Name, p.Entity, c.spec.Kind, c.s.Name)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func TestShop(t *testing.T) {
 	if p.Name != "shop" || p.Timezone.String() != "Europe/Paris" || p.Target.Name != "dev" || p.Target.Type != "duckdb" || p.Target.Send != "sandbox" {
 		t.Errorf("%s %s %+v", p.Name, p.Timezone, p.Target)
 	}
-	if len(p.Model.Sources) != 5 || len(p.Model.Segments) != 5 || len(p.Model.Policies) != 3 || len(p.Destinations) != 3 || p.Files != 7 {
+	if len(p.Model.Sources) != 5 || len(p.Model.Segments) != 5 || len(p.Model.Policies) != 3 || len(p.Destinations) != 3 || p.Files != 8 {
 		t.Errorf("%d sources, %d segments, %d policies, %d destinations, %d files", len(p.Model.Sources), len(p.Model.Segments), len(p.Model.Policies), len(p.Destinations), p.Files)
 	}
 	type row struct {

@@ -37,6 +37,7 @@ func (l *loader) syncs() {
 			c.fields()
 			c.purposes()
 			c.denied()
+			c.capped()
 			c.ledger(bound)
 		}
 	}
