@@ -132,6 +132,9 @@ func (c *checker) listTest(path, op string, typ Type, t *Test) {
 	case op == "starts_with" || op == "ends_with":
 		c.failKey(path, "models.operator_type", "use contains with a whole item", "%s compares text, and this is a list", op)
 		return
+	case op == "in_region":
+		c.failKey(path, "models.operator_type", "name a trait with one country", "in_region takes one country code, and this is a list")
+		return
 	case op != "contains" && op != "not_contains" && op != "contains_any" && op != "contains_all":
 		c.failKey(path, "models.operator_type", "use contains, contains_any, contains_all or exists", "%s needs an order, which lists have not", op)
 		return
