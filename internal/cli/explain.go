@@ -11,7 +11,7 @@ func (s *session) explainCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(s.explainIdentityCmd("identity"))
+	c.AddCommand(s.explainIdentityCmd("identity"), s.explainSegmentCmd())
 	return c
 }
 

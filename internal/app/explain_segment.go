@@ -1,0 +1,275 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/ledger"
+	"github.com/weir-data/weir/models"
+)
+
+// ExplainOptions say what of a person is told.
+type ExplainOptions struct {
+	Purpose     string // only this one; "" for those of the segment's syncs
+	Destination string // in place of Purpose: that of a destination
+	Reveal      bool   // show personal data as it is
+	Latest      int    // how many rows are listed at a condition about rows. Defaults to 5
+}
+
+// ExplainSegment says why a person is in a segment, or is not: condition by condition, with what
+// the person has. who is as in Profile. Where nobody is found, or several, the explanation holds
+// who may have been meant, and the error says so without personal data.
+func (a *App) ExplainSegment(ctx context.Context, segment, who string, o ExplainOptions) (*SegmentExplanation, error) {
+	seg, err := a.segmentNamed(segment)
+	if err != nil {
+		return nil, err
+	}
+	purposes, bySync := a.purposesOf(segment)
+	purpose, dest, err := a.purposeNamed(o.Purpose, o.Destination)
+	if err != nil {
+		return nil, err
+	}
+	if purpose != "" {
+		purposes = []string{purpose}
+	}
+	if o.Latest <= 0 {
+		o.Latest = 5
+	}
+	out := &SegmentExplanation{Segment: segment, Entity: seg.Entity, Timezone: a.p.Timezone.String(), Arms: []Arm{}, Purposes: []PurposeVerdict{}, Bars: []PersonBar{}, Sent: []SentState{}}
+	v := &ProfileView{More: map[string]int64{}}
+	err = a.onSegment(ctx, seg, func(l *lookup) error {
+		if _, err := a.person(ctx, []*lookup{l}, who, v); err != nil {
+			return err
+		}
+		for _, part := range []func(context.Context, *ProfileView) error{l.identifiers, l.segments} {
+			if err := part(ctx, v); err != nil {
+				return err
+			}
+		}
+		if v.History, err = l.history(ctx, v.ProfileID); err != nil {
+			return err
+		}
+		out.ProfileID, out.Build, out.AsOf = v.ProfileID, l.in.Build.ID, l.in.AsOf
+		x := &segmentExplainer{lookup: l, seg: seg, out: out, veil: veil{o.Reveal}, latest: int64(o.Latest), again: map[string]bool{segment: true}}
+		return x.explain(ctx, purposes, bySync)
+	})
+	if err != nil {
+		out.Meant = o.hide(v.Meant)
+		return out, err
+	}
+	for _, e := range v.Asked.Followed {
+		out.Followed = append(out.Followed, fmt.Sprintf("%s was merged into %s", e.From, e.To))
+	}
+	a.stay(out, v)
+	if err := a.told(ctx, v, 0); err != nil {
+		return nil, err
+	}
+	a.barred(out, v, seg, dest)
+	return out, nil
+}
+
+// hide masks who may have been meant.
+func (o ExplainOptions) hide(m Meant) Meant {
+	for _, list := range [][]*Found{m.Candidates, m.Near} {
+		for _, f := range list {
+			f.Asked, f.Followed = "", nil
+			if v, ok := (veil{o.Reveal}).over([]string{f.Type}, f.Value); ok {
+				f.Value = fmt.Sprint(v)
+			}
+			for i := range f.Barred {
+				if !o.Reveal {
+					f.Barred[i].Value, f.Barred[i].Text = hidden, "this value joins nobody ("+f.Barred[i].Rule+")"
+				}
+			}
+		}
+	}
+	return m
+}
+
+// stay adds what the build knows of the person in the segment.
+func (a *App) stay(out *SegmentExplanation, v *ProfileView) {
+	for _, s := range v.Segments {
+		if s.Segment == out.Segment {
+			out.Member, out.Since = true, s.Entered
+		}
+	}
+	for _, s := range v.Left {
+		if s.Segment == out.Segment && out.LeftAt == nil { // the newest stands first
+			out.LeftAt = s.Left
+		}
+	}
+	for _, arm := range v.Arms {
+		if arm.Segment == out.Segment {
+			out.Arm = arm.Arm
+			out.Arms = append(out.Arms, arm)
+		} else if a.p.Model.Segment(arm.Segment) == nil { // of no segment: held out of everything
+			out.Arms = append(out.Arms, arm)
+		}
+	}
+	switch {
+	case out.In && !out.Member:
+		out.Moved = "build " + out.Build + " does not have them in it: rows or rules have changed since, or the time is another one; the next build will"
+	case !out.In && out.Member:
+		out.Moved = "build " + out.Build + " has them in it: rows or rules have changed since, or the time is another one; the next build will not"
+	}
+}
+
+// barred adds what the ledger knows, and the data that may not leave.
+func (a *App) barred(out *SegmentExplanation, v *ProfileView, seg *models.Segment, dest *DestinationKind) {
+	out.Bars = v.Bars
+	for _, t := range v.Told {
+		if a.p.Sync(t.Sync).Segment == seg.Name {
+			out.Sent = append(out.Sent, SentState{Sync: t.Sync, State: t.State, SentAt: t.SentAt, Code: t.Code})
+		}
+	}
+	for i := range out.Purposes {
+		p := &out.Purposes[i]
+		reach := []DestinationKind{}
+		for _, name := range p.Syncs {
+			d := a.p.Sync(name).Destination
+			if !slices.ContainsFunc(reach, func(k DestinationKind) bool { return k.Name == d }) {
+				reach = append(reach, DestinationKind{d, a.kindOf(d)})
+			}
+		}
+		if dest != nil {
+			reach = []DestinationKind{*dest}
+		}
+		for _, d := range reach {
+			p.Denied = append(p.Denied, a.deniedTo(seg, d)...)
+			for _, b := range v.Bars {
+				if b.Code == ledger.CodeSuppressed && (b.Channel == "all" || b.Channel == string(d.Kind)) && !slices.Contains(p.Suppressed, d.Name) {
+					p.Suppressed = append(p.Suppressed, d.Name)
+				}
+			}
+		}
+		for _, b := range v.Bars {
+			if b.Code == ledger.CodeErased && !slices.Contains(p.ClosedBy, b.Code) {
+				p.ClosedBy = append(p.ClosedBy, b.Code)
+			}
+		}
+		if len(reach) > 0 && len(p.Suppressed) == len(reach) {
+			p.ClosedBy = append(p.ClosedBy, ledger.CodeSuppressed)
+		}
+		for _, d := range p.Denied {
+			if code := "policy." + d.Policy; !slices.Contains(p.ClosedBy, code) {
+				p.ClosedBy = append(p.ClosedBy, code)
+			}
+		}
+		p.Open = len(p.ClosedBy) == 0
+	}
+}
+
+// segmentExplainer reads the answers of one person.
+type segmentExplainer struct {
+	*lookup
+	seg    *models.Segment
+	out    *SegmentExplanation
+	veil   veil
+	latest int64
+	again  map[string]bool // segments whose condition was told
+	rows   map[int]*MatchedRows
+}
+
+// explain asks two kinds of questions: one query for the answers to all conditions, and one for
+// each source whose rows are looked at.
+func (x *segmentExplainer) explain(ctx context.Context, purposes []string, bySync map[string][]string) error {
+	ask := compile.Asking{Profile: x.out.ProfileID, Purposes: purposes}
+	at := map[string]int{}
+	for _, purpose := range purposes {
+		for _, p := range x.a.requiring(x.seg.Entity, purpose) {
+			at[p.Name] = len(ask.Policies)
+			ask.Policies = append(ask.Policies, p)
+		}
+	}
+	e, problems := compile.Explain(x.in, x.seg.Name, ask)
+	if e == nil {
+		return x.a.misfit(problems)
+	}
+	if err := x.built(ctx, e.Needs); err != nil {
+		return err
+	}
+	if err := x.matching(ctx, e.Rows); err != nil {
+		return err
+	}
+	found := false
+	err := x.each(ctx, e.Query, func(row cells) error {
+		found = true
+		x.out.In = row.bool(e.In)
+		if row.bool(1) && x.e.Anonymous == "exclude" {
+			x.out.Excluded = fmt.Sprintf("nothing but weak identifiers is known of them, and %s keeps such profiles out of segments (anonymous: exclude)", x.seg.Entity)
+		}
+		x.out.Tree = x.node(e.Tree, row)
+		trees := make([]*ConditionNode, len(e.Policies))
+		for i, t := range e.Policies {
+			trees[i] = x.node(t, row)
+		}
+		for _, purpose := range purposes {
+			v := PurposeVerdict{Purpose: purpose, ClosedBy: []string{}, Policies: []PolicyVerdict{}, Denied: []DeniedData{}, Syncs: bySync[purpose], Suppressed: []string{}}
+			if v.Syncs == nil {
+				v.Syncs = []string{}
+			}
+			if code := row.text(e.Bars[purpose]); code != "" {
+				v.ClosedBy = append(v.ClosedBy, code)
+			}
+			for _, p := range x.a.requiring(x.seg.Entity, purpose) {
+				tree := trees[at[p.Name]]
+				v.Policies = append(v.Policies, PolicyVerdict{Policy: p.Name, Passes: tree.Holds, Tree: tree})
+				if code := "policy." + p.Name; !tree.Holds && !slices.Contains(v.ClosedBy, code) {
+					v.ClosedBy = append(v.ClosedBy, code)
+				}
+			}
+			v.Unguarded = len(v.Policies) == 0 && len(v.ClosedBy) == 0
+			x.out.Purposes = append(x.out.Purposes, v)
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = &Error{Kind: Refused, Code: "identity.gone", Message: "this profile has no row in the profiles of the build", Fix: "build again: weir build"}
+	}
+	return err
+}
+
+// matching reads the newest rows that count for each question, source by source.
+func (x *segmentExplainer) matching(ctx context.Context, questions []compile.RowQuestion) error {
+	x.rows = map[int]*MatchedRows{}
+	var sources []string
+	by := map[string][]int{}
+	for i, q := range questions {
+		x.rows[i] = &MatchedRows{Source: q.Source, Step: q.Step, Failing: q.Failing, Latest: []EventRow{}}
+		if by[q.Source] == nil {
+			sources = append(sources, q.Source)
+		}
+		by[q.Source] = append(by[q.Source], i)
+	}
+	for _, source := range sources {
+		var asked []compile.RowQuestion
+		for _, i := range by[source] {
+			asked = append(asked, questions[i])
+		}
+		q, columns, problems := compile.MatchingRows(x.in, source, x.out.ProfileID, asked, x.latest)
+		if len(problems) > 0 {
+			return x.a.misfit(problems)
+		}
+		err := x.each(ctx, q, func(row cells) error {
+			i := by[source][row.int(0)]
+			m := x.rows[i]
+			m.Count = row.int(1)
+			e := EventRow{Source: source, At: row.time(2), Key: row.text(3), Values: []Value{}}
+			for j, c := range columns {
+				if !slices.Contains(questions[i].Columns, c.Name) {
+					continue
+				}
+				shown, _ := x.veil.over(compile.ColumnTags(&x.a.p.Model, x.seg.Entity, source, c.Name), plain(row[4+j], c.Type))
+				e.Values = append(e.Values, Value{Column: c.Name, Value: shown})
+			}
+			m.Latest = append(m.Latest, e)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

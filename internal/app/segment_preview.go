@@ -1,0 +1,291 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/ledger"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/syncs"
+)
+
+// PreviewOptions say whom a preview shows, and how.
+type PreviewOptions struct {
+	Limit       int    // Defaults to 20
+	Purpose     string // only people who may be reached for it
+	Destination string // in place of Purpose: that of a destination
+	// Reveal shows personal data as it is, which needs a purpose: only of people whom its policies
+	// let pass, and nothing that is denied to where it goes.
+	Reveal bool
+}
+
+// SegmentPreview is a sample of the people in a segment, with masked values.
+type SegmentPreview struct {
+	Segment  string          `json:"segment"`
+	Entity   string          `json:"entity"`
+	Build    string          `json:"build"`
+	AsOf     time.Time       `json:"as_of"`
+	Timezone string          `json:"timezone"`
+	Size     int64           `json:"size"`
+	Purpose  string          `json:"purpose,omitempty"`
+	Purposes []PurposeCount  `json:"purposes"`
+	Traits   []PreviewTrait  `json:"traits"`
+	People   []PreviewPerson `json:"people"`
+}
+
+// PreviewTrait is a column of a preview.
+type PreviewTrait struct {
+	Name   string   `json:"name"`
+	Type   string   `json:"type,omitempty"`
+	PII    []string `json:"pii,omitempty"`
+	Masked bool     `json:"masked,omitempty"`
+}
+
+// PreviewPerson is a person of a preview. Values stand in the order of the traits.
+type PreviewPerson struct {
+	ProfileID string     `json:"profile_id"`
+	Since     *time.Time `json:"since,omitempty"` // in the build
+	Arm       string     `json:"arm,omitempty"`
+	Values    []any      `json:"values"`
+}
+
+// PreviewSegment shows a sample of the people in a segment by its conditions as they are written
+// now. Who is in the sample does not change from one call to the next.
+func (a *App) PreviewSegment(ctx context.Context, name string, o PreviewOptions) (*SegmentPreview, error) {
+	seg, err := a.segmentNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	purpose, dest, err := a.purposeNamed(o.Purpose, o.Destination)
+	if err != nil {
+		return nil, err
+	}
+	if o.Limit <= 0 {
+		o.Limit = 20
+	}
+	kinds := a.kindsOf(purpose, dest)
+	if o.Reveal {
+		if purpose == "" {
+			return nil, &Error{Kind: Refused, Code: "segments.reveal", Message: "personal data is shown for a purpose only", Fix: "say which: --purpose NAME, or --destination NAME"}
+		}
+		for _, k := range kinds {
+			for _, d := range a.deniedTo(seg, k) {
+				return nil, &Error{Kind: Refused, Code: "syncs.denied", Message: fmt.Sprintf("policy %s denies %s data to %s, and who is in this segment tells of it", d.Policy, listed(d.PII), d.Kind), Fix: "look at it without --reveal"}
+			}
+		}
+	}
+	out := &SegmentPreview{Segment: name, Entity: seg.Entity, Timezone: a.p.Timezone.String(), Purpose: purpose, Purposes: []PurposeCount{}, People: []PreviewPerson{}}
+	shown := a.shownTraits(seg)
+	count, err := a.CountSegment(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	out.Build, out.AsOf, out.Size = count.Build, count.AsOf, count.Size
+	out.Purposes = count.Purposes
+	for from, page := int64(0), int64(o.Limit); ; from, page = from+page, page*2 {
+		people, values, err := a.sample(ctx, out, seg, purpose, shown, page, from)
+		if err != nil {
+			return nil, err
+		}
+		full := int64(len(people)) == page
+		if purpose != "" {
+			if people, err = a.reachable(ctx, people, values, kinds); err != nil {
+				return nil, err
+			}
+		}
+		out.People = append(out.People, people...)
+		if !full || len(out.People) >= o.Limit {
+			break
+		}
+	}
+	out.People = out.People[:min(len(out.People), o.Limit)]
+	a.veiled(out, seg, kinds, o.Reveal)
+	return out, nil
+}
+
+// kindsOf are the destinations that a purpose reaches people by: one, or all that have it.
+func (a *App) kindsOf(purpose string, dest *DestinationKind) []DestinationKind {
+	if dest != nil {
+		return []DestinationKind{*dest}
+	}
+	var out []DestinationKind
+	add := func(name string) {
+		if !slices.ContainsFunc(out, func(k DestinationKind) bool { return k.Name == name }) {
+			out = append(out, DestinationKind{name, a.kindOf(name)})
+		}
+	}
+	for _, d := range a.p.Destinations {
+		if d.Purpose == purpose && purpose != "" {
+			add(d.Name)
+		}
+	}
+	for i := range a.p.Syncs {
+		if s := &a.p.Syncs[i]; purpose != "" && a.p.Purpose(s) == purpose {
+			add(s.Destination)
+		}
+	}
+	return out
+}
+
+// shownTraits are the traits that a preview of a segment shows: those that its syncs send, then
+// those that its conditions look at, or else the first few.
+func (a *App) shownTraits(seg *models.Segment) []string {
+	const most = 8
+	e := a.p.Model.Entity(seg.Entity)
+	var out []string
+	add := func(names ...string) {
+		for _, n := range names {
+			if t := e.Trait(n); t != nil && len(out) < most && !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	for i := range a.p.Syncs {
+		s := &a.p.Syncs[i]
+		if s.Segment != seg.Name {
+			continue
+		}
+		for _, m := range s.Match {
+			add(m.Trait)
+		}
+		for _, f := range s.Fields {
+			add(f.Trait)
+			parts, _ := syncs.ParseText(f.Text) // checked when the project was read
+			for _, p := range parts {
+				add(p.Trait)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	var look func(s *models.Segment)
+	look = func(s *models.Segment) {
+		if s == nil || seen[s.Name] {
+			return
+		}
+		seen[s.Name] = true
+		s.Where.Conditions("", func(w *models.Condition, _ string) {
+			add(w.Trait, w.By)
+			add(sqlTraits(e, w.SQL)...)
+			look(a.p.Model.Segment(w.Segment))
+		})
+		for _, name := range s.Priority {
+			look(a.p.Model.Segment(name))
+		}
+	}
+	look(seg)
+	if len(out) == 0 {
+		for i := range e.Traits[:min(len(e.Traits), 5)] {
+			add(e.Traits[i].Name)
+		}
+	}
+	return out
+}
+
+// sample reads a page of the sample, and the identifiers of the people in it.
+func (a *App) sample(ctx context.Context, out *SegmentPreview, seg *models.Segment, purpose string, shown []string, limit, offset int64) (people []PreviewPerson, values map[string][]string, err error) {
+	ask := compile.Asking{Traits: shown}
+	if purpose != "" {
+		ask.Purposes = []string{purpose}
+	}
+	values = map[string][]string{}
+	err = a.onSegment(ctx, seg, func(l *lookup) error {
+		x, problems := compile.Explain(l.in, seg.Name, ask)
+		if x == nil {
+			return a.misfit(problems)
+		}
+		if err := l.built(ctx, x.Needs); err != nil {
+			return err
+		}
+		types := l.traitTypes(shown)
+		out.Traits = nil
+		for i, t := range shown {
+			out.Traits = append(out.Traits, PreviewTrait{Name: t, Type: string(types[i]), PII: a.p.Model.Tags(seg.Entity, t)})
+		}
+		err := l.each(ctx, compile.SampleSegment(l.in, x, seg.Name, purpose, shown, limit, offset), func(row cells) error {
+			people = append(people, person(row, types))
+			return nil
+		})
+		if err != nil || purpose == "" || len(people) == 0 {
+			return err
+		}
+		var ids []string
+		for _, p := range people {
+			ids = append(ids, p.ProfileID)
+		}
+		return l.each(ctx, rel.Select{Columns: columns("n", "profile_id", "value"), From: l.table(compile.Nodes, "n"), Where: oneOf(rel.C("n", "profile_id"), ids)},
+			func(row cells) error {
+				values[row.text(0)] = append(values[row.text(0)], row.text(1))
+				return nil
+			})
+	})
+	return people, values, err
+}
+
+// traitTypes are the types of traits, Unknown for what the warehouse alone knows.
+func (l *lookup) traitTypes(names []string) []models.Type {
+	var out []models.Type
+	for _, n := range names {
+		out = append(out, compile.TraitType(l.in, l.e.Trait(n)))
+	}
+	return out
+}
+
+// person reads a row of a sample: profile_id, since, arm, traits.
+func person(row cells, types []models.Type) PreviewPerson {
+	p := PreviewPerson{ProfileID: row.text(0), Since: row.time(1), Arm: row.text(2), Values: []any{}}
+	for i, t := range types {
+		p.Values = append(p.Values, plain(row[3+i], t))
+	}
+	return p
+}
+
+// reachable leaves out whom erasures and suppressions keep from being reached.
+func (a *App) reachable(ctx context.Context, people []PreviewPerson, values map[string][]string, kinds []DestinationKind) ([]PreviewPerson, error) {
+	var out []PreviewPerson
+	for _, p := range people {
+		known, err := a.led.Person(ctx, nil, []string{p.ProfileID}, values[p.ProfileID], 0)
+		if err != nil {
+			return nil, a.worldly(err)
+		}
+		if !slices.ContainsFunc(known.Bars, func(b ledger.Bar) bool {
+			return b.Code == ledger.CodeErased || b.Channel == "all" ||
+				slices.ContainsFunc(kinds, func(k DestinationKind) bool { return string(k.Kind) == b.Channel })
+		}) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// veiled masks the values of a preview. What a policy denies to where a purpose goes is masked
+// also where the rest is revealed.
+func (a *App) veiled(out *SegmentPreview, seg *models.Segment, kinds []DestinationKind, reveal bool) {
+	for i := range out.Traits {
+		t := &out.Traits[i]
+		v := veil{reveal && !a.deniedTags(seg.Entity, t.PII, kinds)}
+		for j := range out.People {
+			value, hid := v.over(t.PII, out.People[j].Values[i])
+			out.People[j].Values[i] = value
+			t.Masked = t.Masked || hid
+		}
+	}
+}
+
+// deniedTags reports whether a policy denies one of some kinds of personal data to one of some
+// destinations, or to any where none is known.
+func (a *App) deniedTags(entity string, tags []string, kinds []DestinationKind) bool {
+	for i := range a.p.Model.Policies {
+		p := &a.p.Model.Policies[i]
+		if p.Deny == nil || p.Entity != "" && p.Entity != entity || !slices.ContainsFunc(p.Deny.PII, func(t string) bool { return slices.Contains(tags, t) }) {
+			continue
+		}
+		if len(kinds) == 0 || slices.ContainsFunc(kinds, func(k DestinationKind) bool { return slices.Contains(p.Deny.Kinds, string(k.Kind)) }) {
+			return true
+		}
+	}
+	return false
+}

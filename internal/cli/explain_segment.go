@@ -1,0 +1,281 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/weir-data/weir/internal/app"
+	"github.com/weir-data/weir/models"
+)
+
+// onTerminal reports whether a stream is a terminal. It is a variable for tests.
+var onTerminal = func(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (s *session) explainSegmentCmd() *cobra.Command {
+	var o app.ExplainOptions
+	var near bool
+	c := &cobra.Command{
+		Use:   "segment NAME [WHO]",
+		Short: "Why a person is in a segment, or is not; who misses only one condition",
+		Long: `WHO is a profile id, an identifier as TYPE=VALUE, a record as SOURCE=KEY, or a bare value, as in
+weir profile get.
+
+It prints the conditions of the segment as a tree: ✓ or ✗, what the person has, and the rows behind
+it; then the policies that keep the person out. It asks the build in force, at its time, by the
+conditions as they are written now; where the build has the person otherwise, it says so.
+
+Values of traits with a pii tag are masked; --reveal shows them, on a terminal only. With --near
+and no WHO it counts who misses only one condition.`,
+		Example: `  weir explain segment vip_lapsed email=ana@example.com
+  weir explain segment vip_lapsed cus_00000017 --destination klaviyo
+  weir explain segment vip_lapsed --near`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case near && len(args) == 2:
+				return &app.Error{Kind: app.Refused, Code: "cli.usage", Message: "--near counts everybody, and is not about one person", Fix: "leave " + args[1] + " out, or --near"}
+			case !near && len(args) == 1:
+				return &app.Error{Kind: app.Refused, Code: "cli.usage", Message: "whom to explain it for is not said", Fix: "weir explain segment " + args[0] + " email=ana@example.com, or --near for who misses only one condition"}
+			}
+			if err := positive("latest", o.Latest); err != nil {
+				return err
+			}
+			if err := s.mayReveal(o.Reveal); err != nil {
+				return err
+			}
+			a, err := s.load(c.Context())
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			if near {
+				n, err := a.CountSegment(c.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				s.result = n
+				s.sheet(n.Timezone).nearMisses(n)
+				return nil
+			}
+			x, err := a.ExplainSegment(c.Context(), args[0], args[1], o)
+			if x == nil {
+				return err
+			}
+			p := s.sheet(x.Timezone)
+			if err != nil {
+				s.result = x.Meant
+				p.meant(x.Meant)
+				return err
+			}
+			s.result = x
+			p.segmentExplanation(x)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&near, "near", false, "count who misses only one condition")
+	f.StringVar(&o.Purpose, "purpose", "", "only this purpose; those of the segment's syncs if not given")
+	f.StringVar(&o.Destination, "destination", "", "the purpose of this destination, and what may not go there")
+	f.BoolVar(&o.Reveal, "reveal", false, "show personal data as it is; on a terminal only")
+	f.IntVar(&o.Latest, "latest", 5, "how many rows are listed at a condition about rows")
+	return c
+}
+
+// mayReveal refuses to show personal data anywhere but on a terminal, where it is not kept.
+func (s *session) mayReveal(reveal bool) error {
+	if !reveal || !s.json && onTerminal(s.stdout) {
+		return nil
+	}
+	return &app.Error{Kind: app.Refused, Code: "cli.reveal", Message: "--reveal shows personal data on a terminal only", Fix: "run it on a terminal, without --json"}
+}
+
+func (p *sheet) segmentExplanation(x *app.SegmentExplanation) {
+	for _, f := range x.Followed {
+		p.out("%s", p.ui.dim(f))
+	}
+	head := p.ui.good("✓") + " " + p.ui.bold(x.ProfileID) + " is in " + p.ui.bold(x.Segment)
+	if !x.In {
+		head = p.ui.bad("✗") + " " + p.ui.bold(x.ProfileID) + " is not in " + p.ui.bold(x.Segment)
+	}
+	switch {
+	case x.In && x.Since != nil:
+		head += ", since " + p.at(x.Since)
+	case !x.In && !x.Member && x.LeftAt != nil:
+		head += "; they left on " + p.at(x.LeftAt)
+	}
+	p.out("%s  %s", head, p.ui.dim(fmt.Sprintf("as of %s %s, build %s", p.at(&x.AsOf), p.zone, x.Build)))
+	if x.Moved != "" {
+		p.say(p.ui.warn("!"), x.Moved)
+	}
+	if x.Excluded != "" {
+		p.say(p.ui.bad("✗"), x.Excluded)
+	}
+	p.out("")
+	p.branches(p.conditions(nil, x.Tree, "", ""))
+	p.heldOut(x)
+	p.purposes(x)
+	for _, b := range x.Bars {
+		what := "erased on " + p.at(b.At) + ": nothing is sent any more"
+		if b.Code != "syncs.erased" {
+			what = fmt.Sprintf("suppressed for %s on %s, by %s", b.Channel, p.at(b.At), b.Source)
+		}
+		p.say(p.ui.bad("✗"), what)
+	}
+	if len(x.Sent) > 0 {
+		p.title("What destinations were last told", "")
+		var rows [][]string
+		for _, t := range x.Sent {
+			rows = append(rows, []string{t.Sync, t.State, p.at(t.SentAt), t.Code})
+		}
+		p.rows(rows)
+	}
+}
+
+// conditions lays a tree of conditions out. lead stands before its own line, under before those
+// below it.
+func (p *sheet) conditions(list []branch, n *app.ConditionNode, lead, under string) []branch {
+	b := branch{lead: lead, mark: "✓", text: n.Text, cells: []string{n.Has}, place: place(n.File, n.Line)}
+	if !n.Holds {
+		b.mark = "✗"
+	}
+	if n.Again && n.Segment != "" {
+		b.cells[0] = "as above"
+	}
+	list = append(list, b)
+	for _, m := range n.Rows {
+		list = append(list, p.matched(m, under, len(n.Rows) > 1)...)
+	}
+	for i, c := range n.Children {
+		own, next := below(under, i == len(n.Children)-1)
+		list = p.conditions(list, c, own, next)
+	}
+	return list
+}
+
+// matched lists the newest of the rows behind a condition.
+func (p *sheet) matched(m app.MatchedRows, under string, several bool) []branch {
+	var out []branch
+	indent := under + "     "
+	if several && m.Count > 0 {
+		var what string
+		switch {
+		case m.Step > 0:
+			what = fmt.Sprintf("step %d, %s", m.Step, m.Source)
+		case m.Failing:
+			what = "do not pass"
+		default:
+			what = "pass"
+		}
+		out = append(out, branch{lead: indent, text: fmt.Sprintf("%s: %s", what, counted(m.Count, "row")), dim: true})
+		indent += "  "
+	}
+	var rows [][]string
+	for _, e := range m.Latest {
+		row := []string{p.at(e.At), e.Key}
+		for _, v := range e.Values {
+			row = append(row, v.Column+" "+p.value(v.Value, ""))
+		}
+		rows = append(rows, row)
+	}
+	for _, line := range strings.Split(strings.TrimSuffix(table(rows), "\n"), "\n") {
+		if line != "" {
+			out = append(out, branch{lead: indent, text: strings.TrimRight(line, " "), dim: true})
+		}
+	}
+	if more := m.Count - int64(len(m.Latest)); more > 0 && len(m.Latest) > 0 {
+		out = append(out, branch{lead: indent, text: fmt.Sprintf("… and %s more", number(more)), dim: true})
+	}
+	return out
+}
+
+// heldOut says which arm somebody is in.
+func (p *sheet) heldOut(x *app.SegmentExplanation) {
+	if len(x.Arms) == 0 {
+		return
+	}
+	p.title("Arms", "")
+	var rows [][]string
+	for _, a := range x.Arms {
+		row := []string{a.Segment, a.Arm, "since " + p.at(a.Since)}
+		if a.Arm == models.ArmHoldout {
+			row = append(row, "held out: no sync sends them")
+		}
+		if a.Contaminated {
+			row = append(row, "contaminated: two arms met when profiles merged")
+		}
+		rows = append(rows, row)
+	}
+	p.rows(rows)
+}
+
+// purposes says for what somebody may be reached, and what keeps them out.
+func (p *sheet) purposes(x *app.SegmentExplanation) {
+	if len(x.Purposes) == 0 {
+		return
+	}
+	p.title("May be reached for", "")
+	for _, v := range x.Purposes {
+		line := v.Purpose
+		if len(v.Syncs) > 0 {
+			line += "  " + p.ui.dim(strings.Join(v.Syncs, ", "))
+		}
+		switch {
+		case v.Open && v.Unguarded:
+			p.out("  %s %s  %s", p.ui.good("✓"), line, p.ui.dim("no policy is about it"))
+		case v.Open:
+			p.out("  %s %s", p.ui.good("✓"), line)
+		default:
+			p.out("  %s %s  kept out by %s", p.ui.bad("✗"), line, strings.Join(v.ClosedBy, ", "))
+		}
+		var list []branch
+		for i, q := range v.Policies {
+			own, under := below("  ", i == len(v.Policies)-1)
+			list = p.conditions(list, q.Tree, own, under)
+			n := len(list)
+			for j := len(list) - 1; j >= 0; j-- {
+				if list[j].lead == own {
+					n = j
+				}
+			}
+			list[n].text = "policy " + q.Policy + ": " + list[n].text
+		}
+		p.branches(list)
+		for _, d := range v.Denied {
+			p.say(p.ui.bad("✗"), fmt.Sprintf("policy %s denies %s data to %s (%s), and who is in this segment tells of it", d.Policy, strings.Join(d.PII, ", "), d.Kind, d.Destination))
+		}
+		if len(v.Suppressed) > 0 {
+			p.say(p.ui.bad("✗"), "suppressed for "+strings.Join(v.Suppressed, ", "))
+		}
+	}
+}
+
+// place writes where a condition stands.
+func place(file string, line int) string {
+	if file == "" || line == 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}
+
+// nearMisses prints who would be in but for one condition.
+func (p *sheet) nearMisses(n *app.SegmentCount) {
+	p.out("%s  %s", p.ui.bold(n.Segment)+"  "+number(n.Size)+" of "+number(n.Total), p.ui.dim(fmt.Sprintf("as of %s %s, build %s", p.at(&n.AsOf), p.zone, n.Build)))
+	p.out("")
+	var list []branch
+	for _, s := range n.Steps {
+		list = append(list, branch{text: s.Text, cells: []string{number(s.MissOnly)}, place: place(s.File, s.Line)})
+	}
+	p.out("  %s", p.ui.dim("would be in but for this condition alone"))
+	p.branches(list, 0)
+	if text := n.Differs(); text != "" {
+		p.out("")
+		p.say(p.ui.warn("!"), text)
+	}
+}

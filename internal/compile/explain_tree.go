@@ -1,0 +1,315 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
+	"github.com/weir-data/weir/models/diag"
+)
+
+// Tree is a condition, and where its answers stand in a row of Explained.Query.
+type Tree struct {
+	Path      string // in the project: "segments.vip.where.all[0]"
+	Kind      string // the key of the condition: all, any, not, trait, segment, did, …; "everybody" if nothing is asked
+	Condition *models.Condition
+	Column    int // boolean, never NULL
+	Facts     []Fact
+	Questions []int // of Explained.Rows, of a leaf about rows
+	// Children are the conditions below it. Those of a segment leaf are the condition of that
+	// segment, where it stands first; where it stands again there are none.
+	Children []*Tree
+}
+
+// Fact is something that a leaf looks at.
+type Fact struct {
+	Name   string // one of the Fact names
+	Type   models.Type
+	Column int
+}
+
+// Walk calls f for each node of a tree, outermost first.
+func (t *Tree) Walk(f func(*Tree)) {
+	f(t)
+	for _, c := range t.Children {
+		c.Walk(f)
+	}
+}
+
+// Steps are the conditions that all must be true, in order: those of an all at the top, with those
+// of every all directly in it.
+func (t *Tree) Steps() []*Tree {
+	if t.Kind != "all" {
+		return []*Tree{t}
+	}
+	var out []*Tree
+	for _, c := range t.Children {
+		out = append(out, c.Steps()...)
+	}
+	return out
+}
+
+// Explained is a query that says of profiles of a build, condition by condition, whether they are
+// in a segment, and what the conditions look at. Its first columns are profile_id and anonymous.
+type Explained struct {
+	Query    rel.Query
+	Columns  []string // names, in order
+	Tree     *Tree    // of the segment
+	In       int      // boolean: in the segment
+	Policies []*Tree  // of those that were asked for, in order
+	Traits   map[string]int
+	Bars     map[string]int // text by purpose: the code of the policy that keeps the profile out, NULL if none does
+	Rows     []RowQuestion
+	Needs    Needs
+}
+
+// Asking says what Explain is asked for beside a segment.
+type Asking struct {
+	Profile  string // only this one; "" for all that may be in segments
+	Policies []*models.Policy
+	Purposes []string // whose policies are asked for the profile
+	Traits   []string // that the rows hold too
+}
+
+// Explain compiles the condition of a segment as the models say now, on the profiles of a build.
+// Segments in it are computed by their own conditions and not read from the build, so that the
+// tree agrees with itself.
+func Explain(in Input, segment string, ask Asking) (*Explained, []diag.Problem) {
+	s := in.Model.Segment(segment)
+	in.Entity = s.Entity
+	x := &explaining{in: in, ask: ask, column: map[string]string{}, facts: map[string][]fact{}, seen: map[string]bool{segment: true},
+		out: &Explained{Traits: map[string]int{}, Bars: map[string]int{}}}
+	x.c = profileConditions(in)
+	x.c.scans.at(factColumn)
+	x.c.trait, x.c.segment = x.trait, func(name string) rel.Expr { return rel.C("p", x.column[name]) }
+	x.c.told = x.tell
+	if problem := x.segments(segment); problem != nil {
+		return nil, []diag.Problem{*problem}
+	}
+	x.put("profile_id", rel.C("p", "profile_id"))
+	x.put("anonymous", rel.C("p", "anonymous"))
+	x.out.In = x.put("inside", rel.C("p", x.column[segment]))
+	path, where := conditionOf(s)
+	x.out.Tree = x.grow(path, where)
+	for _, p := range ask.Policies {
+		x.out.Policies = append(x.out.Policies, x.grow(models.Path("policies", p.Name, "require"), p.Require))
+	}
+	for i, purpose := range ask.Purposes {
+		x.out.Bars[purpose] = x.put(ranked("b", i), barred(x.c, guards(in.Model, in.Entity, purpose)))
+	}
+	for i, name := range ask.Traits {
+		x.out.Traits[name] = x.put(ranked("v", i), x.trait(name))
+	}
+	if diagHasError(x.c.problems) {
+		return nil, x.c.problems
+	}
+	x.out.Query, x.out.Needs = x.query(), x.needs()
+	return x.out, nil
+}
+
+// conditionOf is the condition of a segment, with its path.
+func conditionOf(s *models.Segment) (string, *models.Condition) {
+	if len(s.Priority) == 0 {
+		return models.Path("segments", s.Name, "where"), &s.Where
+	}
+	w := &models.Condition{}
+	for _, name := range s.Priority {
+		w.Any = append(w.Any, models.Condition{Segment: name})
+	}
+	return models.Path("segments", s.Name, "priority"), w
+}
+
+// explaining makes an Explained in layers: what is read of profiles and rows, the segments that
+// refer to others above those, and every condition on top.
+type explaining struct {
+	in     Input
+	ask    Asking
+	c      *conditions
+	traits []string
+	column map[string]string // of a segment
+	layers [][]rel.Column
+	facts  map[string][]fact // by path
+	seen   map[string]bool   // segments whose condition stands in a tree
+	top    []rel.Column
+	out    *Explained
+}
+
+func (x *explaining) trait(name string) rel.Expr {
+	i := slices.Index(x.traits, name)
+	if i < 0 {
+		i = len(x.traits)
+		x.traits = append(x.traits, name)
+	}
+	return rel.C("p", fmt.Sprintf("t%d", i+1))
+}
+
+func (x *explaining) tell(f fact) {
+	if !slices.ContainsFunc(x.facts[f.path], func(o fact) bool { return o.name == f.name }) {
+		x.facts[f.path] = append(x.facts[f.path], f)
+	}
+}
+
+// put adds a column to the top and returns its place.
+func (x *explaining) put(name string, e rel.Expr) int {
+	x.top = append(x.top, rel.As(name, e))
+	return len(x.top) - 1
+}
+
+// segments compiles a segment and those that it needs, each in the layer above those that it
+// refers to. Anonymous profiles that the entity keeps out are in none.
+func (x *explaining) segments(name string) *diag.Problem {
+	order, err := x.in.Model.SegmentOrder(x.in.Entity)
+	if err != nil {
+		return &diag.Problem{Path: models.Path("segments", name), Code: "models.circle", What: err.Error(), Fix: "take one of these references out"}
+	}
+	need := map[string]bool{name: true}
+	for i := len(order) - 1; i >= 0; i-- {
+		if need[order[i].Name] {
+			for _, other := range segmentsIn(order[i]) {
+				need[other] = true
+			}
+		}
+	}
+	level := map[string]int{}
+	for i, s := range order {
+		if !need[s.Name] {
+			continue
+		}
+		x.column[s.Name] = ranked("s", i)
+		for _, other := range segmentsIn(s) {
+			level[s.Name] = max(level[s.Name], level[other]+1)
+		}
+		at := level[s.Name]
+		for len(x.layers) <= at {
+			x.layers = append(x.layers, nil)
+		}
+		path, where := conditionOf(s)
+		inside := rel.Expr(rel.F(rel.IsTrue, x.c.predicate(path, where)))
+		if x.c.entity.Anonymous == "exclude" {
+			inside = rel.F(rel.And, rel.F(rel.Not, rel.F(rel.IsTrue, rel.C("p", "anonymous"))), inside)
+		}
+		x.layers[at] = append(x.layers[at], rel.As(x.column[s.Name], inside))
+	}
+	return nil
+}
+
+// segmentsIn lists the segments that a segment refers to.
+func segmentsIn(s *models.Segment) []string {
+	_, where := conditionOf(s)
+	var out []string
+	where.Conditions("", func(w *models.Condition, _ string) {
+		for _, name := range []string{w.Segment, w.Of} {
+			if name != "" {
+				out = append(out, name)
+			}
+		}
+	})
+	return out
+}
+
+// grow makes the tree of a condition.
+func (x *explaining) grow(path string, w *models.Condition) *Tree {
+	t := &Tree{Path: path, Kind: kindOf(w), Condition: w}
+	t.Column = x.put(ranked("n", len(x.top)), rel.F(rel.IsTrue, x.c.predicate(path, w)))
+	switch t.Kind {
+	case "all", "any":
+		list := w.All
+		if t.Kind == "any" {
+			list = w.Any
+		}
+		for i := range list {
+			t.Children = append(t.Children, x.grow(fmt.Sprintf("%s.%s[%d]", path, t.Kind, i), &list[i]))
+		}
+	case "not":
+		t.Children = []*Tree{x.grow(path+".not", w.Not)}
+	case "segment":
+		if s := x.in.Model.Segment(w.Segment); s != nil && !x.seen[s.Name] {
+			x.seen[s.Name] = true
+			t.Children = []*Tree{x.grow(conditionOf(s))}
+		}
+	}
+	for _, f := range x.facts[path] {
+		t.Facts = append(t.Facts, Fact{Name: f.name, Type: f.typ, Column: x.put(ranked("f", len(x.top)), f.expr)})
+	}
+	for _, q := range rowQuestions(path, w) {
+		t.Questions = append(t.Questions, len(x.out.Rows))
+		x.out.Rows = append(x.out.Rows, q)
+	}
+	return t
+}
+
+// kindOf is the key that says what a condition asks.
+func kindOf(w *models.Condition) string {
+	for _, k := range []struct {
+		set  bool
+		kind string
+	}{
+		{w.All != nil, "all"}, {w.Any != nil, "any"}, {w.Not != nil, "not"}, {w.Trait != "", "trait"}, {w.Segment != "", "segment"},
+		{w.Did != "", "did"}, {w.Never != "", "never"}, {w.Every != "", "every"}, {len(w.Sequence) > 0, "sequence"},
+		{w.Top != nil, "top"}, {w.Bottom != nil, "bottom"}, {w.Near != nil, "near"}, {w.SQL != "", "sql"},
+	} {
+		if k.set {
+			return k.kind
+		}
+	}
+	return "everybody"
+}
+
+// query puts the layers on top of each other.
+func (x *explaining) query() rel.Query {
+	p := func(name string) rel.Expr { return rel.C("p", name) }
+	q := rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", p("profile_id")), rel.As("anonymous", p("anonymous"))},
+		From:    rel.Table{Name: x.in.Build.Table(x.in.Entity, Profiles), Alias: "p"},
+	}
+	for i, name := range x.traits {
+		q.Columns = append(q.Columns, rel.As(fmt.Sprintf("t%d", i+1), p(name)))
+	}
+	q.Columns = append(q.Columns, x.c.scans.answers()...)
+	for _, sc := range x.c.scans.parts {
+		q.Joins = append(q.Joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: x.narrow(sc), Alias: sc.alias},
+			On: eq(rel.C(sc.alias, "profile_id"), p("profile_id"))})
+	}
+	switch {
+	case x.ask.Profile != "":
+		q.Where = eq(p("profile_id"), rel.T(x.ask.Profile))
+	case x.c.entity.Anonymous == "exclude":
+		q.Where = rel.F(rel.Not, rel.F(rel.IsTrue, p("anonymous")))
+	}
+	for _, layer := range x.layers {
+		next := rel.Select{From: rel.Sub{Query: q, Alias: "p"}}
+		for _, col := range q.Columns {
+			next.Columns = append(next.Columns, rel.As(col.As, p(col.As)))
+		}
+		next.Columns = append(next.Columns, layer...)
+		q = next
+	}
+	for _, col := range x.top {
+		x.out.Columns = append(x.out.Columns, col.As)
+	}
+	return rel.Select{Columns: x.top, From: rel.Sub{Query: q, Alias: "p"}}
+}
+
+// narrow is a scan of the rows of one profile, where one is asked for, so that nobody else's rows
+// are grouped. What ranks everybody has to look at everybody.
+func (x *explaining) narrow(sc *scan) rel.Query {
+	q := sc.query()
+	if x.ask.Profile == "" {
+		return q
+	}
+	s, ok := q.(rel.Select)
+	if ok && sc.ready == nil && len(s.GroupBy) == 1 {
+		own := eq(s.GroupBy[0], rel.T(x.ask.Profile))
+		if s.Where != nil {
+			own = rel.F(rel.And, s.Where, own)
+		}
+		s.Where = own
+		return s
+	}
+	out := rel.Select{From: rel.Sub{Query: q, Alias: "q"}, Where: eq(rel.C("q", "profile_id"), rel.T(x.ask.Profile))}
+	for _, name := range append([]string{"profile_id"}, sc.names()...) {
+		out.Columns = append(out.Columns, rel.As(name, rel.C("q", name)))
+	}
+	return out
+}
