@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/models"
@@ -115,4 +117,33 @@ func (c *project) buckets(t *testing.T) string {
 		fmt.Fprintf(&b, "%s: %d of %d held out, %d wrong\n", name, a.arms[compile.ArmHoldout], a.n, a.wrong)
 	}
 	return b.String()
+}
+
+// lift is what the arms of a segment did: its name, the goal as SOURCE or SOURCE.COLUMN, and
+// perhaps "within" and a number of days, or "since" and a date.
+func (c *project) lift(t *testing.T, words []string) string {
+	t.Helper()
+	ask := compile.LiftAsk{Segment: words[0]}
+	ask.Source, ask.Column, _ = strings.Cut(words[1], ".")
+	if len(words) > 2 {
+		var err error
+		switch words[2] {
+		case "within":
+			var days int
+			days, err = strconv.Atoi(words[3])
+			ask.Within = time.Duration(days) * 24 * time.Hour
+		case "since":
+			ask.Since, err = time.Parse(time.DateOnly, words[3])
+		default:
+			t.Fatalf("%q is no window", words[2])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	q, problems := compile.Lift(c.in, ask)
+	if len(problems) > 0 {
+		return problemText(problems)
+	}
+	return c.w.table(t, compile.LiftColumns, c.w.render(t, q))
 }

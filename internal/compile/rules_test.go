@@ -34,6 +34,7 @@ import (
 //	want members at TIME ZONE  the same of a build from nothing at another time, in another zone
 //	want delta NAME who joined and left a segment since the last build
 //	want sizes      the sizes of segments
+//	want lift SEGMENT SOURCE[.COLUMN] [within DAYS]  what the arms of a segment did since
 //	want buckets    the arms of holdouts and splits, held against the hash that decides
 //	want NAME       the result of the query in the file "ask NAME", or of the sync NAME
 //	want problems   what does not fit, in place of a program
@@ -222,6 +223,8 @@ func (c *project) result(t *testing.T, name, ask string) string {
 		return c.w.table(t, []string{"joined", "left", "size"}, c.w.render(t, q))
 	case name == "sizes":
 		return c.w.table(t, []string{"segment", "members"}, c.w.render(t, compile.Sizes(c.in.Entity, c.in.Build)))
+	case strings.HasPrefix(name, "lift "):
+		return c.lift(t, strings.Fields(name)[1:])
 	case name == "buckets":
 		return c.buckets(t)
 	case ask != "":
