@@ -67,7 +67,7 @@ func (c *checker) suppress(p *Policy, at string) {
 	if e == nil {
 		return
 	}
-	some := false
+	some := len(p.Suppress.Identifiers) > 0
 	for _, id := range p.Suppress.Columns(s) {
 		if known, _ := e.Identifier(id.Type); known != nil {
 			some = true
@@ -96,5 +96,19 @@ func (c *checker) cap(p *Policy, at string) {
 	}
 	if p.Purpose != "" {
 		c.failKey(strings.TrimSuffix(at, ".cap")+".purpose", "models.not_beside", "take it out", "a cap counts messages for every purpose")
+	}
+}
+
+// suppress checks the columns of a list.
+func (c *columnChecker) suppress(p *Policy) {
+	at := Path("policies", p.Name, "suppress")
+	for _, id := range p.Suppress.Identifiers {
+		c.column(at+".identifiers."+id.Type, false, p.Suppress.Source, id.Column)
+	}
+	for i := range p.Suppress.Where {
+		w := &p.Suppress.Where[i]
+		if typ, ok := c.column(at+".where."+w.Column, true, p.Suppress.Source, w.Column); ok {
+			c.test(at+".where."+w.Column, &w.Test, typ)
+		}
 	}
 }

@@ -122,6 +122,9 @@ func CheckColumns(m *Model, columns map[string][]Column) []diag.Problem {
 		if e := m.Entity(p.Entity); e != nil && p.Require != nil {
 			c.condition(e, p.Require, Path("policies", p.Name, "require"))
 		}
+		if p.Suppress != nil {
+			c.suppress(p)
+		}
 	}
 	return c.out
 }

@@ -101,6 +101,7 @@ func (c *syncCheck) capped() {
 		if p.Cap != nil && slices.Contains(p.Cap.Kinds, string(c.spec.Kind)) {
 			c.failKey(c.at, "syncs.cap_needs_profile", "sync a segment or an entity; or take "+string(c.spec.Kind)+" out of the kinds of policy "+p.Name,
 				"policy %s bounds the messages that a %s gets by %s, and nothing tells whose the rows of sync %s are", p.Name, p.Entity, c.spec.Kind, c.s.Name)
+			return
 		}
 	}
 }
