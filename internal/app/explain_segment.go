@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/ledger"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/models"
 )
 
@@ -34,6 +37,10 @@ func (a *App) ExplainSegment(ctx context.Context, segment, who string, o Explain
 	if purpose != "" {
 		purposes = []string{purpose}
 	}
+	reach := map[string][]DestinationKind{}
+	for _, p := range purposes {
+		reach[p] = a.reachOf(p, bySync[p], dest)
+	}
 	if o.Latest <= 0 {
 		o.Latest = 5
 	}
@@ -43,7 +50,7 @@ func (a *App) ExplainSegment(ctx context.Context, segment, who string, o Explain
 		if _, err := a.person(ctx, []*lookup{l}, who, v); err != nil {
 			return err
 		}
-		for _, part := range []func(context.Context, *ProfileView) error{l.identifiers, l.segments} {
+		for _, part := range []func(context.Context, *ProfileView) error{l.identifiers, l.segments, func(ctx context.Context, v *ProfileView) error { return l.armOf(ctx, out, v.ProfileID) }} {
 			if err := part(ctx, v); err != nil {
 				return err
 			}
@@ -52,7 +59,7 @@ func (a *App) ExplainSegment(ctx context.Context, segment, who string, o Explain
 			return err
 		}
 		out.ProfileID, out.Build, out.AsOf = v.ProfileID, l.in.Build.ID, l.in.AsOf
-		x := &segmentExplainer{lookup: l, seg: seg, out: out, veil: veil{o.Reveal}, latest: int64(o.Latest), again: map[string]bool{segment: true}}
+		x := &segmentExplainer{lookup: l, seg: seg, out: out, veil: veil{o.Reveal}, latest: int64(o.Latest), reach: reach}
 		return x.explain(ctx, purposes, bySync)
 	})
 	if err != nil {
@@ -66,7 +73,7 @@ func (a *App) ExplainSegment(ctx context.Context, segment, who string, o Explain
 	if err := a.told(ctx, v, 0); err != nil {
 		return nil, err
 	}
-	a.barred(out, v, seg, dest)
+	a.barred(out, v, seg, reach)
 	return out, nil
 }
 
@@ -88,6 +95,24 @@ func (o ExplainOptions) hide(m Meant) Meant {
 	return m
 }
 
+// armOf reads the arm that the build has a member in.
+func (l *lookup) armOf(ctx context.Context, out *SegmentExplanation, profile string) error {
+	arms, err := l.hasArms(ctx)
+	if err != nil || !arms {
+		return err
+	}
+	m := func(c string) rel.Expr { return rel.C("m", c) }
+	return l.each(ctx, rel.Select{Columns: columns("m", "arm"), From: l.table(compile.Memberships, "m"),
+		Where: rel.F(rel.And, equal(m("profile_id"), rel.T(profile)), equal(m("segment"), rel.T(out.Segment)))},
+		func(c cells) error { out.Arm = c.text(0); return nil })
+}
+
+// hasArms reports whether the build's memberships tell arms.
+func (l *lookup) hasArms(ctx context.Context) (bool, error) {
+	have, err := l.s.Columns(ctx, l.in.Build.Table(l.in.Entity, compile.Memberships))
+	return slices.ContainsFunc(have, func(c warehouse.Column) bool { return c.Name == "arm" }), err
+}
+
 // stay adds what the build knows of the person in the segment.
 func (a *App) stay(out *SegmentExplanation, v *ProfileView) {
 	for _, s := range v.Segments {
@@ -102,9 +127,11 @@ func (a *App) stay(out *SegmentExplanation, v *ProfileView) {
 	}
 	for _, arm := range v.Arms {
 		if arm.Segment == out.Segment {
-			out.Arm = arm.Arm
+			if out.Arm == "" {
+				out.Arm = arm.Arm
+			}
 			out.Arms = append(out.Arms, arm)
-		} else if a.p.Model.Segment(arm.Segment) == nil { // of no segment: held out of everything
+		} else if arm.Segment == models.UniversalSegment {
 			out.Arms = append(out.Arms, arm)
 		}
 	}
@@ -117,7 +144,7 @@ func (a *App) stay(out *SegmentExplanation, v *ProfileView) {
 }
 
 // barred adds what the ledger knows, and the data that may not leave.
-func (a *App) barred(out *SegmentExplanation, v *ProfileView, seg *models.Segment, dest *DestinationKind) {
+func (a *App) barred(out *SegmentExplanation, v *ProfileView, seg *models.Segment, reach map[string][]DestinationKind) {
 	out.Bars = v.Bars
 	for _, t := range v.Told {
 		if a.p.Sync(t.Sync).Segment == seg.Name {
@@ -126,16 +153,7 @@ func (a *App) barred(out *SegmentExplanation, v *ProfileView, seg *models.Segmen
 	}
 	for i := range out.Purposes {
 		p := &out.Purposes[i]
-		reach := []DestinationKind{}
-		for _, name := range p.Syncs {
-			d := a.p.Sync(name).Destination
-			if !slices.ContainsFunc(reach, func(k DestinationKind) bool { return k.Name == d }) {
-				reach = append(reach, DestinationKind{d, a.kindOf(d)})
-			}
-		}
-		if dest != nil {
-			reach = []DestinationKind{*dest}
-		}
+		reach := reach[p.Purpose]
 		for _, d := range reach {
 			p.Denied = append(p.Denied, a.deniedTo(seg, d)...)
 			for _, b := range v.Bars {
@@ -168,16 +186,19 @@ type segmentExplainer struct {
 	out    *SegmentExplanation
 	veil   veil
 	latest int64
-	again  map[string]bool // segments whose condition was told
+	reach  map[string][]DestinationKind // by purpose
 	rows   map[int]*MatchedRows
+
+	questions []compile.RowQuestion
 }
 
 // explain asks two kinds of questions: one query for the answers to all conditions, and one for
 // each source whose rows are looked at.
 func (x *segmentExplainer) explain(ctx context.Context, purposes []string, bySync map[string][]string) error {
-	ask := compile.Asking{Profile: x.out.ProfileID, Purposes: purposes}
+	ask := compile.Asking{Profile: x.out.ProfileID}
 	at := map[string]int{}
 	for _, purpose := range purposes {
+		ask.Purposes = append(ask.Purposes, compile.Purpose{Name: purpose, Kinds: kindsIn(x.reach[purpose])})
 		for _, p := range x.a.requiring(x.seg.Entity, purpose) {
 			at[p.Name] = len(ask.Policies)
 			ask.Policies = append(ask.Policies, p)
@@ -206,12 +227,18 @@ func (x *segmentExplainer) explain(ctx context.Context, purposes []string, bySyn
 			trees[i] = x.node(t, row)
 		}
 		for _, purpose := range purposes {
-			v := PurposeVerdict{Purpose: purpose, ClosedBy: []string{}, Policies: []PolicyVerdict{}, Denied: []DeniedData{}, Syncs: bySync[purpose], Suppressed: []string{}}
+			v := PurposeVerdict{Purpose: purpose, ClosedBy: []string{}, Policies: []PolicyVerdict{}, Denied: []DeniedData{}, Lists: []ListedBy{}, Syncs: bySync[purpose], Suppressed: []string{}}
 			if v.Syncs == nil {
 				v.Syncs = []string{}
 			}
-			if code := row.text(e.Bars[purpose]); code != "" {
+			bars := e.Bars[purpose]
+			if code := row.text(bars.Any); code != "" {
 				v.ClosedBy = append(v.ClosedBy, code)
+			}
+			for i, kind := range kindsIn(x.reach[purpose]) {
+				if code := row.text(bars.Lists[i]); code != "" {
+					v.Lists = append(v.Lists, ListedBy{Policy: strings.TrimPrefix(code, "policy."), Kind: string(kind)})
+				}
 			}
 			for _, p := range x.a.requiring(x.seg.Entity, purpose) {
 				tree := trees[at[p.Name]]
@@ -220,7 +247,7 @@ func (x *segmentExplainer) explain(ctx context.Context, purposes []string, bySyn
 					v.ClosedBy = append(v.ClosedBy, code)
 				}
 			}
-			v.Unguarded = len(v.Policies) == 0 && len(v.ClosedBy) == 0
+			v.Unguarded = len(v.Policies)+len(v.ClosedBy)+len(v.Lists) == 0
 			x.out.Purposes = append(x.out.Purposes, v)
 		}
 		return nil
@@ -233,7 +260,7 @@ func (x *segmentExplainer) explain(ctx context.Context, purposes []string, bySyn
 
 // matching reads the newest rows that count for each question, source by source.
 func (x *segmentExplainer) matching(ctx context.Context, questions []compile.RowQuestion) error {
-	x.rows = map[int]*MatchedRows{}
+	x.rows, x.questions = map[int]*MatchedRows{}, questions
 	var sources []string
 	by := map[string][]int{}
 	for i, q := range questions {

@@ -26,7 +26,12 @@ func (x *segmentExplainer) node(t *compile.Tree, row cells) *ConditionNode {
 		n.Facts = append(n.Facts, ConditionFact{Name: f.Name, Type: string(f.Type), Value: value, Masked: hid})
 	}
 	for _, i := range t.Questions {
-		n.Rows = append(n.Rows, *x.rows[i])
+		m := x.rows[i]
+		if !x.questions[i].Ever {
+			n.Rows = append(n.Rows, *m)
+		} else if before := &n.Rows[len(n.Rows)-1]; before.Count == 0 && len(m.Latest) > 0 {
+			before.Ever = m.Latest[0].At
+		}
 	}
 	n.Has = x.has(t, values, n.Rows)
 	if t.Kind == "segment" {
@@ -107,6 +112,8 @@ func (x *segmentExplainer) has(t *compile.Tree, values map[string]any, rows []Ma
 		}
 		if at := newest(rows); at != nil {
 			text += ", the latest on " + x.words(at.Format(time.RFC3339Nano), models.Timestamp)
+		} else if len(rows) > 0 && rows[0].Ever != nil {
+			text += ", the latest of any time on " + x.words(rows[0].Ever.Format(time.RFC3339Nano), models.Timestamp)
 		}
 		return strings.Join(append(out, text), ", ")
 	case "sequence":

@@ -60,6 +60,8 @@ type MatchedRows struct {
 	Failing bool       `json:"failing,omitempty"` // every: rows that do not pass
 	Count   int64      `json:"count"`
 	Latest  []EventRow `json:"latest"` // newest first, with the columns that are tested
+	// Ever is the time of the newest row that would count without the window, where none counts.
+	Ever *time.Time `json:"ever,omitempty"`
 }
 
 // PurposeVerdict says whether the person may be reached for a purpose.
@@ -70,6 +72,7 @@ type PurposeVerdict struct {
 	ClosedBy  []string        `json:"closed_by"`           // codes: policy.<name>, syncs.erased, syncs.suppressed
 	Policies  []PolicyVerdict `json:"policies"`
 	Denied    []DeniedData    `json:"denied"`
+	Lists     []ListedBy      `json:"lists"` // suppression lists with an identifier of theirs
 	Syncs     []string        `json:"syncs"` // of the segment, for this purpose
 	// Suppressed are destinations of the purpose whose channel a suppression closes.
 	Suppressed []string `json:"suppressed"`
@@ -80,6 +83,12 @@ type PolicyVerdict struct {
 	Policy string         `json:"policy"`
 	Passes bool           `json:"passes"`
 	Tree   *ConditionNode `json:"tree"`
+}
+
+// ListedBy is a suppression list that keeps a person from a kind of destination.
+type ListedBy struct {
+	Policy string `json:"policy"`
+	Kind   string `json:"kind"`
 }
 
 // DeniedData says that membership itself tells what may not go to a destination.

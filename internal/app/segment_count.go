@@ -68,7 +68,11 @@ func (a *App) CountSegment(ctx context.Context, name string) (*SegmentCount, err
 		return nil, err
 	}
 	out := &SegmentCount{Segment: name, Entity: seg.Entity, Timezone: a.p.Timezone.String(), Purposes: []PurposeCount{}}
-	purposes, _ := a.purposesOf(name)
+	names, bySync := a.purposesOf(name)
+	var purposes []compile.Purpose
+	for _, p := range names {
+		purposes = append(purposes, compile.Purpose{Name: p, Kinds: kindsIn(a.reachOf(p, bySync[p], nil))})
+	}
 	err = a.onSegment(ctx, seg, func(l *lookup) error {
 		out.Build, out.AsOf = l.in.Build.ID, l.in.AsOf
 		c, problems := compile.CountSegment(l.in, name, purposes)
@@ -94,12 +98,12 @@ func (a *App) CountSegment(ctx context.Context, name string) (*SegmentCount, err
 }
 
 // counted reads the row of counts.
-func (a *App) counted(out *SegmentCount, c *compile.Counted, purposes []string, row cells) {
+func (a *App) counted(out *SegmentCount, c *compile.Counted, purposes []compile.Purpose, row cells) {
 	out.Total, out.Size, out.Joins, out.Leaves = row.int(c.Total), row.int(c.Size), row.int(c.Joins), row.int(c.Leaves)
 	out.Built = out.Size - out.Joins + out.Leaves
 	for _, p := range purposes {
-		n := row.int(c.KeptOut[p])
-		out.Purposes = append(out.Purposes, PurposeCount{Purpose: p, KeptOut: n, Left: out.Size - n})
+		n := row.int(c.KeptOut[p.Name])
+		out.Purposes = append(out.Purposes, PurposeCount{Purpose: p.Name, KeptOut: n, Left: out.Size - n})
 	}
 	together := map[*compile.Tree]int64{}
 	for i, t := range c.Steps {

@@ -145,6 +145,48 @@ func (a *App) purposesOf(segment string) ([]string, map[string][]string) {
 	return out, by
 }
 
+// reachOf are the destinations by which a purpose reaches people: one that was asked for, or those
+// of syncs, or else all that have the purpose.
+func (a *App) reachOf(purpose string, syncs []string, dest *DestinationKind) []DestinationKind {
+	if dest != nil {
+		return []DestinationKind{*dest}
+	}
+	var out []DestinationKind
+	add := func(name string) {
+		if !slices.ContainsFunc(out, func(k DestinationKind) bool { return k.Name == name }) {
+			out = append(out, DestinationKind{name, a.kindOf(name)})
+		}
+	}
+	for _, name := range syncs {
+		add(a.p.Sync(name).Destination)
+	}
+	if len(out) > 0 || purpose == "" {
+		return out
+	}
+	for _, d := range a.p.Destinations {
+		if d.Purpose == purpose {
+			add(d.Name)
+		}
+	}
+	for i := range a.p.Syncs {
+		if s := &a.p.Syncs[i]; a.p.Purpose(s) == purpose {
+			add(s.Destination)
+		}
+	}
+	return out
+}
+
+// kindsIn lists the kinds of destinations, each once.
+func kindsIn(list []DestinationKind) []destinations.Kind {
+	var out []destinations.Kind
+	for _, d := range list {
+		if !slices.Contains(out, d.Kind) {
+			out = append(out, d.Kind)
+		}
+	}
+	return out
+}
+
 // requiring lists the policies of an entity that require something for a purpose.
 func (a *App) requiring(entity, purpose string) []*models.Policy {
 	var out []*models.Policy
@@ -184,5 +226,5 @@ func (a *App) place(path string) (file string, line int) {
 	return f[0].File, f[0].Line
 }
 
-// among lists names for people.
+// listed writes names for people.
 func listed(names []string) string { return strings.Join(names, ", ") }

@@ -67,7 +67,7 @@ func (a *App) PreviewSegment(ctx context.Context, name string, o PreviewOptions)
 	if o.Limit <= 0 {
 		o.Limit = 20
 	}
-	kinds := a.kindsOf(purpose, dest)
+	kinds := a.reachOf(purpose, nil, dest)
 	if o.Reveal {
 		if purpose == "" {
 			return nil, &Error{Kind: Refused, Code: "segments.reveal", Message: "personal data is shown for a purpose only", Fix: "say which: --purpose NAME, or --destination NAME"}
@@ -87,7 +87,7 @@ func (a *App) PreviewSegment(ctx context.Context, name string, o PreviewOptions)
 	out.Build, out.AsOf, out.Size = count.Build, count.AsOf, count.Size
 	out.Purposes = count.Purposes
 	for from, page := int64(0), int64(o.Limit); ; from, page = from+page, page*2 {
-		people, values, err := a.sample(ctx, out, seg, purpose, shown, page, from)
+		people, values, err := a.sample(ctx, out, seg, compile.Purpose{Name: purpose, Kinds: kindsIn(kinds)}, shown, page, from)
 		if err != nil {
 			return nil, err
 		}
@@ -105,30 +105,6 @@ func (a *App) PreviewSegment(ctx context.Context, name string, o PreviewOptions)
 	out.People = out.People[:min(len(out.People), o.Limit)]
 	a.veiled(out, seg, kinds, o.Reveal)
 	return out, nil
-}
-
-// kindsOf are the destinations that a purpose reaches people by: one, or all that have it.
-func (a *App) kindsOf(purpose string, dest *DestinationKind) []DestinationKind {
-	if dest != nil {
-		return []DestinationKind{*dest}
-	}
-	var out []DestinationKind
-	add := func(name string) {
-		if !slices.ContainsFunc(out, func(k DestinationKind) bool { return k.Name == name }) {
-			out = append(out, DestinationKind{name, a.kindOf(name)})
-		}
-	}
-	for _, d := range a.p.Destinations {
-		if d.Purpose == purpose && purpose != "" {
-			add(d.Name)
-		}
-	}
-	for i := range a.p.Syncs {
-		if s := &a.p.Syncs[i]; purpose != "" && a.p.Purpose(s) == purpose {
-			add(s.Destination)
-		}
-	}
-	return out
 }
 
 // shownTraits are the traits that a preview of a segment shows: those that its syncs send, then
@@ -186,10 +162,10 @@ func (a *App) shownTraits(seg *models.Segment) []string {
 }
 
 // sample reads a page of the sample, and the identifiers of the people in it.
-func (a *App) sample(ctx context.Context, out *SegmentPreview, seg *models.Segment, purpose string, shown []string, limit, offset int64) (people []PreviewPerson, values map[string][]string, err error) {
+func (a *App) sample(ctx context.Context, out *SegmentPreview, seg *models.Segment, purpose compile.Purpose, shown []string, limit, offset int64) (people []PreviewPerson, values map[string][]string, err error) {
 	ask := compile.Asking{Traits: shown}
-	if purpose != "" {
-		ask.Purposes = []string{purpose}
+	if purpose.Name != "" {
+		ask.Purposes = []compile.Purpose{purpose}
 	}
 	values = map[string][]string{}
 	err = a.onSegment(ctx, seg, func(l *lookup) error {
@@ -205,11 +181,15 @@ func (a *App) sample(ctx context.Context, out *SegmentPreview, seg *models.Segme
 		for i, t := range shown {
 			out.Traits = append(out.Traits, PreviewTrait{Name: t, Type: string(types[i]), PII: a.p.Model.Tags(seg.Entity, t)})
 		}
-		err := l.each(ctx, compile.SampleSegment(l.in, x, seg.Name, purpose, shown, limit, offset), func(row cells) error {
+		arms, err := l.hasArms(ctx)
+		if err != nil {
+			return err
+		}
+		err = l.each(ctx, compile.SampleSegment(l.in, x, seg.Name, purpose.Name, shown, arms, limit, offset), func(row cells) error {
 			people = append(people, person(row, types))
 			return nil
 		})
-		if err != nil || purpose == "" || len(people) == 0 {
+		if err != nil || purpose.Name == "" || len(people) == 0 {
 			return err
 		}
 		var ids []string

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -197,13 +198,20 @@ func (p *sheet) matched(m app.MatchedRows, under string, several bool) []branch 
 
 // heldOut says which arm somebody is in.
 func (p *sheet) heldOut(x *app.SegmentExplanation) {
-	if len(x.Arms) == 0 {
+	var rows [][]string
+	if !slices.ContainsFunc(x.Arms, func(a app.Arm) bool { return a.Segment == x.Segment }) && x.Arm != "" {
+		rows = append(rows, []string{x.Segment, x.Arm})
+	}
+	if len(x.Arms)+len(rows) == 0 {
 		return
 	}
 	p.title("Arms", "")
-	var rows [][]string
 	for _, a := range x.Arms {
-		row := []string{a.Segment, a.Arm, "since " + p.at(a.Since)}
+		name := a.Segment
+		if name == models.UniversalSegment {
+			name = "every segment of " + x.Entity
+		}
+		row := []string{name, a.Arm, "since " + p.at(a.Since)}
 		if a.Arm == models.ArmHoldout {
 			row = append(row, "held out: no sync sends them")
 		}
@@ -247,6 +255,9 @@ func (p *sheet) purposes(x *app.SegmentExplanation) {
 			list[n].text = "policy " + q.Policy + ": " + list[n].text
 		}
 		p.branches(list)
+		for _, d := range v.Lists {
+			p.say(p.ui.bad("✗"), fmt.Sprintf("the list of policy %s has an identifier of theirs (%s)", d.Policy, d.Kind))
+		}
 		for _, d := range v.Denied {
 			p.say(p.ui.bad("✗"), fmt.Sprintf("policy %s denies %s data to %s (%s), and who is in this segment tells of it", d.Policy, strings.Join(d.PII, ", "), d.Kind, d.Destination))
 		}

@@ -69,7 +69,7 @@ func (r *ranking) in(s models.Share) rel.Expr {
 	if s.Percent.Set {
 		fits = rel.F(rel.Le, rel.F(rel.Multiply, r.position, rel.I(10000)), rel.F(rel.Multiply, r.total, rel.I(int64(s.Percent.BasisPoints))))
 	}
-	return rel.F(rel.And, rel.F(rel.NotNull, r.value), fits)
+	return rel.F(rel.And, fits, fits)
 }
 
 // shareInline ranks the profiles of the build, or the members that it has of a segment.
@@ -104,8 +104,8 @@ func (c *conditions) shareInline(path string, w *models.Condition, s models.Shar
 		rel.As("last", rel.Over{Agg: &rel.Agg{Fn: last, Arg: when(at.in(s), at.value)}}))
 	alias := c.scans.made("rank by "+w.By, q).alias
 	c.tell(path, FactValue, c.trait(w.By), typ)
-	c.tell(path, FactPosition, rel.C(alias, "position"), models.Integer)
-	c.tell(path, FactRanked, rel.C(alias, "total"), models.Integer)
-	c.tell(path, FactThreshold, rel.C(alias, "last"), typ)
-	return rel.C(alias, "v")
+	c.tell(path, FactPosition, c.scans.column(alias, "position"), models.Integer)
+	c.tell(path, FactRanked, c.scans.column(alias, "total"), models.Integer)
+	c.tell(path, FactThreshold, c.scans.column(alias, "last"), typ)
+	return c.scans.column(alias, "v")
 }

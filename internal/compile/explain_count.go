@@ -2,6 +2,7 @@ package compile
 
 import (
 	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/models/diag"
 )
 
@@ -25,7 +26,7 @@ type Counted struct {
 
 // CountSegment counts everybody by the conditions of a segment as the models say now, in one
 // reading of each source. It compares with the membership that the build has.
-func CountSegment(in Input, segment string, purposes []string) (*Counted, []diag.Problem) {
+func CountSegment(in Input, segment string, purposes []Purpose) (*Counted, []diag.Problem) {
 	x, problems := Explain(in, segment, Asking{Purposes: purposes})
 	if x == nil {
 		return nil, problems
@@ -48,7 +49,7 @@ func CountSegment(in Input, segment string, purposes []string) (*Counted, []diag
 	out.Joins = count(rel.F(rel.And, inside, rel.F(rel.Not, member)))
 	out.Leaves = count(rel.F(rel.And, rel.F(rel.Not, inside), member))
 	for _, p := range purposes {
-		out.KeptOut[p] = count(rel.F(rel.And, inside, notNull(at(x.Bars[p]))))
+		out.KeptOut[p.Name] = count(rel.F(rel.And, inside, notNull(at(x.Bars[p.Name].Any))))
 	}
 	misses := rel.Expr(rel.I(0))
 	var before []rel.Expr
@@ -71,23 +72,23 @@ func CountSegment(in Input, segment string, purposes []string) (*Counted, []diag
 }
 
 // SampleSegment is a query of some who are in a segment that x explains: profile_id, since (when
-// the build has them in it), arm (NULL without a split or a holdout), then the traits that x was
+// the build has them in it), arm (NULL without one, and where memberships do not tell it), then the traits that x was
 // asked for, in the order of names. Who is in the sample follows from the profiles' ids alone, so
-// that it does not jump. With a purpose, whom its policies keep out is left out.
-func SampleSegment(in Input, x *Explained, segment, purpose string, names []string, limit, offset int64) rel.Query {
+// that it does not jump. With a purpose that x was asked for, whom its policies keep out of one of its
+// kinds is left out.
+func SampleSegment(in Input, x *Explained, segment, purpose string, names []string, arms bool, limit, offset int64) rel.Query {
 	in.Entity = in.Model.Segment(segment).Entity
 	q := func(i int) rel.Expr { return rel.C("q", x.Columns[i]) }
 	profile := rel.C("q", "profile_id")
-	ours := func(alias string) rel.Expr {
-		return rel.F(rel.And, eq(rel.C(alias, "profile_id"), profile), eq(rel.C(alias, "segment"), rel.T(segment)))
+	arm := rel.Expr(rel.Null(models.Text))
+	if arms {
+		arm = rel.C("m", "arm")
 	}
 	out := rel.Select{
-		Columns: []rel.Column{rel.As("profile_id", profile), rel.As("since", rel.C("m", "since")), rel.As("arm", rel.C("a", "arm"))},
+		Columns: []rel.Column{rel.As("profile_id", profile), rel.As("since", rel.C("m", "since")), rel.As("arm", arm)},
 		From:    rel.Sub{Query: x.Query, Alias: "q"},
-		Joins: []rel.Join{
-			{Kind: rel.Left, Rel: rel.Table{Name: in.Build.Table(in.Entity, Memberships), Alias: "m"}, On: ours("m")},
-			{Kind: rel.Left, Rel: rel.Table{Name: in.Build.Table(in.Entity, Assignments), Alias: "a"}, On: ours("a")},
-		},
+		Joins: []rel.Join{{Kind: rel.Left, Rel: rel.Table{Name: in.Build.Table(in.Entity, Memberships), Alias: "m"},
+			On: rel.F(rel.And, eq(rel.C("m", "profile_id"), profile), eq(rel.C("m", "segment"), rel.T(segment)))}},
 		Where:   q(x.In),
 		OrderBy: []rel.Order{{Expr: sampleOrder(segment, profile)}, {Expr: profile}},
 		Limit:   limit, Offset: offset,
@@ -95,8 +96,10 @@ func SampleSegment(in Input, x *Explained, segment, purpose string, names []stri
 	for i, name := range names {
 		out.Columns = append(out.Columns, rel.As(ranked("v", i), q(x.Traits[name])))
 	}
-	if purpose != "" {
-		out.Where = rel.F(rel.And, out.Where, rel.F(rel.IsNull, q(x.Bars[purpose])))
+	if bars, ok := x.Bars[purpose]; ok {
+		for _, i := range append([]int{bars.Require}, bars.Lists...) {
+			out.Where = rel.F(rel.And, out.Where, rel.F(rel.IsNull, q(i)))
+		}
 	}
 	return out
 }

@@ -17,10 +17,12 @@ type RowQuestion struct {
 	Between []models.Value
 	Step    int  // of a sequence, from 1; 0 for other leaves
 	Failing bool // of every: the rows in the window that do not pass Where
+	Ever    bool // the rows that would count without the window, of a leaf that has one
 	Columns []string
 }
 
-// rowQuestions are the questions of a leaf: one of did and never, the rows that pass and those that
+// rowQuestions are the questions of a leaf: one of did and never, with a window
+// another one for the rows of any time; the rows that pass and those that
 // do not of every, and one for each step of a sequence.
 func rowQuestions(path string, w *models.Condition) []RowQuestion {
 	q := RowQuestion{Path: path, Where: w.Where, Within: w.Within, Between: w.Between}
@@ -33,7 +35,12 @@ func rowQuestions(path string, w *models.Condition) []RowQuestion {
 	switch {
 	case w.Did != "", w.Never != "":
 		q.Source = w.Did + w.Never
-		return []RowQuestion{q}
+		if w.Within == nil && w.Between == nil {
+			return []RowQuestion{q}
+		}
+		ever := q
+		ever.Ever, ever.Within, ever.Between = true, nil, nil
+		return []RowQuestion{q, ever}
 	case w.Every != "":
 		q.Source = w.Every
 		failing := q

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/models/diag"
@@ -59,7 +60,7 @@ type Explained struct {
 	In       int      // boolean: in the segment
 	Policies []*Tree  // of those that were asked for, in order
 	Traits   map[string]int
-	Bars     map[string]int // text by purpose: the code of the policy that keeps the profile out, NULL if none does
+	Bars     map[string]Bars // by purpose
 	Rows     []RowQuestion
 	Needs    Needs
 }
@@ -68,8 +69,22 @@ type Explained struct {
 type Asking struct {
 	Profile  string // only this one; "" for all that may be in segments
 	Policies []*models.Policy
-	Purposes []string // whose policies are asked for the profile
-	Traits   []string // that the rows hold too
+	Purposes []Purpose // whose policies are asked
+	Traits   []string  // that the rows hold too
+}
+
+// Purpose is a reason to reach people, and the kinds of destinations by which.
+type Purpose struct {
+	Name  string
+	Kinds []destinations.Kind
+}
+
+// Bars are where the codes of policies stand that keep a profile out: policy.<name>, NULL if none
+// does.
+type Bars struct {
+	Require int   // what the purpose requires
+	Lists   []int // suppression lists, by kind in the order of Purpose.Kinds
+	Any     int   // one of them that closes the purpose: what it requires, or lists for all kinds
 }
 
 // Explain compiles the condition of a segment as the models say now, on the profiles of a build.
@@ -79,24 +94,25 @@ func Explain(in Input, segment string, ask Asking) (*Explained, []diag.Problem) 
 	s := in.Model.Segment(segment)
 	in.Entity = s.Entity
 	x := &explaining{in: in, ask: ask, column: map[string]string{}, facts: map[string][]fact{}, seen: map[string]bool{segment: true},
-		out: &Explained{Traits: map[string]int{}, Bars: map[string]int{}}}
+		out: &Explained{Traits: map[string]int{}, Bars: map[string]Bars{}}}
 	x.c = profileConditions(in)
 	x.c.scans.at(factColumn)
 	x.c.trait, x.c.segment = x.trait, func(name string) rel.Expr { return rel.C("p", x.column[name]) }
-	x.c.told = x.tell
+	if ask.Profile != "" {
+		x.c.told = x.tell
+	}
 	if problem := x.segments(segment); problem != nil {
 		return nil, []diag.Problem{*problem}
 	}
 	x.put("profile_id", rel.C("p", "profile_id"))
 	x.put("anonymous", rel.C("p", "anonymous"))
 	x.out.In = x.put("inside", rel.C("p", x.column[segment]))
-	path, where := conditionOf(s)
-	x.out.Tree = x.grow(path, where)
+	x.out.Tree = x.grow(s.RulePath(), s.Rule())
 	for _, p := range ask.Policies {
 		x.out.Policies = append(x.out.Policies, x.grow(models.Path("policies", p.Name, "require"), p.Require))
 	}
-	for i, purpose := range ask.Purposes {
-		x.out.Bars[purpose] = x.put(ranked("b", i), barred(x.c, guards(in.Model, in.Entity, purpose)))
+	for _, p := range ask.Purposes {
+		x.out.Bars[p.Name] = x.bars(p)
 	}
 	for i, name := range ask.Traits {
 		x.out.Traits[name] = x.put(ranked("v", i), x.trait(name))
@@ -108,16 +124,22 @@ func Explain(in Input, segment string, ask Asking) (*Explained, []diag.Problem) 
 	return x.out, nil
 }
 
-// conditionOf is the condition of a segment, with its path.
-func conditionOf(s *models.Segment) (string, *models.Condition) {
-	if len(s.Priority) == 0 {
-		return models.Path("segments", s.Name, "where"), &s.Where
+// bars compiles the policies of a purpose.
+func (x *explaining) bars(p Purpose) Bars {
+	put := func(e rel.Expr) int { return x.put(ranked("b", len(x.top)), e) }
+	requires := barred(x.c, guards(x.in.Model, x.in.Entity, p.Name))
+	out := Bars{Require: put(requires)}
+	var codes, closed []rel.Expr
+	for _, k := range p.Kinds {
+		code := suppressed(x.c, suppressing(x.in.Model, x.in.Entity, p.Name, k))
+		out.Lists = append(out.Lists, put(code))
+		codes, closed = append(codes, code), append(closed, notNull(code))
 	}
-	w := &models.Condition{}
-	for _, name := range s.Priority {
-		w.Any = append(w.Any, models.Condition{Segment: name})
+	if len(codes) > 0 {
+		requires = rel.F(rel.Coalesce, requires, when(and(closed), codes[0]))
 	}
-	return models.Path("segments", s.Name, "priority"), w
+	out.Any = put(requires)
+	return out
 }
 
 // explaining makes an Explained in layers: what is read of profiles and rows, the segments that
@@ -166,7 +188,7 @@ func (x *explaining) segments(name string) *diag.Problem {
 	need := map[string]bool{name: true}
 	for i := len(order) - 1; i >= 0; i-- {
 		if need[order[i].Name] {
-			for _, other := range segmentsIn(order[i]) {
+			for _, other := range order[i].Refers() {
 				need[other] = true
 			}
 		}
@@ -177,35 +199,20 @@ func (x *explaining) segments(name string) *diag.Problem {
 			continue
 		}
 		x.column[s.Name] = ranked("s", i)
-		for _, other := range segmentsIn(s) {
+		for _, other := range s.Refers() {
 			level[s.Name] = max(level[s.Name], level[other]+1)
 		}
 		at := level[s.Name]
 		for len(x.layers) <= at {
 			x.layers = append(x.layers, nil)
 		}
-		path, where := conditionOf(s)
-		inside := rel.Expr(rel.F(rel.IsTrue, x.c.predicate(path, where)))
+		inside := rel.Expr(rel.F(rel.IsTrue, x.c.predicate(s.RulePath(), s.Rule())))
 		if x.c.entity.Anonymous == "exclude" {
 			inside = rel.F(rel.And, rel.F(rel.Not, rel.F(rel.IsTrue, rel.C("p", "anonymous"))), inside)
 		}
 		x.layers[at] = append(x.layers[at], rel.As(x.column[s.Name], inside))
 	}
 	return nil
-}
-
-// segmentsIn lists the segments that a segment refers to.
-func segmentsIn(s *models.Segment) []string {
-	_, where := conditionOf(s)
-	var out []string
-	where.Conditions("", func(w *models.Condition, _ string) {
-		for _, name := range []string{w.Segment, w.Of} {
-			if name != "" {
-				out = append(out, name)
-			}
-		}
-	})
-	return out
 }
 
 // grow makes the tree of a condition.
@@ -226,7 +233,7 @@ func (x *explaining) grow(path string, w *models.Condition) *Tree {
 	case "segment":
 		if s := x.in.Model.Segment(w.Segment); s != nil && !x.seen[s.Name] {
 			x.seen[s.Name] = true
-			t.Children = []*Tree{x.grow(conditionOf(s))}
+			t.Children = []*Tree{x.grow(s.RulePath(), s.Rule())}
 		}
 	}
 	for _, f := range x.facts[path] {

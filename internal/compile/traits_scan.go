@@ -138,12 +138,15 @@ func (sc *scan) names() []string {
 	if sc.sequences != nil {
 		return sc.sequences.names()
 	}
-	if sc.ready != nil {
-		return []string{"v"}
+	columns := sc.columns
+	if q, ok := sc.ready.(rel.Select); ok {
+		columns = q.Columns
 	}
 	var out []string
-	for _, c := range sc.columns {
-		out = append(out, c.As)
+	for _, c := range columns {
+		if c.As != "profile_id" {
+			out = append(out, c.As)
+		}
 	}
 	return out
 }
