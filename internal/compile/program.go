@@ -67,6 +67,7 @@ const (
 	History      = "membership_history" // profile_id text, segment text, entered_at timestamp, left_at timestamp (nullable)
 	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
 	Provenance   = "provenance"         // profile_id text, then per kept trait <trait>__source, <trait>__key text, <trait>__at timestamp: the row that each value came from
+	Predictions  = "predictions"        // trait text, name text (people, repeaters, the parameters of the fit, or absent), value number, note text: what a predicted trait was told by, or, for absent, why it could not be
 	Pairs        = "pairs"              // source_a, key_a, source_b, key_b text (a before b), weight number (log2 of the odds), probability number, decision text (join|review|apart), by text (weight|person), reasons text: records that may be one person
 	Weights      = "weights"            // field text ('' for any two records), level integer (from 1, the best, to the one after the last, which is different), label text, m, u number, weight number (log2), origin text (data|given|default), reason text, declaration text: what a comparison says
 	Frequencies  = "frequencies"        // field text, value text, records integer, weight number, reason text: what agreeing on a value says beyond agreeing
@@ -81,7 +82,7 @@ const Reviews = "reviews"
 
 // BuildTables are all of them that have a fixed name.
 var BuildTables = []string{Identifiers, Profiles, Records, Nodes, Tuples, Map, Clusters, Sequence, Merges, DroppedLinks, StateTable,
-	Memberships, History, Assignments, Provenance, Pairs, Weights, Frequencies, Compared, BigBlocks}
+	Memberships, History, Assignments, Provenance, Predictions, Pairs, Weights, Frequencies, Compared, BigBlocks}
 
 // Owners names the table that says which profile owns the rows of an event source: one text
 // column per identifier type of the source with the value as the source has it, absent as ”, and profile_id

@@ -19,13 +19,13 @@ func traitPart(in Input) (part, []diag.Problem) {
 	if len(ProvenanceOf(in.Model.Entity(in.Entity))) > 0 {
 		tables = append(tables, Provenance)
 	}
-	return part{
-		steps:  steps,
-		tables: tables,
-		stats: []Stat{{Name: "profiles", Query: rel.Select{
-			Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: profiles,
-		}}},
-	}, problems
+	stats := []Stat{{Name: "profiles", Query: rel.Select{
+		Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: profiles,
+	}}}
+	if predicts(in.Model.Entity(in.Entity)) {
+		tables, stats = append(tables, Predictions), append(stats, unfitted(in))
+	}
+	return part{steps: steps, tables: tables, stats: stats}, problems
 }
 
 func traitSteps(in Input) ([]Step, []diag.Problem) {
@@ -46,7 +46,7 @@ func traitSteps(in Input) ([]Step, []diag.Problem) {
 		query = t.over(query, layer)
 	}
 	name := in.Build.Table(in.Entity, Profiles)
-	steps := slices.Concat(t.scans.steps(), t.provenance(), t.made)
+	steps := slices.Concat(t.predictionSteps(), t.scans.steps(), t.provenance(), t.made)
 	steps = append(steps, Step{
 		Name: "traits: profiles",
 		Do: append([]rel.Statement{
@@ -66,6 +66,8 @@ type traits struct {
 	origins  []origin           // of the traits that keep a column's value
 	problems []diag.Problem
 
+	predictions map[string]*prediction
+
 	made   []Step // after the scans, for traits that are not computed in one query
 	drops  []rel.Statement
 	tables int // how many of these there are, for their names
@@ -78,6 +80,9 @@ func (t *traits) path(tr *models.Trait, key string) string {
 // value is a trait that is read from sources, in the scans that it joins.
 func (t *traits) value(tr *models.Trait) rel.Expr {
 	t.scans.asker = tr.Name
+	if tr.Predict != nil {
+		return t.predict(tr)
+	}
 	if kind, _ := aggregateOf(tr.Aggregate); kind != "" {
 		return t.aggregate(tr)
 	}

@@ -11,5 +11,8 @@ import (
 // TestScoresPostgres is TestScores on PostgreSQL.
 func TestScoresPostgres(t *testing.T) { runScores(t, casetest.Postgres(t)) }
 
+// TestCDNOWPostgres is TestCDNOW on PostgreSQL.
+func TestCDNOWPostgres(t *testing.T) { runCDNOW(t, casetest.Postgres(t)) }
+
 // BenchmarkScorePostgres is BenchmarkScore on PostgreSQL.
 func BenchmarkScorePostgres(b *testing.B) { benchScore(b, casetest.Postgres(b)) }
