@@ -11,6 +11,6 @@ func (s *session) segmentCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(s.segmentCountCmd(), s.segmentPreviewCmd(), s.segmentOverlapCmd(), s.segmentDiffCmd())
+	c.AddCommand(s.segmentCountCmd(), s.segmentPreviewCmd(), s.segmentOverlapCmd(), s.segmentDiffCmd(), s.segmentLiftCmd())
 	return c
 }
