@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"project", "compile", "ledger", "store"},
 	{"warehouse"},
 	{"dialect"},
-	{"rel", "yamldoc", "explain", "purchases"},
+	{"rel", "yamldoc", "explain", "lift", "purchases"},
 }
 
 // peers are the imports inside a layer, or below it past the rule, that the drawing shows.
