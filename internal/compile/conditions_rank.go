@@ -69,7 +69,7 @@ func (r *ranking) in(s models.Share) rel.Expr {
 	if s.Percent.Set {
 		fits = rel.F(rel.Le, rel.F(rel.Multiply, r.position, rel.I(10000)), rel.F(rel.Multiply, r.total, rel.I(int64(s.Percent.BasisPoints))))
 	}
-	return rel.F(rel.And, fits, fits)
+	return rel.F(rel.And, rel.F(rel.NotNull, r.value), fits)
 }
 
 // shareInline ranks the profiles of the build, or the members that it has of a segment.

@@ -8,13 +8,15 @@ import (
 	"github.com/weir-data/weir/internal/compile/casetest"
 )
 
-// TestRulesPostgres runs the same archives, random segments, many segments and golden records on
+// TestRulesPostgres runs the same archives, random segments and times, many segments and golden records on
 // PostgreSQL.
 func TestRulesPostgres(t *testing.T) {
 	open := casetest.Postgres(t)
 	t.Run("rules", func(t *testing.T) { runRules(t, open) })
 	t.Run("random", func(t *testing.T) { randomSegments(t, open, 2) })
 	t.Run("random rows", func(t *testing.T) { randomRows(t, open, 2) })
+	t.Run("times", func(t *testing.T) { randomTimes(t, open, 4) })
+	t.Run("people", func(t *testing.T) { randomHumans(t, open, 3) })
 	t.Run("many", func(t *testing.T) { manySegments(t, open) })
 	t.Run("golden records", func(t *testing.T) { goldenRecord(t, open, 2) })
 }
