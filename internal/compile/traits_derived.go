@@ -42,6 +42,8 @@ func (t *traits) derived(tr *models.Trait) rel.Expr {
 		return rel.F(rel.Concat, digit...)
 	case tr.Score != nil:
 		return t.scoreOf(tr)
+	case tr.SQL != "" && tr.Type == models.Unknown: // of the type that the warehouse gives it
+		return rel.RawExpr{SQL: tr.SQL}
 	case tr.SQL != "":
 		return rel.Cast{Expr: rel.RawExpr{SQL: tr.SQL}, Type: tr.Type}
 	}
