@@ -19,7 +19,10 @@ func (x *segmentExplainer) node(t *compile.Tree, row cells) *ConditionNode {
 	values := map[string]any{}
 	for _, f := range t.Facts {
 		value, hid := plain(row[f.Column], f.Type), false
-		if personal(f.Name) {
+		switch name, ok := strings.CutPrefix(f.Name, compile.FactTrait); {
+		case ok:
+			value, hid = x.veil.over(x.a.p.Model.Tags(x.seg.Entity, name), value)
+		case personal(f.Name):
 			value, hid = x.veil.over(tags, value)
 		}
 		values[f.Name] = value
@@ -57,7 +60,7 @@ func personal(fact string) bool {
 func (x *segmentExplainer) tags(t *compile.Tree) []string {
 	m, w := &x.a.p.Model, t.Condition
 	var out []string
-	traits := append([]string{w.Trait, w.By}, sqlTraits(x.e, w.SQL)...)
+	traits := []string{w.Trait, w.By}
 	if w.Near != nil {
 		traits = append(traits, w.Near.At...)
 	}
@@ -129,9 +132,13 @@ func (x *segmentExplainer) has(t *compile.Tree, values map[string]any, rows []Ma
 		}
 		return say(compile.FactDistance)
 	case "sql":
-		if told(compile.FactValue) {
-			return say(compile.FactValue)
+		var out []string
+		for _, f := range t.Facts {
+			if name, ok := strings.CutPrefix(f.Name, compile.FactTrait); ok {
+				out = append(out, name+" "+say(f.Name))
+			}
 		}
+		return strings.Join(out, ", ")
 	}
 	return ""
 }

@@ -168,7 +168,7 @@ func (p *sheet) matched(m app.MatchedRows, under string, several bool) []branch 
 		var what string
 		switch {
 		case m.Step > 0:
-			what = fmt.Sprintf("step %d, %s", m.Step, m.Source)
+			what = fmt.Sprintf("step %d, %s of any time", m.Step, m.Source)
 		case m.Failing:
 			what = "do not pass"
 		default:

@@ -42,6 +42,13 @@ func (p *sheet) branches(list []branch, right ...int) {
 	for _, i := range right {
 		isRight[i] = true
 	}
+	all := left + 2
+	for _, w := range widths {
+		all += w + 2
+	}
+	if p.width > 0 && all > p.width && len(right) == 0 { // too wide to stand in columns
+		left, widths = 0, make([]int, len(widths))
+	}
 	for _, b := range list {
 		line := b.lead
 		if b.mark != "" {
@@ -55,7 +62,7 @@ func (p *sheet) branches(list []branch, right ...int) {
 				if i < len(b.cells) {
 					cell = b.cells[i]
 				}
-				pad := strings.Repeat(" ", widths[i]-len([]rune(cell)))
+				pad := strings.Repeat(" ", max(widths[i]-len([]rune(cell)), 0))
 				if isRight[i] {
 					cell = pad + cell
 				} else {

@@ -19,6 +19,7 @@ const (
 	FactLongitude = "longitude" // number
 	FactStep      = "step"      // integer: how many steps of a sequence were reached
 	FactAt        = "at"        // timestamp: when the last step was reached that was
+	FactTrait     = "trait."    // and the name of a trait: its value, of an expression that names several
 )
 
 // fact is what a leaf looks at of a profile.

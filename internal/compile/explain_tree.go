@@ -239,6 +239,11 @@ func (x *explaining) grow(path string, w *models.Condition) *Tree {
 	for _, f := range x.facts[path] {
 		t.Facts = append(t.Facts, Fact{Name: f.name, Type: f.typ, Column: x.put(ranked("f", len(x.top)), f.expr)})
 	}
+	if t.Kind == "sql" && x.ask.Profile != "" {
+		for _, name := range x.c.entity.SQLTraits(&models.Trait{SQL: w.SQL}) {
+			t.Facts = append(t.Facts, Fact{Name: FactTrait + name, Type: TraitType(x.in, x.c.entity.Trait(name)), Column: x.put(ranked("f", len(x.top)), x.trait(name))})
+		}
+	}
 	for _, q := range rowQuestions(path, w) {
 		t.Questions = append(t.Questions, len(x.out.Rows))
 		x.out.Rows = append(x.out.Rows, q)

@@ -173,6 +173,7 @@ func randomRows(t *testing.T, open casetest.Open, rounds int) {
 			for _, row := range w.rows(t, "SELECT m.segment, p.who FROM weir.x_memberships_b17 m JOIN weir.x_profiles_b17 p USING (profile_id)") {
 				members[row[0]] = append(members[row[0]], row[1])
 			}
+			explained(t, w, in)
 			e := rowsEvaluator{tables: tables, asOf: in.AsOf}
 			hits := 0
 			for _, s := range in.Model.Segments {
