@@ -117,11 +117,16 @@ func (c *comparison) anniversary(d models.Duration) rel.Expr {
 	if to == "02-28" && last.AddDate(0, 0, 1).Day() == 1 {
 		to = "02-29"
 	}
-	since, until := rel.F(rel.Ge, day, rel.T(from)), rel.F(rel.Le, day, rel.T(to))
-	if last.Year() > today.Year() {
-		return rel.F(rel.Or, since, until)
+	dates := func(from, to string) rel.Expr {
+		if from == to {
+			return rel.F(rel.Eq, day, rel.T(to))
+		}
+		return rel.F(rel.And, rel.F(rel.Ge, day, rel.T(from)), rel.F(rel.Le, day, rel.T(to)))
 	}
-	return rel.F(rel.And, since, until)
+	if last.Year() > today.Year() {
+		return rel.F(rel.Or, dates(from, "12-31"), dates("01-01", to))
+	}
+	return dates(from, to)
 }
 
 // rowSpan is whether the time of a source's row lies in a span.

@@ -9,11 +9,11 @@ import (
 	"github.com/weir-data/weir/internal/compile"
 )
 
-// elsewhen is the project built from nothing at another time, in another zone: "2026-03-29T10:00:00+02:00 Europe/Paris".
-func (c *project) elsewhen(t *testing.T, at string) *project {
+// when reads a time and a zone: "2026-03-29T10:00:00+02:00 Europe/Paris".
+func when(t *testing.T, text string) (time.Time, *time.Location) {
 	t.Helper()
-	when, where, _ := strings.Cut(at, " ")
-	asOf, err := time.Parse(time.RFC3339Nano, when)
+	at, where, _ := strings.Cut(text, " ")
+	asOf, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,11 +21,17 @@ func (c *project) elsewhen(t *testing.T, at string) *project {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return asOf.UTC(), zone
+}
+
+// elsewhen is the project built from nothing at another time, in another zone.
+func (c *project) elsewhen(t *testing.T, at string) *project {
+	t.Helper()
 	c.n++
 	other := *c
 	other.built = false
 	other.in.Previous, other.in.Build = compile.Build{}, compile.Build{Schema: "weir", ID: fmt.Sprint(c.n)}
-	other.in.AsOf, other.in.Timezone = asOf.UTC(), zone
+	other.in.AsOf, other.in.Timezone = when(t, at)
 	other.build(t)
 	if len(other.found) > 0 {
 		t.Fatal(problemText(other.found))

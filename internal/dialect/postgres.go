@@ -101,7 +101,7 @@ var postgres = spelling{
 		},
 		rel.AddSecs:  func(a []string) string { return "(" + a[0] + " + " + a[1] + " * INTERVAL '1 second')" },
 		rel.Instant:  func(a []string) string { return "(CAST(" + a[0] + " AS timestamp) AT TIME ZONE " + a[1] + ")" },
-		rel.MonthDay: func(a []string) string { return "to_char(" + a[0] + ", 'MM-DD')" },
+		rel.MonthDay: func(a []string) string { return "to_char(CAST(" + a[0] + " AS timestamp), 'MM-DD')" },
 		rel.UTCText: func(a []string) string {
 			return pgBytewise("to_char(CAST(" + a[0] + " AS timestamptz) AT TIME ZONE 'UTC', " + pgUTC + ")")
 		},

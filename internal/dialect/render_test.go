@@ -150,6 +150,7 @@ func TestRefused(t *testing.T) {
 		{set(rel.F(rel.RegexReplace, x, rel.T("a"), rel.T(`\0`))), "the replacement must be", false},
 		{set(rel.F(rel.RegexReplace, x, rel.T("a"), x)), "the replacement must be", false},
 		{set(rel.F(rel.Instant, x, x)), "text literal", false},
+		{set(rel.F(rel.LocalDate, x, x)), "text literal", false},
 		{set(rel.InList{Expr: x}), "empty", false},
 		{set(rel.Case{}), "no arms", false},
 		{set(rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{x}}), "needs an order", false},
