@@ -83,6 +83,7 @@ func randomHumans(t *testing.T, open casetest.Open, rounds int) {
 			for _, row := range w.rows(t, "SELECT m.segment, p.who FROM weir.x_memberships_b17 m JOIN weir.x_profiles_b17 p USING (profile_id)") {
 				members[row[0]] = append(members[row[0]], row[1])
 			}
+			explained(t, w, in)
 			for i := range in.Model.Segments {
 				s := &in.Model.Segments[i]
 				want := crowd.named(crowd.base(), crowd.set(&s.Where))
