@@ -120,6 +120,11 @@ func (a *App) input(ctx context.Context) (in compile.Input, err error) {
 		}
 	}
 	problems = append(problems, models.CheckColumns(&a.p.Model, in.Columns)...)
+	asked, err := build.Expressions(ctx, s, w.Kind().Dialect(), in)
+	if err != nil {
+		return in, a.worldly(err)
+	}
+	problems = append(problems, asked...)
 	if len(problems) > 0 {
 		return in, a.mismatch(problems)
 	}
@@ -180,6 +185,7 @@ func (a *App) build(ctx context.Context, scratch string) ([]BuildResult, map[str
 				r.Segments[seg] = v
 			}
 		}
+		r.Arms = a.armsOf(e, func(segment, arm string) int64 { return res.Stats["arm."+segment+"."+arm] })
 		out = append(out, r)
 		done(fmt.Sprintf("%d profiles", r.Profiles))
 	}

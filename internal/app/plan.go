@@ -137,6 +137,7 @@ func (a *App) changes(ctx context.Context, made map[string]built) ([]SegmentChan
 			if err != nil {
 				return err
 			}
+			c.Arms = a.armsOf(g.Entity, func(_, arm string) int64 { return m.result.Stats["arm."+g.Name+"."+arm] }, g.Name)
 			out = append(out, c)
 		}
 		return nil

@@ -145,9 +145,21 @@ func (l *lookup) segments(ctx context.Context, v *ProfileView) error {
 	if err != nil {
 		return err
 	}
-	err = l.each(ctx, rel.Select{Columns: columns("t", "segment", "since"), From: l.table(compile.Memberships, "t"), Where: mine, OrderBy: []rel.Order{{Expr: t("segment")}}},
+	read := columns("t", "segment", "since")
+	told, err := l.hasArms(ctx)
+	if err != nil {
+		return err
+	}
+	if told {
+		read = append(read, rel.As("arm", t("arm")))
+	}
+	err = l.each(ctx, rel.Select{Columns: read, From: l.table(compile.Memberships, "t"), Where: mine, OrderBy: []rel.Order{{Expr: t("segment")}}},
 		func(c cells) error {
-			v.Segments = append(v.Segments, SegmentStay{Segment: c.text(0), Entered: c.time(1), Arm: arms[c.text(0)]})
+			stay := SegmentStay{Segment: c.text(0), Entered: c.time(1), Arm: arms[c.text(0)]}
+			if told {
+				stay.Arm = c.text(2)
+			}
+			v.Segments = append(v.Segments, stay)
 			return nil
 		})
 	if err != nil {

@@ -58,10 +58,11 @@ type SegmentStay struct {
 	Segment string     `json:"segment"`
 	Entered *time.Time `json:"entered_at"`
 	Left    *time.Time `json:"left_at"`
-	Arm     string     `json:"arm,omitempty"` // of its holdout
+	Arm     string     `json:"arm,omitempty"` // of its split, holdout or priority
 }
 
-// Arm is the arm of a split that a profile was given, also of segments that it has left.
+// Arm is the arm of a split or holdout that a profile was given, also of segments that it has
+// left. The segment "*" is the entity's holdout.
 type Arm struct {
 	Segment      string     `json:"segment"`
 	Arm          string     `json:"arm"`

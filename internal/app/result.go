@@ -33,8 +33,16 @@ type BuildResult struct {
 	Identity string             `json:"identity,omitempty"` // incremental or full; known right after a build
 	Why      string             `json:"why,omitempty"`      // of a full one
 	Segments map[string]int64   `json:"segments"`
+	Arms     []ArmSize          `json:"arms,omitempty"`
 	Stats    map[string]int64   `json:"stats"`
 	Seconds  map[string]float64 `json:"seconds"`
+}
+
+// ArmSize is how many members of a segment are in an arm.
+type ArmSize struct {
+	Segment string `json:"segment"`
+	Arm     string `json:"arm"`
+	Members int64  `json:"members"`
 }
 
 // SegmentChange is what a plan does to one segment.
@@ -45,6 +53,8 @@ type SegmentChange struct {
 	Join    int64  `json:"join"`
 	Leave   int64  `json:"leave"`
 	New     bool   `json:"new"` // not in the build in force
+	// Arms are the sizes of its arms after it.
+	Arms []ArmSize `json:"arms,omitempty"`
 }
 
 // PlanResult is what a run would do.

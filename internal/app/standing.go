@@ -51,6 +51,9 @@ func (a *App) live(ctx context.Context) ([]BuildResult, error) {
 				n, _ := row[1].(int64)
 				r.Segments[name] = n
 			}
+			if err := a.liveArms(ctx, s, &r, b); err != nil {
+				return err
+			}
 			if err := a.keptApart(ctx, s, e, b, r.Stats); err != nil {
 				return err
 			}

@@ -79,14 +79,25 @@ func (s *session) printBuild(b app.BuildResult, lines ...string) {
 	if line := matched(b); line != "" {
 		s.out("  %s", line)
 	}
-	for _, line := range lines {
+	for _, line := range append(unpredicted(b), lines...) {
 		s.out("  %s", line)
 	}
 	var rows [][]string
 	for _, name := range slices.Sorted(maps.Keys(b.Segments)) {
-		rows = append(rows, []string{"  " + name, number(b.Segments[name])})
+		rows = append(rows, []string{"  " + name, number(b.Segments[name]), armWords(name, b.Arms)})
 	}
 	if len(rows) > 0 && !s.json {
 		s.out("%s", table(rows, 1))
 	}
+}
+
+// armWords lists the arms of a segment with how many are in each; "" for one without arms.
+func armWords(segment string, arms []app.ArmSize) string {
+	var out []string
+	for _, a := range arms {
+		if a.Segment == segment {
+			out = append(out, a.Arm+" "+number(a.Members))
+		}
+	}
+	return strings.Join(out, " · ")
 }

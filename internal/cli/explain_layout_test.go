@@ -167,7 +167,7 @@ Segments
   vip  since 2026-04-02 00:30  holdout
   new  left 2026-02-01 13:00   was in since 2026-01-01 13:00
 
-Arms of holdouts
+Arms of splits and holdouts
   new  treatment  since 2026-01-01 13:00
 
 May be reached for

@@ -98,15 +98,21 @@ func (s *session) printSegments(all []app.SegmentChange) {
 	}
 	still := 0
 	for _, g := range all {
-		if g.Join == 0 && g.Leave == 0 && !g.New {
+		arms := armWords(g.Segment, g.Arms)
+		if g.Join == 0 && g.Leave == 0 && !g.New && arms == "" {
 			still++
 			continue
 		}
 		mark, size := s.ui.warn("~"), number(g.Before)+" → "+number(g.After)
 		if g.New {
 			mark, size = s.ui.good("+"), number(g.After)+" people"
+		} else if g.Join == 0 && g.Leave == 0 {
+			mark = s.ui.dim("·")
 		}
 		s.out("  %s segment %-21s %s   %s %s", mark, g.Segment, size, s.ui.good("+"+number(g.Join)), s.ui.bad("−"+number(g.Leave)))
+		if arms != "" {
+			s.out("      %s", s.ui.dim(arms))
+		}
 	}
 	if still > 0 {
 		what := "segments"

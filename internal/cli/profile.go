@@ -174,17 +174,21 @@ func (p *sheet) segments(v *app.ProfileView) {
 	}
 	rows = nil
 	for _, a := range v.Arms {
-		if in[a.Segment] && !a.Contaminated {
-			continue // told beside the segment
+		everything := a.Segment == "*"
+		if !a.Contaminated && (in[a.Segment] || everything && a.Arm != "holdout") {
+			continue // told beside the segment, or nothing to tell
 		}
 		row := []string{a.Segment, a.Arm, "since " + p.at(a.Since)}
+		if everything {
+			row[0] = "everything"
+		}
 		if a.Contaminated {
 			row = append(row, "contaminated: two arms met when profiles merged")
 		}
 		rows = append(rows, row)
 	}
 	if len(rows) > 0 {
-		p.title("Arms of holdouts", "")
+		p.title("Arms of splits and holdouts", "")
 		p.rows(rows)
 	}
 }

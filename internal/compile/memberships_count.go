@@ -6,7 +6,7 @@ import (
 )
 
 // segmentStats are the sizes of the entity's segments, also of those without members, in one
-// query: "segment.vip".
+// query, "segment.vip", and those of their arms, "arm.vip.a".
 func segmentStats(in Input) []Stat {
 	var names [][]rel.Expr
 	for _, name := range in.Model.SegmentNames(in.Entity) {
@@ -15,7 +15,7 @@ func segmentStats(in Input) []Stat {
 	if len(names) == 0 {
 		return nil
 	}
-	return []Stat{{Name: "segment.", Each: true, Query: rel.Select{
+	stats := []Stat{{Name: "segment.", Each: true, Query: rel.Select{
 		Columns: []rel.Column{rel.As("segment", rel.C("v", "segment")), rel.As("n", rel.F(rel.Coalesce, rel.C("n", "members"), rel.I(0)))},
 		From:    rel.Sub{Query: rel.Values{Columns: []rel.Field{{Name: "segment", Type: models.Text}}, Rows: names}, Alias: "v"},
 		Joins: []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: rel.Select{
@@ -24,6 +24,46 @@ func segmentStats(in Input) []Stat {
 			GroupBy: []rel.Expr{rel.C("m", "segment")},
 		}, Alias: "n"}, On: rel.F(rel.Eq, rel.C("n", "segment"), rel.C("v", "segment"))}},
 	}}}
+	if arms := armSizes(in); arms != nil {
+		stats = append(stats, Stat{Name: "arm.", Each: true, Query: arms})
+	}
+	return stats
+}
+
+// armSizes are the sizes of the arms that the model declares, also of those without members, by
+// "vip.a"; nil if it declares none.
+func armSizes(in Input) rel.Query {
+	var names [][]rel.Expr
+	for i := range in.Model.Segments {
+		if s := &in.Model.Segments[i]; s.Entity == in.Entity {
+			for _, arm := range in.Model.AllArms(s) {
+				names = append(names, []rel.Expr{rel.T(s.Name + "." + arm), rel.T(s.Name), rel.T(arm)})
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	n := func(c string) rel.Expr { return rel.C("n", c) }
+	return rel.Select{
+		Columns: []rel.Column{rel.As("name", rel.C("v", "name")), rel.As("n", rel.F(rel.Coalesce, n("members"), rel.I(0)))},
+		From: rel.Sub{Query: rel.Values{Columns: []rel.Field{{Name: "name", Type: models.Text}, {Name: "segment", Type: models.Text},
+			{Name: "arm", Type: models.Text}}, Rows: names}, Alias: "v"},
+		Joins: []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: ArmSizes(in.Entity, in.Build), Alias: "n"},
+			On: rel.F(rel.And, rel.F(rel.Eq, n("segment"), rel.C("v", "segment")), rel.F(rel.Eq, n("arm"), rel.C("v", "arm")))}},
+	}
+}
+
+// ArmSizes is a query of segment, arm (text) and members (integer) over a build, one row for each
+// arm that has members.
+func ArmSizes(entity string, b Build) rel.Query {
+	m := func(c string) rel.Expr { return rel.C("m", c) }
+	return rel.Select{
+		Columns: []rel.Column{rel.As("segment", m("segment")), rel.As("arm", m("arm")), rel.As("members", rel.Agg{Fn: rel.CountRows})},
+		From:    rel.Table{Name: b.Table(entity, Memberships), Alias: "m"},
+		Where:   rel.F(rel.NotNull, m("arm")),
+		GroupBy: []rel.Expr{m("segment"), m("arm")},
+	}
 }
 
 // Sizes is a query of segment (text) and members (integer) over a build, one row for each

@@ -63,9 +63,9 @@ const (
 	Merges       = "merges"             // layered: at timestamp, kind text (new|merge|split), from_id text, to_id text, type text, value text, build text
 	DroppedLinks = "dropped_links"      // type text, value text, rule text (junk|ignore|invalid|max_links|limit|contested), profile_id text (nullable), detail text, node integer, other integer: the nodes kept apart, NULL where there are none
 	StateTable   = "state"              // source text ('' for the entity), what the next build needs to go on from this one
-	Memberships  = "memberships"        // profile_id text, segment text, since timestamp: who is in now
+	Memberships  = "memberships"        // profile_id text, segment text, since timestamp, arm text (of the split, holdout or priority; NULL where the segment has none): who is in now
 	History      = "membership_history" // profile_id text, segment text, entered_at timestamp, left_at timestamp (nullable)
-	Assignments  = "assignments"        // profile_id text, segment text, arm text, since timestamp, contaminated boolean
+	Assignments  = "assignments"        // profile_id text, segment text ("*" for the entity's holdout), arm text, since timestamp, contaminated boolean (two arms met in the profile): who was ever given which arm by chance
 	Provenance   = "provenance"         // profile_id text, then per kept trait <trait>__source, <trait>__key text, <trait>__at timestamp: the row that each value came from
 	Predictions  = "predictions"        // trait text, name text (people, repeaters, the parameters of the fit, or absent), value number, note text: what a predicted trait was told by, or, for absent, why it could not be
 	Pairs        = "pairs"              // source_a, key_a, source_b, key_b text (a before b), weight number (log2 of the odds), probability number, decision text (join|review|apart), by text (weight|person), reasons text: records that may be one person

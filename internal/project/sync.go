@@ -28,6 +28,7 @@ func (l *loader) syncs() {
 		}
 		c := &syncCheck{loader: l, s: s, at: at}
 		c.rows()
+		c.arm()
 		c.schedule()
 		if c.lookup() {
 			c.defaults()
@@ -36,6 +37,7 @@ func (l *loader) syncs() {
 			c.match()
 			c.fields()
 			c.purposes()
+			c.unheld()
 			c.denied()
 			c.capped()
 			c.ledger(bound)
