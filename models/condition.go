@@ -63,13 +63,13 @@ type Operators struct {
 	MoreThan    *Value    `yaml:"more_than" doc:"More, or later." like:"gt,greater_than,above,over,after"`
 	LessThan    *Value    `yaml:"less_than" doc:"Less, or earlier." like:"lt,below,under,before"`
 	Between     []Value   `yaml:"between" doc:"From the first value, included, to the second: included for numbers, not included for times." like:"range"`
-	Contains    *Value    `yaml:"contains" doc:"Text that has this text in it, whatever the case." like:"like,includes,matches"`
-	NotContains *Value    `yaml:"not_contains" doc:"Text without this text in it, or absent."`
+	Contains    *Value    `yaml:"contains" doc:"Text that has this text in it, whatever the case; a list that has this item, exactly." like:"like,includes,matches"`
+	NotContains *Value    `yaml:"not_contains" doc:"Text without this text in it, a list without this item, or absent."`
 	StartsWith  *Value    `yaml:"starts_with" doc:"Text that begins with this, whatever the case." like:"prefix"`
 	EndsWith    *Value    `yaml:"ends_with" doc:"Text that ends with this, whatever the case." like:"suffix"`
 	ContainsAny []Value   `yaml:"contains_any" doc:"Lists: at least one of these is in it." like:"has_any,overlaps"`
 	ContainsAll []Value   `yaml:"contains_all" doc:"Lists: all of these are in it." like:"has_all"`
-	InRegion    []string  `yaml:"in_region,one" doc:"Country codes: in one of these regions, such as eu, dach, nordics." like:"region"`
+	InRegion    []string  `yaml:"in_region,one" doc:"Country codes: in one of these regions, such as eu, dach, nordics, or countries." like:"region"`
 	Within      *Window   `yaml:"within" doc:"Times: in this window before the run. did, never, every, sequence: only rows in it." like:"window,since,last,in_the_last,during"`
 	WithinNext  Duration  `yaml:"within_next" doc:"Times: from the run on, for this long." like:"upcoming,in_the_next"`
 	Anniversary *Duration `yaml:"anniversary_in" doc:"Dates: the next anniversary is today (0d) or on one of the following days." like:"birthday_in,anniversary"`

@@ -163,6 +163,11 @@ func (r *runner) world(ctx context.Context, t *project.Test) (*world, error) {
 		return w, err
 	}
 	problems = append(problems, models.CheckColumns(r.model, w.in.Columns)...)
+	asked, err := build.Expressions(ctx, w.s, r.engine.Dialect(), w.in)
+	if err != nil {
+		return w, err
+	}
+	problems = append(problems, asked...)
 	if diag.HasError(r.p.Findings(problems)) {
 		return w, &build.ProblemsError{Problems: problems}
 	}
