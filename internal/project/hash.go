@@ -31,6 +31,10 @@ func (p *Project) hash() string {
 		m.Entities[i].Traits = slices.Clone(m.Entities[i].Traits)
 		for j := range m.Entities[i].Traits {
 			m.Entities[i].Traits[j].Description = ""
+			if s := m.Entities[i].Traits[j].Score; s != nil {
+				// What the file holds counts, not where it is.
+				m.Entities[i].Traits[j].Score = &models.Score{Features: s.Features, Output: s.Output, Sum: s.Sum}
+			}
 		}
 	}
 	ss := slices.Clone(p.Syncs)

@@ -174,6 +174,7 @@ func (l *loader) check(target string) {
 	}
 	l.singles()
 	l.targets(target)
+	l.scores()
 	problems := models.Check(&p.Model)
 	for _, q := range problems {
 		l.add(q)
