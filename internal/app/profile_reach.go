@@ -8,6 +8,7 @@ import (
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/ledger"
+	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/models/diag"
 )
 
@@ -27,9 +28,16 @@ func (l *lookup) reach(ctx context.Context, v *ProfileView) error {
 		v.Notes = append(v.Notes, "what the policies say is not shown: they do not fit the warehouse")
 		return nil
 	}
+	var lists []*models.Policy // that the person is on
 	if q != nil {
 		err := l.each(ctx, q, func(c cells) error {
 			for i, p := range policies {
+				if p.Suppress != nil {
+					if !c.bool(i) {
+						lists = append(lists, p)
+					}
+					continue
+				}
 				r := at(p.Purpose)
 				r.Unguarded = false
 				if !c.bool(i) {
@@ -49,7 +57,31 @@ func (l *lookup) reach(ctx context.Context, v *ProfileView) error {
 			r.Syncs = append(r.Syncs, s.Name)
 		}
 	}
+	l.a.applyLists(v, lists)
 	return nil
+}
+
+// applyLists takes out of what is open what the lists of policies close: whole purposes, or the
+// destinations of some kinds.
+func (a *App) applyLists(v *ProfileView, lists []*models.Policy) {
+	for _, p := range lists {
+		for i := range v.Purposes {
+			r := &v.Purposes[i]
+			if p.Purpose != "" && p.Purpose != r.Purpose {
+				continue
+			}
+			if len(p.Suppress.Kinds) == 0 {
+				r.Open, r.ClosedBy = false, append(r.ClosedBy, "policy."+p.Name)
+				continue
+			}
+			for _, name := range r.Syncs {
+				s := a.p.Sync(name)
+				if slices.Contains(p.Suppress.Kinds, string(a.channelOf(s))) && !slices.Contains(r.Suppressed, s.Destination) {
+					r.Suppressed = append(r.Suppressed, s.Destination)
+				}
+			}
+		}
+	}
 }
 
 // told adds what the ledger knows: what each destination was last told, what runs planned, and

@@ -142,8 +142,8 @@ func EventsOf(in Input, source, profile string, limit int64) (rel.Query, []model
 	return q, columns, nil
 }
 
-// Answers is a query of one row: for each policy of the entity that requires something, in the
-// order of the model, whether a profile of the build passes it. Their names are returned too; the
+// Answers is a query of one row: for each policy of the entity that requires something or has a
+// list, in the order of the model, whether a profile of the build passes it. Their names are returned too; the
 // query is nil without any.
 func Answers(in Input, profile string) (rel.Query, []*models.Policy, []diag.Problem) {
 	c := profileConditions(in)
@@ -154,11 +154,10 @@ func Answers(in Input, profile string) (rel.Query, []*models.Policy, []diag.Prob
 	var policies []*models.Policy
 	for i := range in.Model.Policies {
 		p := &in.Model.Policies[i]
-		if p.Require == nil || p.Entity != in.Entity {
+		if p.Require == nil && p.Suppress == nil || p.Entity != in.Entity {
 			continue
 		}
-		allowed := c.predicate(models.Path("policies", p.Name, "require"), p.Require)
-		q.Columns = append(q.Columns, rel.As(ranked("a", len(policies)), rel.F(rel.IsTrue, allowed)))
+		q.Columns = append(q.Columns, rel.As(ranked("a", len(policies)), rel.F(rel.IsTrue, allows(c, p))))
 		policies = append(policies, p)
 	}
 	q.Joins = c.scans.joins(rel.C("p", "profile_id"), true)

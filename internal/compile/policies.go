@@ -63,11 +63,20 @@ func policyNames(ps []*models.Policy) string {
 	return strings.Join(names, ", ")
 }
 
+// allows is true for a profile, under the alias p, that passes a policy which requires something or
+// has a list.
+func allows(c *conditions, p *models.Policy) rel.Expr {
+	if p.Suppress != nil {
+		return rel.F(rel.IsNull, suppressed(c, []*models.Policy{p}))
+	}
+	return c.predicate(models.Path("policies", p.Name, "require"), p.Require)
+}
+
 // Allowed is a query of profile_id: the profiles of a build that a policy lets pass.
 func Allowed(in Input, p *models.Policy) (rel.Query, []diag.Problem) {
 	in.Entity = p.Entity
 	c := profileConditions(in)
-	allowed := c.predicate(models.Path("policies", p.Name, "require"), p.Require)
+	allowed := allows(c, p)
 	return rel.Select{
 		Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))},
 		From:    rel.Table{Name: in.Build.Table(in.Entity, Profiles), Alias: "p"},

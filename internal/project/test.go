@@ -110,7 +110,7 @@ func (l *loader) expect(at string, x TestRows) {
 		entity = m.Entity(name)
 	case ExpectPolicy:
 		for _, p := range m.Policies {
-			if p.Require != nil {
+			if p.Require != nil || p.Suppress != nil {
 				known = append(known, p.Name)
 				if p.Name == name {
 					entity = m.Entity(p.Entity)
