@@ -69,7 +69,7 @@ func (s *session) printStage(stage app.DemoStage, r *app.DemoResult, o app.DemoO
 		for _, k := range slices.Sorted(maps.Keys(r.Rows)) {
 			rows = append(rows, []string{"     " + k, number(r.Rows[k])})
 		}
-		s.out("%s   The project that reads them is in %s: seven short YAML files.", table(rows, 1), r.Dir)
+		s.out("%s   The project that reads them is in %s: eight short YAML files.", table(rows, 1), r.Dir)
 	case app.DemoBuilt:
 		head(2, "One profile per person", took("build"))
 		s.out("   %s rows → %s profiles of people, and %s of visitors who never said who they are.", number(r.Records), number(r.Known), number(r.Profiles-r.Known))
