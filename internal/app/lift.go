@@ -152,9 +152,9 @@ func (a *App) liftAsk(ctx context.Context, l *lookup, seg *models.Segment, o Lif
 
 // arms puts the arms in their order, the base first: the holdout, or else the first of the split.
 func (x *SegmentLift) arms(s *models.Segment) {
-	names := append([]string(nil), s.Arms()...)
-	if len(names) == 0 {
-		names = []string{compile.ArmTreatment}
+	names := []string{compile.ArmTreatment} // of a priority, too: what is compared is given by chance
+	if len(s.Split) > 0 {
+		names = s.Arms()
 	}
 	if s.HoldsOut() {
 		names = append([]string{compile.ArmHoldout}, names...)
