@@ -19,14 +19,18 @@ func (w *Condition) Sources() []string {
 }
 
 // RowColumns lists the columns that a condition of an entity reads of rows, by itself: those that it
-// names, and those that lead to them and to the owners of the rows.
+// names, those that lead to them and to the owners of the rows, and the times that it asks about.
 func (m *Model) RowColumns(e *Entity, w *Condition) []SourceColumn {
 	var out []SourceColumn
+	timed := w.Within != nil || w.Between != nil || w.Days != nil || w.Sequence != nil || w.First != "" || w.Last != ""
 	read := func(source string, where []ColumnTest) {
 		for _, t := range where {
 			out = append(out, m.ColumnsRead(source, t.Column)...)
 		}
 		out = append(out, m.OwnerColumns(e, source)...)
+		if timed {
+			out = append(out, m.TimeColumns(e, source)...)
+		}
 	}
 	if source := or(w.Did, w.Never, w.Every); source != "" {
 		read(source, w.Where)
@@ -42,4 +46,17 @@ func (m *Model) RowColumns(e *Entity, w *Condition) []SourceColumn {
 		}
 	}
 	return out
+}
+
+// TimeColumns lists the column that says when the rows of a source happened or last changed; none
+// if nothing does.
+func (m *Model) TimeColumns(e *Entity, source string) []SourceColumn {
+	s := m.Source(source)
+	if s == nil {
+		return nil
+	}
+	if s = m.TimeSource(e, s); s == nil {
+		return nil
+	}
+	return []SourceColumn{{s.Name, or(s.Time, s.UpdatedAt)}}
 }

@@ -106,6 +106,9 @@ func traitColumns(m *models.Model, e *models.Entity, name, path string, out map[
 	for _, w := range t.Where {
 		columns = append(columns, m.ColumnsRead(source, w.Column)...)
 	}
+	if t.Within != nil || t.Between != nil || t.First != "" || t.Last != "" {
+		columns = append(columns, m.TimeColumns(e, source)...)
+	}
 	for _, c := range columns {
 		out[c] = path
 	}

@@ -472,7 +472,7 @@ func (g *clock) inWindow(t time.Time, w *models.Window) bool {
 	case w.CalendarDays != 0:
 		return day.After(run.AddDate(0, 0, -w.CalendarDays))
 	case w.CalendarMonths != 0:
-		since := run
+		var since time.Time
 		for d := run.Day(); ; d-- {
 			since = time.Date(run.Year(), run.Month()-time.Month(w.CalendarMonths), d, 0, 0, 0, 0, time.UTC)
 			if months(since) == months(run)-w.CalendarMonths {

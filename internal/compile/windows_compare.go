@@ -165,8 +165,8 @@ func rowDate(in Input, s *models.Source, path string) (rel.Expr, *diag.Problem) 
 }
 
 // timeColumn is the column that says when a source's row happened or last changed, and its type,
-// which is a date or a time; nil if neither the
-// source says, nor a source on the way to the owners of its rows.
+// which is a date or a time; nil if neither the source says it, nor one on the way to the owners of
+// its rows.
 func timeColumn(in Input, s *models.Source) (rel.Expr, models.Type, *diag.Problem) {
 	name, key := s.Time, "time"
 	if name == "" {
