@@ -27,6 +27,7 @@ import (
 // order:
 //
 //	model.yml       sources, entities, segments, policies, syncs, and as_of and timezone
+//	file NAME       a file that the model names
 //	data.sql        statements that make the sources' tables
 //	want profiles   every profile with its traits
 //	want provenance the source, key and time of the row that each kept value comes from
@@ -82,8 +83,10 @@ func runRule(t *testing.T, w *world, file string, shuffled bool) {
 		case "model.yml":
 			if c == nil {
 				c = newProject(w, shuffled)
+				c.files = archive.Files
 			}
 			c.read(t, text)
+		case "file":
 		case "data.sql":
 			w.script(t, text)
 		case "again":
@@ -131,6 +134,7 @@ type project struct {
 	built bool
 
 	shuffled bool
+	files    []txtar.File // of the archive
 }
 
 func newProject(w *world, shuffled bool) *project {
@@ -144,6 +148,7 @@ func (c *project) read(t *testing.T, text string) {
 	t.Helper()
 	c.model = ruleModel{}
 	doc, findings := yamldoc.Decode("model.yml", []byte(text), &c.model)
+	c.load(t)
 	for _, p := range models.Check(&c.model.Model) {
 		findings = append(findings, doc.Finding(p))
 	}
@@ -164,6 +169,26 @@ func (c *project) read(t *testing.T, text string) {
 		t.Fatal(err)
 	}
 	c.in.Model, c.in.Entity, c.in.Timezone = &c.model.Model, c.model.Entities[0].Name, zone
+}
+
+// load reads the models that traits name.
+func (c *project) load(t *testing.T) {
+	t.Helper()
+	for i := range c.model.Entities {
+		for j := range c.model.Entities[i].Traits {
+			s := c.model.Entities[i].Traits[j].Score
+			if s == nil {
+				continue
+			}
+			at := slices.IndexFunc(c.files, func(f txtar.File) bool { return f.Name == "file "+s.Model })
+			if at < 0 {
+				t.Fatalf("there is no file %s", s.Model)
+			}
+			if err := s.Load(c.files[at].Data); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // again makes the next build follow this one, a day later.
@@ -228,7 +253,7 @@ func (c *project) result(t *testing.T, name, ask string) string {
 	case name == "buckets":
 		return c.buckets(t)
 	case ask != "":
-		for _, what := range []string{compile.Profiles, compile.Memberships, compile.History, compile.Assignments, compile.Merges, compile.Provenance} {
+		for _, what := range []string{compile.Profiles, compile.Memberships, compile.History, compile.Assignments, compile.Merges, compile.Provenance, compile.Predictions} {
 			ask = strings.ReplaceAll(ask, "{"+what+"}", c.table(what))
 		}
 		columns, err := c.w.s.QueryColumns(t.Context(), ask)

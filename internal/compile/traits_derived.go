@@ -32,12 +32,13 @@ func (t *traits) derived(tr *models.Trait) rel.Expr {
 			return rel.F(rel.Divide, t.number(tr.Ratio[0]), t.number(tr.Ratio[1]))
 		}
 	case tr.Tiles > 0:
-		return t.tile(tr.By, tr.Tiles)
+		return t.tile(tr.By, tr.Tiles, tr.By)
 	case tr.RFM != nil:
 		parts := tr.RFM.PartsOf()
+		three := []string{tr.RFM.Recency, tr.RFM.Frequency, tr.RFM.Monetary}
 		var digit []rel.Expr
-		for _, name := range []string{tr.RFM.Recency, tr.RFM.Frequency, tr.RFM.Monetary} {
-			digit = append(digit, rel.Cast{Expr: t.tile(name, parts), Type: models.Text, From: models.Integer})
+		for _, name := range three {
+			digit = append(digit, rel.Cast{Expr: t.tile(name, parts, three...), Type: models.Text, From: models.Integer})
 		}
 		return rel.F(rel.Concat, digit...)
 	case tr.Score != nil:
@@ -63,13 +64,16 @@ func (t *traits) typeOf(name string) models.Type {
 	return models.Unknown
 }
 
-// tile is the part, from 1, that a profile is in when those who have a value of a trait are cut,
-// lowest values first, ties by profile id. It is NULL without a value.
-func (t *traits) tile(name string, parts int) rel.Expr {
-	value := rel.C(soFar, name)
-	return when(rel.F(rel.NotNull, value), rel.Over{Rank: rel.Ntile, Parts: parts,
-		PartitionBy: []rel.Expr{rel.F(rel.IsNull, value)},
-		OrderBy:     []rel.Order{{Expr: value}, {Expr: rel.C(soFar, "profile_id")}}})
+// tile is the part, from 1, that a profile is in when those who have values of all the traits among
+// are cut by one of them, lowest values first, ties by profile id. It is NULL for all others.
+func (t *traits) tile(by string, parts int, among ...string) rel.Expr {
+	var there []rel.Expr
+	for _, name := range among {
+		there = append(there, notNull(rel.C(soFar, name)))
+	}
+	return when(and(there), rel.Over{Rank: rel.Ntile, Parts: parts,
+		PartitionBy: []rel.Expr{and(there)},
+		OrderBy:     []rel.Order{{Expr: rel.C(soFar, by)}, {Expr: rel.C(soFar, "profile_id")}}})
 }
 
 // work names a temporary table of the traits.
