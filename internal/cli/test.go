@@ -88,6 +88,9 @@ func failureLines(f app.TestFailure) []string {
 		if d.Nearest != "" {
 			out = append(out, "      nearest: "+d.Nearest)
 		}
+		for _, why := range d.Why {
+			out = append(out, "      "+why)
+		}
 	}
 	for _, u := range f.Unexpected {
 		out = append(out, "+ "+u)

@@ -59,7 +59,11 @@ func (w *world) check(ctx context.Context, x project.TestRows) (*Failure, error)
 			return nil, err
 		}
 	}
-	return compareRows(x, got, some, what)
+	f, err := compareRows(x, got, some, what)
+	if f != nil && kind == project.ExpectSegment {
+		err = w.why(ctx, w.built[w.r.model.Segment(name).Entity], name, x, f)
+	}
+	return f, err
 }
 
 // compareRows pairs expected rows with what came out. With some, what is left over does not

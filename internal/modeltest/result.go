@@ -30,4 +30,6 @@ type Difference struct {
 	// Nearest is what came out and is most like it, with what is different: "country: DE, not FR".
 	// It is empty where nothing is alike.
 	Nearest string `json:"nearest,omitempty"`
+	// Why are the conditions of a segment that keep the person out, one a line, where one is meant.
+	Why []string `json:"why,omitempty"`
 }

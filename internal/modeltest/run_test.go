@@ -42,6 +42,7 @@ entities:
       ok:      {from: people.ok}
 segments:
   big: {entity: customer, where: {trait: spent, at_least: 100}}
+  big_and_french: {entity: customer, where: {all: [{segment: big}, {trait: country, is: FR}]}}
 policies:
   yes: {entity: customer, purpose: mail, require: {trait: ok, is: true}}
 destinations:
@@ -83,6 +84,12 @@ func TestRun(t *testing.T) {
 			`segment.big: expected 2 people, got 2 people
 - email: fay@example.com
 + email: bob@example.com
+`},
+		"somebody who is out": {`
+      segment.big_and_french: [{email: ann@example.com}, {email: bob@example.com}]`,
+			`segment.big_and_french: expected 2 people, got 1 person
+- email: bob@example.com
+  trait country is false  {value: DE}  (weir.yml:22)
 `},
 		"nobody is expected": {`
       segment.big: []`,
@@ -131,12 +138,12 @@ func TestBroken(t *testing.T) {
   one:
     now: 2026-06-01
     given: {orders: [{id: a, email: ann@example.com, amount: much, at: 2026-05-01}]}
-    expect: {segment.big: []}`, "orders.amount holds numbers, and much is none; write a value of that type; or declare the column's type: sources.orders.columns @weir.yml:32\n"},
+    expect: {segment.big: []}`, "orders.amount holds numbers, and much is none; write a value of that type; or declare the column's type: sources.orders.columns @weir.yml:33\n"},
 		"a time that is none": {`
   one:
     now: 2026-06-01
     given: {orders: [{id: a, amount: 1, at: soon}]}
-    expect: {segment.big: []}`, "orders.at holds timestamps, and soon is none; write a value of that type; or declare the column's type: sources.orders.columns @weir.yml:32\n"},
+    expect: {segment.big: []}`, "orders.at holds timestamps, and soon is none; write a value of that type; or declare the column's type: sources.orders.columns @weir.yml:33\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
@@ -198,6 +205,9 @@ func report(results []modeltest.Result) string {
 				fmt.Fprintf(&b, "- %s\n", d.Row)
 				if d.Nearest != "" {
 					fmt.Fprintf(&b, "  nearest: %s\n", d.Nearest)
+				}
+				for _, why := range d.Why {
+					fmt.Fprintf(&b, "  %s\n", why)
 				}
 			}
 			for _, u := range f.Unexpected {
