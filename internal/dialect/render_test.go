@@ -70,6 +70,8 @@ func statements() map[string]rel.Statement {
 		"analyze": rel.Analyze{Name: table},
 		"window": rel.CreateTable{Name: rel.Name{"w"}, As: rel.Select{Columns: []rel.Column{
 			rel.As("n", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{col("id")}, OrderBy: []rel.Order{{Expr: col("at"), Desc: true}, {Expr: rel.I(1)}}}),
+			rel.As("before", rel.Over{Agg: &rel.Agg{Fn: rel.Max, Arg: col("at")}, PartitionBy: []rel.Expr{col("id")}, OrderBy: []rel.Order{{Expr: col("at")}}, Frame: rel.Before}),
+			rel.As("after", rel.Over{Agg: &rel.Agg{Fn: rel.Min, Arg: col("at")}, OrderBy: []rel.Order{{Expr: col("at")}}, Frame: rel.After}),
 			rel.As("s", rel.Over{Agg: &rel.Agg{Fn: rel.Sum, Arg: rel.Cast{Expr: col("x"), Type: models.Number, From: models.Integer}}, PartitionBy: []rel.Expr{col("id")}}),
 			rel.As("f", rel.Agg{Fn: rel.First, Arg: col("x"), OrderBy: []rel.Order{{Expr: col("at")}}}),
 			rel.As("label", rel.Case{Whens: []rel.When{{If: rel.F(rel.Gt, col("x"), rel.I(1)), Then: rel.T("many")}, {If: rel.F(rel.Not, rel.F(rel.Eq, col("x"), rel.I(0))), Then: rel.T("one")}}, Else: rel.T("none")}),
@@ -154,6 +156,9 @@ func TestRefused(t *testing.T) {
 		{set(rel.InList{Expr: x}), "empty", false},
 		{set(rel.Case{}), "no arms", false},
 		{set(rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{x}}), "needs an order", false},
+		{set(rel.Over{Agg: &rel.Agg{Fn: rel.Max, Arg: x}, Frame: rel.Before}), "a frame goes with an aggregate and an order", false},
+		{set(rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: x}}, Frame: rel.After}), "a frame goes with an aggregate and an order", false},
+		{set(rel.Over{Agg: &rel.Agg{Fn: rel.Max, Arg: x}, OrderBy: []rel.Order{{Expr: x}}, Frame: "around"}), "a frame goes with", false},
 		{set(rel.Agg{Fn: rel.First, Arg: x}), "first needs one", false},
 		{set(rel.Agg{Fn: rel.Sum}), "needs an argument", false},
 		{set(rel.Agg{Fn: rel.Max, Arg: x, Where: x}), "takes no condition", false},
