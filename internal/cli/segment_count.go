@@ -38,7 +38,11 @@ it. An edited or new segment can be counted before it is built; how the build ha
 
 func (p *sheet) segmentCount(n *app.SegmentCount) {
 	head := p.ui.bold(n.Segment) + "  " + p.ui.bold(number(n.Size)) + " of " + number(n.Total) + share(n.Size, n.Total)
-	p.out("%s  %s", head, p.ui.dim(fmt.Sprintf("as of %s %s, build %s, counted in %s", p.at(&n.AsOf), p.zone, n.Build, seconds(n.Seconds))))
+	asOf := fmt.Sprintf("as of %s %s, build %s", p.at(&n.AsOf), p.zone, n.Build)
+	if onTerminal(p.stdout) {
+		asOf += ", counted in " + seconds(n.Seconds)
+	}
+	p.out("%s  %s", head, p.ui.dim(asOf))
 	p.out("")
 	list := []branch{{cells: []string{"alone", "left"}}}
 	p.branches(p.countBranches(list, n.Tree, "", ""), 0, 1)

@@ -1,0 +1,13 @@
+//go:build cgo && !noduckdb && unix
+
+package app
+
+import "testing"
+
+// TestSegmentsOnPostgreSQL asks another warehouse about the same segments.
+func TestSegmentsOnPostgreSQL(t *testing.T) {
+	onPostgreSQL(t, "club", map[string]func(*testing.T){
+		"explain": TestExplainSegment, "moved": TestExplainMoved, "policies": TestExplainPolicies,
+		"count": TestCountSegment, "preview": TestPreviewSegment, "overlap": TestOverlapSegments, "diff": TestDiffSegment,
+	})
+}
