@@ -44,7 +44,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"verdicts": TestVerdictsAreFoldedIn, "doubt": TestInDoubtIsSentAgainThoughTheSourceWentBack, "refused": TestRefusedRowsAreTriedAgain, "harmful": TestHarmfulRowsInDoubtWaitForAPerson,
 		"halves": TestHalfOfAChangedValue, "erasure": TestErasure, "suppression": TestSuppression, "late suppression": TestASuppressionBetweenPlanAndSend,
 		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "jobs": TestJobs, "lease": TestLease, "race": TestTwoTakeTheLeaseAtOnce, "again": TestTheSamePlanIsGivenAgain, "preview": TestPreview,
-		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice,
+		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice, "lists": TestListsAreSentAsLists,
 	} {
 		t.Run(name, test)
 	}
