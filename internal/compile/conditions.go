@@ -23,6 +23,7 @@ type conditions struct {
 	// computes an expression that names traits as the user does.
 	inline bool
 	raw    func(rel.Expr) rel.Expr
+	hits   *hits // answers conditions on the number of rows; nil where they are asked one by one
 }
 
 // predicate is true exactly for the profiles for which the condition is true; for others it is
@@ -120,6 +121,11 @@ func (c *conditions) did(path, name string, w *models.Condition) rel.Expr {
 	kind, column := aggregateOf(agg)
 	if kind == "" {
 		agg = models.Aggregate{Count: true}
+	}
+	if kind == "" {
+		if hit := c.hits.test(source, filter, w); hit != nil {
+			return hit
+		}
 	}
 	m, problems := c.scans.aggregate(source, path, agg, filter)
 	if len(problems) > 0 {

@@ -32,14 +32,14 @@ func segmentSteps(in Input) ([]Step, []diag.Problem) {
 		return nil, []diag.Problem{{Path: "segments", Code: "models.circle", What: err.Error(), Fix: "take one of these references out"}}
 	}
 	f := &flags{entity: in.Model.Entity(in.Entity), column: map[string]string{}}
-	c := &conditions{in: in, entity: f.entity, scans: newScans(in, "events").at(factColumn), trait: f.trait, segment: f.segment, raw: f.raw}
+	c := &conditions{in: in, entity: f.entity, scans: newScans(in, "events").at(factColumn), trait: f.trait, segment: f.segment, raw: f.raw, hits: planHits(in, segments)}
 	f.compile(c, segments)
 
 	table := workTable(in, "flags")
 	var steps []Step
-	drops := c.scans.drops()
+	drops := append(c.hits.drops(), c.scans.drops()...)
 	if len(segments) > 0 {
-		steps = append(c.scans.steps(), Step{
+		steps = append(slices.Concat(c.hits.steps(), c.scans.steps()), Step{
 			Name: "segments: who is in",
 			Do: []rel.Statement{
 				rel.CreateTable{Name: table, Temp: true, As: f.query(c), Comment: f.comment(segments)},
@@ -91,7 +91,7 @@ func (f *flags) compile(c *conditions, segments []*models.Segment) {
 		for len(f.layers) <= at {
 			f.layers = append(f.layers, nil)
 		}
-		c.scans.asker = s.Name
+		c.scans.asker, c.hits.asker = s.Name, s.Name
 		in := c.predicate(s.RulePath(), s.Rule())
 		f.layers[at] = append(f.layers[at], rel.As(f.column[s.Name], rel.F(rel.IsTrue, in)))
 	}
@@ -112,7 +112,7 @@ func (f *flags) query(c *conditions) rel.Query {
 	q := rel.Select{
 		Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))},
 		From:    f.profiles(c.in),
-		Joins:   c.scans.joins(rel.C("p", "profile_id"), false),
+		Joins:   append(c.hits.joins(rel.C("p", "profile_id")), c.scans.joins(rel.C("p", "profile_id"), false)...),
 	}
 	if f.entity.Anonymous == "exclude" {
 		q.Where = rel.F(rel.Not, rel.C("p", "anonymous"))
@@ -123,7 +123,7 @@ func (f *flags) query(c *conditions) rel.Query {
 	for i := range f.raws {
 		q.Columns = append(q.Columns, rel.As(fmt.Sprintf("x%d", i+1), rel.C("p", fmt.Sprintf("weir_x%d", i+1))))
 	}
-	q.Columns = append(q.Columns, c.scans.answers()...)
+	q.Columns = slices.Concat(q.Columns, c.hits.answers(), c.scans.answers())
 	kept := []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))}
 	for _, layer := range f.layers {
 		next := rel.Select{From: rel.Sub{Query: q, Alias: "p"}}

@@ -121,7 +121,7 @@ var arity = map[rel.Fn][2]int{
 	rel.Replace: {3, 3}, rel.RegexTest: {2, 2}, rel.RegexDrop: {2, 2}, rel.HasPrefix: {2, 2},
 	rel.HasSuffix: {2, 2}, rel.Hash64: {1, 1}, rel.SHA256: {1, 1}, rel.Bucket: {1, 1}, rel.AddSecs: {2, 2},
 	rel.Instant: {2, 2}, rel.MonthDay: {1, 1}, rel.UTCText: {1, 1}, rel.JSONText: {1, 1}, rel.RegexReplace: {3, 3}, rel.Translate: {3, 3}, rel.Part: {3, 3},
-	rel.Unaccent: {1, 1}, rel.TextList: {1, 1}, rel.ListAny: {2, 0}, rel.ListAll: {2, 0}, rel.GreatCircle: {4, 4},
+	rel.Unaccent: {1, 1}, rel.HasBit: {2, 2}, rel.TextList: {1, 1}, rel.ListAny: {2, 0}, rel.ListAll: {2, 0}, rel.GreatCircle: {4, 4},
 }
 
 func (w *writer) call(c rel.Call, level int) (string, int) {
@@ -150,6 +150,13 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 		return w.s.fn[rel.Divide]([]string{w.arg(c.Args[0], level), w.divisor(c.Args[1], level)}), precAtom
 	case rel.Mod:
 		return w.arg(c.Args[0], level) + " % " + w.divisor(c.Args[1], level), precOperator
+	case rel.HasBit:
+		l, _ := c.Args[1].(rel.Lit)
+		bit, ok := l.Value.(int64)
+		if !ok || bit < 0 || bit > 62 {
+			return w.fail("function %s: the bit must be an integer literal from 0 to 62", c.Fn), precAtom
+		}
+		return "(" + w.arg(c.Args[0], level) + " & " + strconv.FormatInt(1<<bit, 10) + ") <> 0", precCompare
 	case rel.RegexTest, rel.RegexDrop, rel.RegexReplace:
 		err := checkPattern(c.Args[1])
 		if err == nil && c.Fn == rel.RegexReplace {

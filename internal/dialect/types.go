@@ -13,7 +13,7 @@ var results = map[rel.Fn]rel.Type{
 	rel.Gt: models.Boolean, rel.Ge: models.Boolean, rel.Distinct: models.Boolean, rel.Same: models.Boolean,
 	rel.And: models.Boolean, rel.Or: models.Boolean, rel.Not: models.Boolean, rel.IsNull: models.Boolean,
 	rel.NotNull: models.Boolean, rel.IsTrue: models.Boolean, rel.RegexTest: models.Boolean,
-	rel.HasPrefix: models.Boolean, rel.HasSuffix: models.Boolean,
+	rel.HasPrefix: models.Boolean, rel.HasSuffix: models.Boolean, rel.HasBit: models.Boolean,
 	rel.Divide: models.Number,
 	rel.Mod:    models.Integer, rel.Length: models.Integer, rel.Bytes: models.Integer, rel.Position: models.Integer,
 	rel.Hash64: models.Integer, rel.Bucket: models.Integer,

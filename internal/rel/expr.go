@@ -168,10 +168,11 @@ const (
 	Add          Fn = "add"
 	Subtract     Fn = "subtract"
 	Multiply     Fn = "multiply"
-	Divide       Fn = "divide" // as Number; by zero is NULL
-	Mod          Fn = "mod"    // of integers that are not negative
-	Concat       Fn = "concat" // of texts; NULL if one is
-	Lower        Fn = "lower"  // by Unicode; letters that become two differ between warehouses
+	Divide       Fn = "divide"  // as Number; by zero is NULL
+	Mod          Fn = "mod"     // of integers that are not negative
+	HasBit       Fn = "has_bit" // of a mask (an integer that is not negative) a bit (an integer literal, from 0 to 62) is set
+	Concat       Fn = "concat"  // of texts; NULL if one is
+	Lower        Fn = "lower"   // by Unicode; letters that become two differ between warehouses
 	Upper        Fn = "upper"
 	Trim         Fn = "trim"          // white space at both ends: blanks, no-break blanks, tabs, line ends
 	Length       Fn = "length"        // in characters

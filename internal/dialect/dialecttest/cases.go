@@ -67,7 +67,7 @@ var (
 // Cases are all functions, aggregates and conversions of the algebra.
 func Cases() []Case {
 	var out []Case
-	for _, cs := range [][]Case{literals(), logic(), texts(), numbers(), times(), conversions(), aggregates(), queries(), lists(), places()} {
+	for _, cs := range [][]Case{literals(), logic(), texts(), numbers(), times(), conversions(), aggregates(), queries(), lists(), places(), doubles()} {
 		out = append(out, cs...)
 	}
 	return out
@@ -204,6 +204,10 @@ func numbers() []Case {
 		{"divide by zero column", val(rel.F(rel.Divide, c("int"), rel.F(rel.Subtract, c("int"), c("int")))), nil},
 		{"divide doubles", val(rel.F(rel.Divide, c("double"), c("tenth"))), "420"},
 		{"mod", val(rel.F(rel.Mod, c("int"), rel.I(10))), 2},
+		{"has bit", val(rel.F(rel.HasBit, rel.I(5), rel.I(2))), true},
+		{"has no bit", val(rel.F(rel.Not, rel.F(rel.HasBit, rel.I(5), rel.I(1)))), true},
+		{"has the highest bit", val(rel.F(rel.HasBit, rel.I(1<<62|1), rel.I(62))), true},
+		{"has bit of absent", val(rel.F(rel.HasBit, rel.Null(models.Integer), rel.I(0))), nil},
 		{"mod by zero", val(rel.F(rel.Mod, c("int"), rel.I(0))), nil},
 	}
 }
