@@ -62,6 +62,9 @@ func (p *sheet) branches(list []branch, right ...int) {
 				if i < len(b.cells) {
 					cell = b.cells[i]
 				}
+				if cell == "" && widths[i] == 0 {
+					continue
+				}
 				pad := strings.Repeat(" ", max(widths[i]-len([]rune(cell)), 0))
 				if isRight[i] {
 					cell = pad + cell
