@@ -34,7 +34,7 @@ func (w *writer) cast(c rel.Cast, level int) (string, int) {
 	}
 	switch [2]rel.Type{from, c.Type} {
 	case [2]rel.Type{rel.Double, models.Number}:
-		return w.s.number(x, c.Try), precAtom
+		return w.numberOfDouble(x, c.Try), precAtom
 	case [2]rel.Type{models.Integer, models.Number}, [2]rel.Type{models.Date, models.Timestamp}:
 		return direct, precAtom
 	case [2]rel.Type{models.Number, models.Integer}:

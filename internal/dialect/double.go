@@ -47,3 +47,9 @@ func (w *writer) doubleLiteral(v any) (string, error) {
 	}
 	return w.s.double(strconv.FormatFloat(f, 'e', -1, 64)), nil
 }
+
+// numberOfDouble makes a double a Number. What is 0 to nine decimals is 0: with three digits in its
+// exponent its text is that of no Number.
+func (w *writer) numberOfDouble(x string, try bool) string {
+	return "CASE WHEN abs(" + x + ") < 1e-10 THEN CAST(0 AS " + w.typeName(models.Number) + ") ELSE " + w.s.number(x, try) + " END"
+}
