@@ -126,12 +126,13 @@ func (a *App) stay(out *SegmentExplanation, v *ProfileView) {
 		}
 	}
 	for _, arm := range v.Arms {
-		if arm.Segment == out.Segment {
+		switch arm.Segment {
+		case out.Segment:
 			if out.Arm == "" {
 				out.Arm = arm.Arm
 			}
 			out.Arms = append(out.Arms, arm)
-		} else if arm.Segment == models.UniversalSegment {
+		case models.UniversalSegment:
 			out.Arms = append(out.Arms, arm)
 		}
 	}

@@ -94,12 +94,13 @@ var clubTime = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
 // club is a project of five people in a folder. Its builds are made by build.
 type club struct {
-	t   testing.TB
-	dir string
+	t      testing.TB
+	dir    string
+	target string
 }
 
 func newClub(t testing.TB) *club {
-	c := &club{t: t, dir: t.TempDir()}
+	c := &club{t: t, dir: t.TempDir(), target: target(t)}
 	c.write(clubYAML)
 	c.execute(clubSQL)
 	return c
@@ -107,7 +108,7 @@ func newClub(t testing.TB) *club {
 
 func (c *club) write(yaml string) {
 	c.t.Helper()
-	if err := os.WriteFile(filepath.Join(c.dir, "weir.yml"), []byte(strings.Replace(yaml, "TARGET", target(c.t), 1)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.dir, "weir.yml"), []byte(strings.Replace(yaml, "TARGET", c.target, 1)), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
 }
