@@ -106,7 +106,7 @@ func traitColumns(m *models.Model, e *models.Entity, name, path string, out map[
 	for _, w := range t.Where {
 		columns = append(columns, m.ColumnsRead(source, w.Column)...)
 	}
-	if t.Within != nil || t.Between != nil || t.First != "" || t.Last != "" {
+	if t.Within != nil || t.Between != nil || t.First != "" || t.Last != "" || t.Predict != nil {
 		columns = append(columns, m.TimeColumns(e, source)...)
 	}
 	for _, c := range columns {
