@@ -115,6 +115,7 @@ func (c *conditions) did(path, name string, w *models.Condition) rel.Expr {
 		if len(problems) > 0 {
 			return c.fail(problems...)
 		}
+		c.tellDays(source, path, filter, m)
 		return times(m.expr, w.Days)
 	}
 	agg := w.Aggregate

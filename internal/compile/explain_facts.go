@@ -48,6 +48,18 @@ func (c *conditions) tellRows(source *models.Source, path string, filter rel.Exp
 		return
 	}
 	c.tell(path, FactValue, m.expr, m.typ)
+	c.tellCount(source, path, filter)
+}
+
+// tellDays tells on how many days rows count, and how many there are.
+func (c *conditions) tellDays(source *models.Source, path string, filter rel.Expr, m measure) {
+	if c.told != nil {
+		c.tell(path, FactDays, m.expr, m.typ)
+		c.tellCount(source, path, filter)
+	}
+}
+
+func (c *conditions) tellCount(source *models.Source, path string, filter rel.Expr) {
 	if n, problems := c.scans.aggregate(source, path, models.Aggregate{Count: true}, filter); len(problems) == 0 {
 		c.tell(path, FactRows, n.expr, n.typ)
 	}

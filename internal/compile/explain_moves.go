@@ -114,7 +114,9 @@ func MovedProfiles(in Input, segment, kind string, from, to time.Time, traits []
 // ColumnTags lists the kinds of personal data that a column of a source holds, by the traits of
 // an entity that read it and by the identifier that it is.
 func ColumnTags(m *models.Model, entity, source, column string) []string {
-	out := append([]string(nil), columnTags(m, entity)[models.SourceColumn{Source: source, Column: column}]...)
+	c := m.ColumnOf(source, column) // it may be of a row that another one leads to
+	out := append([]string(nil), columnTags(m, entity)[c]...)
+	source, column = c.Source, c.Column
 	s, e := m.Source(source), m.Entity(entity)
 	if s == nil || e == nil {
 		return out
