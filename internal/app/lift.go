@@ -182,11 +182,11 @@ func (x *SegmentLift) read(row cells, sums bool) {
 		if !sums {
 			continue
 		}
-		total, center, squares := row.float(7), row.float(8), row.float(9)
+		total, squares := row.float(7), row.float(8)
 		m.Total, m.Mean = &total, finite(total/n)
 		m.group.Mean = total / n
-		if m.People > 1 { // the squares about the center are those about the mean, and n times how far that is from it
-			m.group.Variance = math.Max(0, squares-n*(m.group.Mean-center)*(m.group.Mean-center)) / (n - 1)
+		if m.People > 1 {
+			m.group.Variance = math.Max(0, squares-n*m.group.Mean*m.group.Mean) / (n - 1)
 		}
 	}
 }

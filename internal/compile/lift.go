@@ -28,9 +28,8 @@ type LiftAsk struct {
 //	n             integer: those who are left, whom the following are about
 //	converted     integer: with at least one row
 //	total         number: the sum of the column, absent values as 0
-//	center        number: the mean of all arms, about which squares are taken so that nothing cancels out
-//	squares       number: of the sums per person, less center
-var LiftColumns = []string{"arm", "people", "contaminated", "universal", "early", "n", "converted", "total", "center", "squares"}
+//	squares       number: the sum of the squares of the sums per person, from doubles
+var LiftColumns = []string{"arm", "people", "contaminated", "universal", "early", "n", "converted", "total", "squares"}
 
 // Lift is a query over a build: for each arm of a split or holdout, how many people reached a goal
 // after they were given the arm, and sums from which means and variances follow. It is about
@@ -65,19 +64,14 @@ func Lift(in Input, ask LiftAsk) (rel.Query, []diag.Problem) {
 		}, Alias: "g"}, On: eq(rel.C("g", "profile_id"), w("profile_id"))}},
 	}
 	e := func(c string) rel.Expr { return rel.C("e", c) }
-	centered := rel.Select{
-		Columns: []rel.Column{same("e", "arm"), same("e", "contaminated"), same("e", "universal"), same("e", "early"), same("e", "counts"),
-			same("e", "converted"), same("e", "value"), rel.As("center", rel.Over{Agg: &rel.Agg{Fn: rel.Avg, Arg: e("value")}})},
-		From: rel.Sub{Query: each, Alias: "e"},
-	}
-	off := rel.F(rel.Float, rel.F(rel.Subtract, e("value"), e("center")))
+	value = rel.F(rel.Float, e("value"))
 	sum := func(c string) rel.Column { return rel.As(c, rel.Agg{Fn: rel.SumInt, Arg: e(c)}) }
 	return rel.Select{
 		Columns: []rel.Column{same("e", "arm"), rel.As("people", rel.Agg{Fn: rel.CountRows}), sum("contaminated"), sum("universal"), sum("early"),
 			rel.As("n", rel.Agg{Fn: rel.Count, Arg: e("counts")}), rel.As("converted", rel.Agg{Fn: rel.Count, Arg: e("converted")}),
-			rel.As("total", rel.Agg{Fn: rel.Sum, Arg: e("value")}), rel.As("center", rel.Agg{Fn: rel.Max, Arg: e("center")}),
-			rel.As("squares", rel.Agg{Fn: rel.Sum, Arg: rel.Cast{Expr: rel.F(rel.Multiply, off, off), Type: models.Number, Try: true, From: rel.Double}})},
-		From: rel.Sub{Query: centered, Alias: "e"}, GroupBy: []rel.Expr{e("arm")}, OrderBy: []rel.Order{{Expr: e("arm")}},
+			rel.As("total", rel.Agg{Fn: rel.Sum, Arg: e("value")}),
+			rel.As("squares", rel.Agg{Fn: rel.Sum, Arg: rel.Cast{Expr: rel.F(rel.Multiply, value, value), Type: models.Number, Try: true, From: rel.Double}})},
+		From: rel.Sub{Query: each, Alias: "e"}, GroupBy: []rel.Expr{e("arm")}, OrderBy: []rel.Order{{Expr: e("arm")}},
 	}, nil
 }
 
