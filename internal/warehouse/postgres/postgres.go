@@ -55,6 +55,8 @@ func (kind) Open(cfg warehouse.Config) (warehouse.Warehouse, error) {
 	for k, v := range map[string]string{
 		"timezone": "UTC", "datestyle": "ISO, YMD", "standard_conforming_strings": "on", "client_encoding": "UTF8",
 		"extra_float_digits": "1", "bytea_output": "hex", "application_name": label,
+		// Statements are made by a machine, large, and run once: compiling them costs more than it saves.
+		"jit": "off",
 	} {
 		c.RuntimeParams[k] = v
 	}
