@@ -171,27 +171,22 @@ func (x *identity) eventsQuery() rel.Query {
 		return []rel.Column{rel.As("at", rel.At(x.in.AsOf)), rel.As("kind", rel.T(kind)), rel.As("from_id", fromID), rel.As("to_id", toID),
 			rel.As("type", x.typeOf(rank)), rel.As("value", value), rel.As("build", rel.T(x.in.Build.ID))}
 	}
-	// The top row of an old profile's members in a cluster that was minted is where it split from.
+	id := x.profileID(rel.C("m", "number"))
+	born := rel.Select{Columns: event("new", rel.Null(models.Text), id, rel.C("n", "rank"), rel.C("n", "value")), From: from(x.work("minted"), "m"),
+		Joins: []rel.Join{join(rel.Left, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("m", "cluster")))}}
+	if x.first() {
+		return born
+	}
+	// The top row of old profiles' members in a cluster that was minted is where it split from.
 	origin := rel.Select{
 		Columns: []rel.Column{same("g", "cluster"), same("g", "old"), rel.As("n", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{rel.C("g", "cluster")},
 			OrderBy: []rel.Order{{Expr: rel.C("g", "k"), Desc: true}, {Expr: rel.C("g", "old")}}})},
-		From: from(x.work("gone_to"), "g"),
+		From: from(x.work("gone_to"), "g"), Where: inTable(x.work("minted"), "cluster", rel.C("g", "cluster")),
 	}
-	born := func(where rel.Expr, cols []rel.Column) rel.Query {
-		return rel.Select{Columns: cols, From: from(x.work("minted"), "m"),
-			Joins: []rel.Join{
-				join(rel.Left, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("m", "cluster"))),
-				join(rel.Left, rel.Sub{Query: origin, Alias: "o"}, eq(rel.C("o", "cluster"), rel.C("m", "cluster")), eq(rel.C("o", "n"), rel.I(1))),
-			}, Where: where}
-	}
-	id := x.profileID(rel.C("m", "number"))
-	qs := []rel.Query{
-		born(isNull(rel.C("o", "old")), event("new", rel.Null(models.Text), id, rel.C("n", "rank"), rel.C("n", "value"))),
-	}
-	if x.first() {
-		return union(qs)
-	}
-	qs = append(qs, born(notNull(rel.C("o", "old")), event("split", x.profileID(rel.C("o", "old")), id, rel.C("n", "rank"), rel.C("n", "value"))))
+	born.Joins = append(born.Joins, join(rel.Left, rel.Sub{Query: origin, Alias: "o"}, eq(rel.C("o", "cluster"), rel.C("m", "cluster")), eq(rel.C("o", "n"), rel.I(1))))
+	split := notNull(rel.C("o", "old"))
+	born.Columns[1].Expr = rel.Case{Whens: []rel.When{{If: split, Then: rel.T("split")}}, Else: rel.T("new")}
+	born.Columns[2].Expr = rel.Case{Whens: []rel.When{{If: split, Then: x.profileID(rel.C("o", "old"))}}}
 	merged := rel.Select{
 		Columns: event("merge", x.profileID(rel.C("g", "old")), x.profileID(rel.C("k", "number")),
 			either(rel.C("w", "rank"), rel.C("n", "rank")), either(rel.C("w", "value"), rel.C("n", "value"))),
@@ -203,7 +198,7 @@ func (x *identity) eventsQuery() rel.Query {
 		},
 		Where: rel.F(rel.And, eq(rel.C("g", "rn"), rel.I(1)), rel.F(rel.Ne, rel.C("g", "old"), rel.C("k", "number"))),
 	}
-	return union(append(qs, merged))
+	return union([]rel.Query{born, merged})
 }
 
 // away makes what the few profiles that were merged away have: away(node, cluster, old), their
