@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -69,7 +70,7 @@ func (x *identity) hits(s identitySource) rel.Query {
 			if id.rank != rank {
 				continue
 			}
-			redo = append(redo, rel.F(rel.IsTrue, eq(p(ranked("x", rank)), rel.T("ignore"))))
+			redo = append(redo, rel.F(rel.IsTrue, x.wasIgnored(rank)))
 			if len(id.Ignore) > 0 {
 				b := ranked("b", rank)
 				q.Joins = append(q.Joins, join(rel.Left, from(x.work("banned"), b), eq(rel.C(b, "node"), p(ranked("n", rank)))))
@@ -86,6 +87,11 @@ func (x *identity) hits(s identitySource) rel.Query {
 	return x.few(x.combosLayer(s), q)
 }
 
+// wasIgnored is whether the value of a known combination, p, was ignored.
+func (x *identity) wasIgnored(rank int) rel.Expr {
+	return eq(rel.C("p", ranked("x", rank)), rel.I(int64(slices.Index(refusals, ignored)+1)))
+}
+
 // redo is true for combinations of the build in force whose identifiers must be looked at again,
 // because what is ignored changed: those that were ignored, and those whose value now is.
 func (x *identity) redo(s identitySource) []rel.Expr {
@@ -95,7 +101,7 @@ func (x *identity) redo(s identitySource) []rel.Expr {
 			if id.rank != rank {
 				continue
 			}
-			out = append(out, rel.F(rel.And, notNull(rel.C("p", ranked("x", rank))), eq(rel.C("p", ranked("x", rank)), rel.T("ignore"))))
+			out = append(out, rel.F(rel.And, notNull(rel.C("p", ranked("x", rank))), x.wasIgnored(rank)))
 			if len(id.Ignore) > 0 {
 				out = append(out, rel.F(rel.And, notNull(rel.C("p", ranked("n", rank))), inTable(x.work("banned"), "node", rel.C("p", ranked("n", rank)))))
 			}

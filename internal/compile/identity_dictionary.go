@@ -36,7 +36,7 @@ func (x *identity) dictionary() {
 		}
 	}
 	if len(each) == 0 {
-		each = append(each, rel.Select{Where: rel.B(false), Columns: []rel.Column{rel.As("src", rel.I(0)), rel.As("rank", rel.I(0)), rel.As("r", rel.T("")), rel.As("x", rel.Null(models.Text)),
+		each = append(each, rel.Select{Where: rel.B(false), Columns: []rel.Column{rel.As("src", rel.I(0)), rel.As("rank", rel.I(0)), rel.As("r", rel.T("")), rel.As("x", rel.Null(models.Integer)),
 			rel.As("w", rel.Null(models.Text)), rel.As("first_seen", rel.Null(models.Timestamp)), rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))}})
 	}
 	e := func(name string) rel.Expr { return rel.C("e", name) }

@@ -13,20 +13,20 @@ func (x *identity) droppedQuery() rel.Query {
 			rel.As("detail", detail), rel.As("node", node), rel.As("other", other)}
 	}
 	none, nobody := rel.Null(models.Integer), rel.Null(models.Text)
-	var refused []rel.Query
+	var kept []rel.Query
 	for _, s := range x.sources {
 		for _, id := range s.ids {
-			refused = append(refused, rel.Select{
+			kept = append(kept, rel.Select{
 				Columns: []rel.Column{rel.As("type", rel.T(id.Type)), rel.As("value", rel.C("n", ranked("r", id.rank))), rel.As("rule", rel.C("n", ranked("x", id.rank))), same("n", "seen")},
 				From:    from(x.table(Combos(s.Name)), "n"), Where: notNull(rel.C("n", ranked("x", id.rank)))})
 		}
 	}
 	var all []rel.Query
-	if len(refused) > 0 {
+	if len(kept) > 0 {
 		r := func(name string) rel.Expr { return rel.C("r", name) }
 		all = append(all, rel.Select{
-			Columns: row(r("type"), r("value"), r("rule"), nobody, rel.F(rel.Concat, rel.T("rows: "), digits(sum(r("seen")))), none, none),
-			From:    rel.Sub{Query: union(refused), Alias: "r"}, GroupBy: []rel.Expr{r("type"), r("value"), r("rule")},
+			Columns: row(r("type"), r("value"), refused(r("rule")), nobody, rel.F(rel.Concat, rel.T("rows: "), digits(sum(r("seen")))), none, none),
+			From:    rel.Sub{Query: union(kept), Alias: "r"}, GroupBy: []rel.Expr{r("type"), r("value"), r("rule")},
 		})
 	}
 	all = append(all, rel.Select{

@@ -129,7 +129,7 @@ func (x *identity) windowed() bool {
 }
 
 // layout counts how often what a build leaves for the next one has changed.
-const layout = 2
+const layout = 3
 
 // shape is a fingerprint of everything that decides what combinations and identifiers there are,
 // but for what is ignored.

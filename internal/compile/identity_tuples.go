@@ -46,8 +46,32 @@ func (x *identity) ranksOf(s identitySource) []int {
 	return out
 }
 
+// refusals are the rules that keep a value from joining anything, by their number, from 1: a column
+// of numbers that are nearly always absent costs nothing to read, one of texts does.
+var refusals = []string{"junk", ignored, "invalid"}
+
+// ignored is the rule of values that the models say to ignore.
+const ignored = "ignore"
+
+// refusal is the number of a rule, and refused its name.
+func refusal(rule rel.Expr) rel.Expr {
+	var whens []rel.When
+	for i, name := range refusals {
+		whens = append(whens, rel.When{If: eq(rule, rel.T(name)), Then: rel.I(int64(i + 1))})
+	}
+	return rel.Case{Whens: whens}
+}
+
+func refused(number rel.Expr) rel.Expr {
+	var whens []rel.When
+	for i, name := range refusals {
+		whens = append(whens, rel.When{If: eq(number, rel.I(int64(i+1))), Then: rel.T(name)})
+	}
+	return rel.Case{Whens: whens}
+}
+
 // normalised adds to combinations, of which q gives r_<rank> and the carried columns, the normal
-// form v of what joins, and the rule x that keeps the rest out.
+// form v of what joins, and the number x of the rule that keeps the rest out.
 func (x *identity) normalised(s identitySource, from rel.Query, carried []string) rel.Query {
 	q := rel.Select{From: rel.Sub{Query: from, Alias: "q"}}
 	for _, id := range s.ids {
@@ -82,7 +106,11 @@ func (x *identity) normalised(s identitySource, from rel.Query, carried []string
 	last := rel.Select{From: rel.Sub{Query: q, Alias: "q"}}
 	for _, id := range s.ids {
 		for _, layer := range []string{"r", "x", "v"} {
-			last.Columns = append(last.Columns, rel.As(ranked(layer, id.rank), rel.C("q", at[id.rank][layer])))
+			e := rel.Expr(rel.C("q", at[id.rank][layer]))
+			if layer == "x" {
+				e = refusal(e)
+			}
+			last.Columns = append(last.Columns, rel.As(ranked(layer, id.rank), e))
 		}
 	}
 	for _, c := range carried {
