@@ -11,8 +11,9 @@ import (
 // before, with all their combinations.
 //
 //	touch   node, hard: in a combination that changed; hard if it joins otherwise than before
-//	want    node, a: those, and with a = 1 all of the components that are resolved again
-//	part_<n> all combinations with one of them
+//	span    node, a: all of the components that are resolved again, 1, or only touched, 0
+//	want    node, a: what is touched, and with a = 1 all of the components that are resolved again
+//	part_<n> all combinations with one of them, and maybe others of touched components
 //	prior   those and their neighbours as the build in force has them
 //	nodes   node, rank, value, src, first_seen, last_seen, seen, a
 //
@@ -62,24 +63,42 @@ func (x *identity) wanted() []rel.Statement {
 			Where: rel.F(rel.And, rel.F(rel.Ne, p("cluster"), p("component")), x.rankIn(p("rank"), append(x.linking(), x.recordRank())))}
 	}
 	hit := func(where rel.Expr) rel.Query {
-		return x.few(x.nodesLayer(), rel.Select{Columns: []rel.Column{same("p", "component")},
+		return x.few(x.nodesLayer(), rel.Select{Columns: []rel.Column{same("p", "component"), rel.As("a", rel.C("t", "hard"))},
 			Joins: []rel.Join{join(rel.Inner, from(x.work("touch"), "t"), eq(rel.C("t", "node"), p("node")))}, Where: where})
 	}
-	comps := []rel.Query{hit(eq(rel.C("t", "hard"), rel.I(1)))}
-	if torn != nil {
-		comps = append(comps, rel.Select{Columns: []rel.Column{same("c", "component")}, From: rel.Sub{Query: hit(nil), Alias: "c"},
-			Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: torn, Alias: "o"}, eq(rel.C("o", "component"), rel.C("c", "component")))}})
-		if expired := x.expired(); expired != nil {
-			comps = append(comps, rel.Select{Columns: []rel.Column{same("c", "component")}, From: rel.Sub{Query: expired, Alias: "c"},
-				Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: torn, Alias: "o"}, eq(rel.C("o", "component"), rel.C("c", "component")))}})
-		}
+	comps := []rel.Query{hit(nil)}
+	if !x.together() {
+		comps[0] = hit(eq(rel.C("t", "hard"), rel.I(1)))
 	}
-	do := temp(x.work("comps"), rel.Union{Queries: append(comps, rel.Select{Columns: []rel.Column{rel.As("component", rel.I(0))}, Where: rel.B(false)})})
-	whole := x.few(x.nodesLayer(), rel.Select{Columns: []rel.Column{same("p", "node"), rel.As("a", rel.I(1))},
-		Joins: []rel.Join{join(rel.Inner, from(x.work("comps"), "c"), eq(rel.C("c", "component"), p("component")))}})
+	if torn != nil {
+		torn := join(rel.Inner, rel.Sub{Query: torn, Alias: "o"}, eq(rel.C("o", "component"), rel.C("c", "component")))
+		touched := hit(nil)
+		if expired := x.expired(); expired != nil {
+			touched = union([]rel.Query{touched, expired})
+		}
+		comps = append(comps, rel.Select{Columns: []rel.Column{same("c", "component"), rel.As("a", rel.I(1))}, From: rel.Sub{Query: touched, Alias: "c"}, Joins: []rel.Join{torn}})
+	}
+	c, s := func(name string) rel.Expr { return rel.C("c", name) }, func(name string) rel.Expr { return rel.C("s", name) }
+	do := temp(x.work("comps"), rel.Select{Columns: []rel.Column{same("c", "component"), rel.As("a", greatest(c("a")))},
+		From: rel.Sub{Query: union(comps), Alias: "c"}, GroupBy: []rel.Expr{c("component")}})
+	do = append(do, temp(x.work("span"), union([]rel.Query{x.few(x.nodesLayer(), rel.Select{Columns: []rel.Column{same("p", "node"), same("c", "a")},
+		Joins: []rel.Join{join(rel.Inner, from(x.work("comps"), "c"), eq(c("component"), p("component")))}}), born}))...)
+	whole := rel.Select{Columns: []rel.Column{same("s", "node"), same("s", "a")}, From: from(x.work("span"), "s"), Where: eq(s("a"), rel.I(1))}
 	soft := rel.Select{Columns: []rel.Column{same("t", "node"), rel.As("a", rel.I(0))}, From: from(x.work("touch"), "t")}
 	return append(do, temp(x.work("want", 0), rel.Select{Columns: []rel.Column{same("w", "node"), rel.As("a", greatest(rel.C("w", "a")))},
-		From: rel.Sub{Query: union([]rel.Query{whole, born, soft}), Alias: "w"}, GroupBy: []rel.Expr{rel.C("w", "node")}})...)
+		From: rel.Sub{Query: union([]rel.Query{whole, soft}), Alias: "w"}, GroupBy: []rel.Expr{rel.C("w", "node")}})...)
+}
+
+// together is whether all identifiers of a combination are in one component: each of them joins.
+func (x *identity) together() bool { return len(x.lostRanks()) == 0 }
+
+// strongest is the node of the strongest identifier of a combination.
+func (x *identity) strongest(s identitySource, alias string) rel.Expr {
+	var nodes []rel.Expr
+	for _, rank := range x.ranksOf(s) {
+		nodes = append(nodes, rel.C(alias, ranked("n", rank)))
+	}
+	return either(append(nodes, rel.Null(models.Integer))...)
 }
 
 // expired lists the components of identifiers that have left the window of a limit since the build
@@ -92,7 +111,7 @@ func (x *identity) expired() rel.Query {
 		if w == 0 {
 			continue
 		}
-		out = append(out, rel.Select{Columns: []rel.Column{same("p", "component")}, From: from(x.before(Nodes), "p"),
+		out = append(out, rel.Select{Columns: []rel.Column{same("p", "component"), rel.As("a", rel.I(1))}, From: from(x.before(Nodes), "p"),
 			Where: rel.F(rel.And, eq(p("rank"), rel.I(int64(rank))), rel.F(rel.Lt, p("last_seen"), x.since(w)),
 				rel.F(rel.Ge, p("last_seen"), rel.At(x.in.State.AsOf.Add(-time.Duration(w)))))})
 	}
@@ -124,7 +143,11 @@ func (x *identity) near() []rel.Statement {
 			Columns: append(columnsOf("p", x.lean(s)), rel.As("changed", rel.I(0)), rel.As("was", p("profile_id")), rel.As("was_node", p("node")))}
 		made := rel.Select{From: from(x.work("upd", s.n), "u"), Where: eq(rel.C("u", "gone"), rel.I(0)),
 			Columns: append(columnsOf("u", x.lean(s)), rel.As("changed", rel.I(1)), same("u", "was"), rel.As("was_node", rel.Null(models.Integer)))}
-		if !x.all {
+		switch {
+		case x.all:
+		case x.together(): // one reading is enough
+			kept.Joins = []rel.Join{join(rel.Inner, from(x.work("span"), "s"), eq(rel.C("s", "node"), x.strongest(s, "p")))}
+		default:
 			var hits []rel.Query
 			for _, rank := range x.ranksOf(s) {
 				hits = append(hits, x.few(x.combosLayer(s), rel.Select{Columns: []rel.Column{same("p", "combo")},

@@ -92,13 +92,9 @@ func (x *identity) shared() {
 			q := rel.Select{From: from(x.part(s), "q"), Columns: []rel.Column{same("q", "combo"), same("q", "seen")}}
 			// Where every identifier joins, those of a combination are in one component, and are resolved
 			// again together.
-			together := x.goesOn && len(x.lostRanks()) == 0
+			together := x.goesOn && x.together()
 			if together {
-				var nodes []rel.Expr
-				for _, id := range s.ids {
-					nodes = append(nodes, rel.C("q", ranked("n", id.rank)))
-				}
-				q.Joins = append(q.Joins, join(rel.Inner, from(x.work("nodes"), "a"), eq(rel.C("a", "node"), either(append(nodes, rel.Null(models.Integer))...)), x.again("a")))
+				q.Joins = append(q.Joins, join(rel.Inner, from(x.work("nodes"), "a"), eq(rel.C("a", "node"), x.strongest(s, "q")), x.again("a")))
 			}
 			for _, id := range s.ids {
 				e := rel.Expr(rel.C("q", ranked("n", id.rank)))
