@@ -77,7 +77,7 @@ const (
 // planHits decides which conditions of the segments become rows.
 func planHits(in Input, segments []*models.Segment) *hits {
 	h := &hits{in: in, byName: map[string]*hitSource{}}
-	f := &flags{entity: in.Model.Entity(in.Entity), column: map[string]string{}}
+	f := newFlags(in.Model.Entity(in.Entity))
 	c := &conditions{in: in, entity: f.entity, scans: newScans(in, "events").at(factColumn), trait: f.trait, segment: f.segment, raw: f.raw, hits: h}
 	f.compile(c, segments) // what it finds wrong is found again when it is compiled
 	h.settled = true

@@ -199,7 +199,7 @@ func (f *flags) arm(s *models.Segment) rel.Expr {
 	}
 	var first rel.Case
 	for _, name := range s.Priority {
-		first.Whens = append(first.Whens, rel.When{If: rel.C("f", f.column[name]), Then: rel.T(name)})
+		first.Whens = append(first.Whens, rel.When{If: rel.C("p", f.column[name]), Then: rel.T(name)})
 	}
 	return first
 }

@@ -14,9 +14,9 @@ import (
 // entity are compiled together: each source is read once for the leaves of all of them, and the
 // number of statements depends on the number of sources, not of segments.
 //
-//	scans over sources ─► flags: per profile, one column for each segment ─► memberships
-//	                                                     previous build ─┘ ├► history
-//	                                                                       └► assignments
+//	hits and scans over sources ─► flags: per profile, what segments look at ─► memberships
+//	                                                        previous build ─┘ ├► history
+//	                                                                          └► assignments
 func segmentPart(in Input) (part, []diag.Problem) {
 	steps, problems := segmentSteps(in)
 	return part{
@@ -31,7 +31,7 @@ func segmentSteps(in Input) ([]Step, []diag.Problem) {
 	if err != nil {
 		return nil, []diag.Problem{{Path: "segments", Code: "models.circle", What: err.Error(), Fix: "take one of these references out"}}
 	}
-	f := &flags{entity: in.Model.Entity(in.Entity), column: map[string]string{}}
+	f := newFlags(in.Model.Entity(in.Entity))
 	c := &conditions{in: in, entity: f.entity, scans: newScans(in, "events").at(factColumn), trait: f.trait, segment: f.segment, raw: f.raw, hits: planHits(in, segments)}
 	f.compile(c, segments)
 
@@ -56,14 +56,20 @@ func segmentSteps(in Input) ([]Step, []diag.Problem) {
 	return steps, c.problems
 }
 
-// flags is a query with one row per profile and one column per segment. Segments that refer to
-// others are computed in a layer above them, by membership in the same build.
+// flags is a query with one row per profile and what the segments look at: traits, masks of
+// conditions, answers of scans, and a column for each segment that another one refers to. Segments
+// that refer to others are computed in a layer above them, by membership in the same build.
 type flags struct {
 	entity *models.Entity
-	column map[string]string // of a segment
-	traits []string          // that the segments use
-	raws   []rel.Expr        // truths of sql conditions
+	column map[string]string   // of a segment that another refers to
+	is     map[string]rel.Expr // the truth of each other segment over the flags
+	traits []string            // that the segments use
+	raws   []rel.Expr          // truths of sql conditions
 	layers [][]rel.Column
+}
+
+func newFlags(e *models.Entity) *flags {
+	return &flags{entity: e, column: map[string]string{}, is: map[string]rel.Expr{}}
 }
 
 // The columns of the flags bear short names, since warehouses cut long ones off.
@@ -78,30 +84,46 @@ func (f *flags) trait(name string) rel.Expr {
 
 func (f *flags) segment(name string) rel.Expr { return rel.C("p", f.column[name]) }
 
-// compile puts each segment into the layer above those that it refers to.
+// compile puts each segment that others refer to into the layer above those that it refers to.
 func (f *flags) compile(c *conditions, segments []*models.Segment) {
+	referred := map[string]bool{}
+	for _, s := range segments {
+		for _, name := range s.Refers() {
+			referred[name] = true
+		}
+	}
 	level := map[string]int{}
 	for i, s := range segments {
-		f.column[s.Name] = fmt.Sprintf("s%d", i+1)
 		at := 0
 		for _, name := range s.Refers() {
 			at = max(at, level[name]+1)
 		}
 		level[s.Name] = at
+		c.scans.asker, c.hits.asker = s.Name, s.Name
+		c.ranks = false
+		in := c.predicate(s.RulePath(), s.Rule())
+		if !referred[s.Name] && !c.ranks { // a window stands in a list of columns only
+			f.is[s.Name] = in
+			continue
+		}
 		for len(f.layers) <= at {
 			f.layers = append(f.layers, nil)
 		}
-		c.scans.asker, c.hits.asker = s.Name, s.Name
-		in := c.predicate(s.RulePath(), s.Rule())
+		f.column[s.Name] = fmt.Sprintf("s%d", i+1)
 		f.layers[at] = append(f.layers[at], rel.As(f.column[s.Name], rel.F(rel.IsTrue, in)))
 	}
 }
 
-// comment says which column is which segment.
+// comment says which column is what.
 func (f *flags) comment(segments []*models.Segment) string {
-	lines := []string{"who is in which segment"}
+	lines := []string{"what segments look at"}
+	for i, name := range f.traits {
+		lines = append(lines, fmt.Sprintf("t%d: trait %s", i+1, name))
+	}
 	for _, s := range segments {
-		lines = append(lines, f.column[s.Name]+": "+s.Name)
+		if f.column[s.Name] != "" {
+			lines = append(lines, f.column[s.Name]+": segment "+s.Name)
+		}
 	}
 	return strings.Join(lines, "\n")
 }
@@ -124,19 +146,15 @@ func (f *flags) query(c *conditions) rel.Query {
 		q.Columns = append(q.Columns, rel.As(fmt.Sprintf("x%d", i+1), rel.C("p", fmt.Sprintf("weir_x%d", i+1))))
 	}
 	q.Columns = slices.Concat(q.Columns, c.hits.answers(), c.scans.answers())
-	kept := []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))}
 	for _, layer := range f.layers {
 		next := rel.Select{From: rel.Sub{Query: q, Alias: "p"}}
 		for _, col := range q.Columns {
 			next.Columns = append(next.Columns, rel.As(col.As, rel.C("p", col.As)))
 		}
 		next.Columns = append(next.Columns, layer...)
-		for _, col := range layer {
-			kept = append(kept, rel.As(col.As, rel.C("p", col.As)))
-		}
 		q = next
 	}
-	return rel.Select{Columns: kept, From: rel.Sub{Query: q, Alias: "p"}}
+	return q
 }
 
 // members is a query of profile_id, segment and arm over the flags; the arm is that of a priority,
@@ -148,13 +166,21 @@ func (f *flags) members(table rel.Name, segments []*models.Segment) rel.Query {
 	var each []rel.Query
 	for _, s := range segments {
 		each = append(each, rel.Select{
-			Columns: []rel.Column{rel.As("profile_id", rel.C("f", "profile_id")), rel.As("segment", rel.T(s.Name)), rel.As("arm", f.arm(s))},
-			From:    rel.Table{Name: table, Alias: "f"},
-			Where:   rel.C("f", f.column[s.Name]),
+			Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id")), rel.As("segment", rel.T(s.Name)), rel.As("arm", f.arm(s))},
+			From:    rel.Table{Name: table, Alias: "p"},
+			Where:   f.in(s.Name),
 		})
 	}
 	if len(each) == 1 {
 		return each[0]
 	}
 	return rel.Union{All: true, Queries: each}
+}
+
+// in is the truth of a segment over the flags.
+func (f *flags) in(segment string) rel.Expr {
+	if is := f.is[segment]; is != nil {
+		return is
+	}
+	return rel.C("p", f.column[segment])
 }
