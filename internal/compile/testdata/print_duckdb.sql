@@ -150,80 +150,126 @@ GROUP BY "r"."profile_id";
 
 -- ==== segments: who is in ====
 
--- who is in which segment
--- s1: employees
--- s2: vip
--- s3: lapsed
+-- what segments look at
+-- t1: trait email
+-- t2: trait spent
+-- s1: segment employees
+-- s2: segment vip
 CREATE TEMP TABLE "weir_b17_customer_flags" AS
 SELECT
   "p"."profile_id",
+  "p"."t1",
+  "p"."t2",
+  "p"."e1_v1",
   "p"."s1",
-  "p"."s2",
-  "p"."s3"
+  COALESCE("p"."t2" >= 500 AND NOT COALESCE("p"."s1", FALSE), FALSE) AS "s2"
 FROM (
   SELECT
     "p"."profile_id",
     "p"."t1",
     "p"."t2",
     "p"."e1_v1",
-    "p"."s1",
-    "p"."s2",
-    COALESCE("p"."s2" AND COALESCE("p"."e1_v1", 0) = 0, FALSE) AS "s3"
+    COALESCE(ends_with(lower("p"."t1"), lower('@shop.example.com')), FALSE) AS "s1"
   FROM (
     SELECT
       "p"."profile_id",
-      "p"."t1",
-      "p"."t2",
-      "p"."e1_v1",
-      "p"."s1",
-      COALESCE("p"."t2" >= 500 AND NOT COALESCE("p"."s1", FALSE), FALSE) AS "s2"
-    FROM (
-      SELECT
-        "p"."profile_id",
-        "p"."t1",
-        "p"."t2",
-        "p"."e1_v1",
-        COALESCE(ends_with(lower("p"."t1"), lower('@shop.example.com')), FALSE) AS "s1"
-      FROM (
-        SELECT
-          "p"."profile_id",
-          "p"."email" AS "t1",
-          "p"."spent" AS "t2",
-          "e1"."v1" AS "e1_v1"
-        FROM "weir"."customer_profiles_b17" AS "p"
-        LEFT JOIN "weir_b17_customer_events_e1" AS "e1" ON "e1"."profile_id" = "p"."profile_id"
-      ) AS "p"
-    ) AS "p"
+      "p"."email" AS "t1",
+      "p"."spent" AS "t2",
+      "e1"."v1" AS "e1_v1"
+    FROM "weir"."customer_profiles_b17" AS "p"
+    LEFT JOIN "weir_b17_customer_events_e1" AS "e1" ON "e1"."profile_id" = "p"."profile_id"
   ) AS "p"
 ) AS "p";
 
+-- ==== segments: arms ====
+
+-- who was given which arm of a holdout or a split, and when
+CREATE TABLE "weir"."customer_assignments_b17" (
+  "profile_id" VARCHAR,
+  "segment" VARCHAR,
+  "arm" VARCHAR,
+  "since" TIMESTAMPTZ,
+  "contaminated" BOOLEAN
+);
+
+-- arms of those who have none
+INSERT INTO "weir"."customer_assignments_b17" ("profile_id", "segment", "arm", "since", "contaminated")
+SELECT
+  "d"."profile_id",
+  'vip' AS "segment",
+  CASE WHEN "d"."held" THEN 'holdout' ELSE 'treatment' END AS "arm",
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
+  "d"."contaminated"
+FROM (
+  SELECT
+    "m"."profile_id",
+    (CAST('0x' || substr(sha256(('vip:' || "m"."profile_id")), 1, 13) AS BIGINT) % 10000) < 1000 AS "held",
+    FALSE AS "contaminated"
+  FROM (
+    SELECT
+      "p"."profile_id",
+      'employees' AS "segment",
+      CAST(NULL AS VARCHAR) AS "arm"
+    FROM "weir_b17_customer_flags" AS "p"
+    WHERE "p"."s1"
+    UNION ALL
+    SELECT
+      "p"."profile_id",
+      'vip' AS "segment",
+      CAST(NULL AS VARCHAR) AS "arm"
+    FROM "weir_b17_customer_flags" AS "p"
+    WHERE "p"."s2"
+    UNION ALL
+    SELECT
+      "p"."profile_id",
+      'lapsed' AS "segment",
+      CAST(NULL AS VARCHAR) AS "arm"
+    FROM "weir_b17_customer_flags" AS "p"
+    WHERE "p"."s2"
+      AND COALESCE("p"."e1_v1", 0) = 0
+  ) AS "m"
+  LEFT JOIN "weir"."customer_assignments_b17" AS "a" ON "a"."profile_id" = "m"."profile_id" AND "a"."segment" = "m"."segment"
+  WHERE "m"."segment" = 'vip'
+    AND "a"."profile_id" IS NULL
+) AS "d";
+
 -- ==== segments: memberships ====
 
--- who is in which segment, since when
+-- who is in which segment, since when, in which arm
 CREATE TABLE "weir"."customer_memberships_b17" AS
 SELECT
   "m"."profile_id",
   "m"."segment",
-  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since"
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
+  CASE
+    WHEN "a"."arm" = 'holdout' AND "m"."segment" IN ('vip') THEN 'holdout'
+    WHEN "m"."arm" IS NULL AND "m"."segment" IN ('vip') THEN 'treatment'
+    ELSE "m"."arm"
+  END AS "arm"
 FROM (
   SELECT
-    "f"."profile_id",
-    'employees' AS "segment"
-  FROM "weir_b17_customer_flags" AS "f"
-  WHERE "f"."s1"
+    "p"."profile_id",
+    'employees' AS "segment",
+    CAST(NULL AS VARCHAR) AS "arm"
+  FROM "weir_b17_customer_flags" AS "p"
+  WHERE "p"."s1"
   UNION ALL
   SELECT
-    "f"."profile_id",
-    'vip' AS "segment"
-  FROM "weir_b17_customer_flags" AS "f"
-  WHERE "f"."s2"
+    "p"."profile_id",
+    'vip' AS "segment",
+    CAST(NULL AS VARCHAR) AS "arm"
+  FROM "weir_b17_customer_flags" AS "p"
+  WHERE "p"."s2"
   UNION ALL
   SELECT
-    "f"."profile_id",
-    'lapsed' AS "segment"
-  FROM "weir_b17_customer_flags" AS "f"
-  WHERE "f"."s3"
-) AS "m";
+    "p"."profile_id",
+    'lapsed' AS "segment",
+    CAST(NULL AS VARCHAR) AS "arm"
+  FROM "weir_b17_customer_flags" AS "p"
+  WHERE "p"."s2"
+    AND COALESCE("p"."e1_v1", 0) = 0
+) AS "m"
+LEFT JOIN "weir"."customer_assignments_b17" AS "a" ON "a"."profile_id" = "m"."profile_id" AND "a"."segment" = "m"."segment";
 
 -- ==== segments: history ====
 
@@ -235,27 +281,6 @@ SELECT
   "m"."since" AS "entered_at",
   CAST(NULL AS TIMESTAMPTZ) AS "left_at"
 FROM "weir"."customer_memberships_b17" AS "m";
-
--- ==== segments: arms ====
-
--- who is in which arm of a holdout
-CREATE TABLE "weir"."customer_assignments_b17" AS
-SELECT
-  "m"."profile_id",
-  "m"."segment",
-  CASE WHEN (CAST('0x' || substr(sha256(("v"."salt" || "m"."profile_id")), 1, 13) AS BIGINT) % 10000) < "v"."below" THEN 'holdout' ELSE 'treatment' END AS "arm",
-  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
-  FALSE AS "contaminated"
-FROM "weir"."customer_memberships_b17" AS "m"
-JOIN (
-  SELECT
-    CAST("v"."segment" AS VARCHAR) AS "segment",
-    CAST("v"."salt" AS VARCHAR) AS "salt",
-    CAST("v"."below" AS BIGINT) AS "below"
-  FROM (VALUES
-    ('vip', 'vip:', 1000)
-  ) AS "v" ("segment", "salt", "below")
-) AS "v" ON "v"."segment" = "m"."segment";
 
 DROP TABLE IF EXISTS "weir_b17_customer_events_e1";
 

@@ -164,82 +164,132 @@ ANALYZE "weir_b17_customer_events_e1";
 
 -- ==== segments: who is in ====
 
--- who is in which segment
--- s1: employees
--- s2: vip
--- s3: lapsed
+-- what segments look at
+-- t1: trait email
+-- t2: trait spent
+-- s1: segment employees
+-- s2: segment vip
 CREATE TEMP TABLE "weir_b17_customer_flags" AS
 SELECT
   "p"."profile_id",
+  "p"."t1",
+  "p"."t2",
+  "p"."e1_v1",
   "p"."s1",
-  "p"."s2",
-  "p"."s3"
+  COALESCE("p"."t2" >= 500 AND NOT COALESCE("p"."s1", FALSE), FALSE) AS "s2"
 FROM (
   SELECT
     "p"."profile_id",
     "p"."t1",
     "p"."t2",
     "p"."e1_v1",
-    "p"."s1",
-    "p"."s2",
-    COALESCE("p"."s2" AND COALESCE("p"."e1_v1", 0) = 0, FALSE) AS "s3"
+    COALESCE((right((lower("p"."t1" COLLATE "und-x-icu") COLLATE "C"), length((lower('@shop.example.com' COLLATE "und-x-icu") COLLATE "C"))) = (lower('@shop.example.com' COLLATE "und-x-icu") COLLATE "C")), FALSE) AS "s1"
   FROM (
     SELECT
       "p"."profile_id",
-      "p"."t1",
-      "p"."t2",
-      "p"."e1_v1",
-      "p"."s1",
-      COALESCE("p"."t2" >= 500 AND NOT COALESCE("p"."s1", FALSE), FALSE) AS "s2"
-    FROM (
-      SELECT
-        "p"."profile_id",
-        "p"."t1",
-        "p"."t2",
-        "p"."e1_v1",
-        COALESCE((right((lower("p"."t1" COLLATE "und-x-icu") COLLATE "C"), length((lower('@shop.example.com' COLLATE "und-x-icu") COLLATE "C"))) = (lower('@shop.example.com' COLLATE "und-x-icu") COLLATE "C")), FALSE) AS "s1"
-      FROM (
-        SELECT
-          "p"."profile_id",
-          "p"."email" AS "t1",
-          "p"."spent" AS "t2",
-          "e1"."v1" AS "e1_v1"
-        FROM "weir"."customer_profiles_b17" AS "p"
-        LEFT JOIN "weir_b17_customer_events_e1" AS "e1" ON "e1"."profile_id" = "p"."profile_id"
-      ) AS "p"
-    ) AS "p"
+      "p"."email" AS "t1",
+      "p"."spent" AS "t2",
+      "e1"."v1" AS "e1_v1"
+    FROM "weir"."customer_profiles_b17" AS "p"
+    LEFT JOIN "weir_b17_customer_events_e1" AS "e1" ON "e1"."profile_id" = "p"."profile_id"
   ) AS "p"
 ) AS "p";
 
 ANALYZE "weir_b17_customer_flags";
 
+-- ==== segments: arms ====
+
+-- who was given which arm of a holdout or a split, and when
+CREATE TABLE "weir"."customer_assignments_b17" (
+  "profile_id" text COLLATE "C",
+  "segment" text COLLATE "C",
+  "arm" text COLLATE "C",
+  "since" timestamptz,
+  "contaminated" boolean
+);
+
+ANALYZE "weir"."customer_assignments_b17";
+
+-- arms of those who have none
+INSERT INTO "weir"."customer_assignments_b17" ("profile_id", "segment", "arm", "since", "contaminated")
+SELECT
+  "d"."profile_id",
+  ('vip' COLLATE "C") AS "segment",
+  (CASE WHEN "d"."held" THEN 'holdout' ELSE 'treatment' END COLLATE "C") AS "arm",
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
+  "d"."contaminated"
+FROM (
+  SELECT
+    "m"."profile_id",
+    (CAST(CAST('x' || substr(encode(sha256(convert_to(('vip:' || "m"."profile_id"), 'UTF8')), 'hex'), 1, 13) AS bit(52)) AS bigint) % 10000) < 1000 AS "held",
+    FALSE AS "contaminated"
+  FROM (
+    SELECT
+      "p"."profile_id",
+      ('employees' COLLATE "C") AS "segment",
+      (CAST(NULL AS text) COLLATE "C") AS "arm"
+    FROM "weir_b17_customer_flags" AS "p"
+    WHERE "p"."s1"
+    UNION ALL
+    SELECT
+      "p"."profile_id",
+      ('vip' COLLATE "C") AS "segment",
+      (CAST(NULL AS text) COLLATE "C") AS "arm"
+    FROM "weir_b17_customer_flags" AS "p"
+    WHERE "p"."s2"
+    UNION ALL
+    SELECT
+      "p"."profile_id",
+      ('lapsed' COLLATE "C") AS "segment",
+      (CAST(NULL AS text) COLLATE "C") AS "arm"
+    FROM "weir_b17_customer_flags" AS "p"
+    WHERE "p"."s2"
+      AND COALESCE("p"."e1_v1", 0) = 0
+  ) AS "m"
+  LEFT JOIN "weir"."customer_assignments_b17" AS "a" ON "a"."profile_id" = "m"."profile_id" AND "a"."segment" = "m"."segment"
+  WHERE "m"."segment" = 'vip'
+    AND "a"."profile_id" IS NULL
+) AS "d";
+
+ANALYZE "weir"."customer_assignments_b17";
+
 -- ==== segments: memberships ====
 
--- who is in which segment, since when
+-- who is in which segment, since when, in which arm
 CREATE TABLE "weir"."customer_memberships_b17" AS
 SELECT
   "m"."profile_id",
   "m"."segment",
-  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since"
+  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
+  (CASE
+    WHEN "a"."arm" = 'holdout' AND "m"."segment" IN ('vip') THEN 'holdout'
+    WHEN "m"."arm" IS NULL AND "m"."segment" IN ('vip') THEN 'treatment'
+    ELSE "m"."arm"
+  END COLLATE "C") AS "arm"
 FROM (
   SELECT
-    "f"."profile_id",
-    ('employees' COLLATE "C") AS "segment"
-  FROM "weir_b17_customer_flags" AS "f"
-  WHERE "f"."s1"
+    "p"."profile_id",
+    ('employees' COLLATE "C") AS "segment",
+    (CAST(NULL AS text) COLLATE "C") AS "arm"
+  FROM "weir_b17_customer_flags" AS "p"
+  WHERE "p"."s1"
   UNION ALL
   SELECT
-    "f"."profile_id",
-    ('vip' COLLATE "C") AS "segment"
-  FROM "weir_b17_customer_flags" AS "f"
-  WHERE "f"."s2"
+    "p"."profile_id",
+    ('vip' COLLATE "C") AS "segment",
+    (CAST(NULL AS text) COLLATE "C") AS "arm"
+  FROM "weir_b17_customer_flags" AS "p"
+  WHERE "p"."s2"
   UNION ALL
   SELECT
-    "f"."profile_id",
-    ('lapsed' COLLATE "C") AS "segment"
-  FROM "weir_b17_customer_flags" AS "f"
-  WHERE "f"."s3"
-) AS "m";
+    "p"."profile_id",
+    ('lapsed' COLLATE "C") AS "segment",
+    (CAST(NULL AS text) COLLATE "C") AS "arm"
+  FROM "weir_b17_customer_flags" AS "p"
+  WHERE "p"."s2"
+    AND COALESCE("p"."e1_v1", 0) = 0
+) AS "m"
+LEFT JOIN "weir"."customer_assignments_b17" AS "a" ON "a"."profile_id" = "m"."profile_id" AND "a"."segment" = "m"."segment";
 
 ANALYZE "weir"."customer_memberships_b17";
 
@@ -255,27 +305,6 @@ SELECT
 FROM "weir"."customer_memberships_b17" AS "m";
 
 ANALYZE "weir"."customer_membership_history_b17";
-
--- ==== segments: arms ====
-
--- who is in which arm of a holdout
-CREATE TABLE "weir"."customer_assignments_b17" AS
-SELECT
-  "m"."profile_id",
-  "m"."segment",
-  (CASE WHEN (CAST(CAST('x' || substr(encode(sha256(convert_to(("v"."salt" || "m"."profile_id"), 'UTF8')), 'hex'), 1, 13) AS bit(52)) AS bigint) % 10000) < "v"."below" THEN 'holdout' ELSE 'treatment' END COLLATE "C") AS "arm",
-  TIMESTAMPTZ '2026-06-01 00:00:00+00' AS "since",
-  FALSE AS "contaminated"
-FROM "weir"."customer_memberships_b17" AS "m"
-JOIN (
-  SELECT
-    (CAST("v"."segment" AS text) COLLATE "C") AS "segment",
-    (CAST("v"."salt" AS text) COLLATE "C") AS "salt",
-    CAST("v"."below" AS bigint) AS "below"
-  FROM (VALUES
-    ('vip', 'vip:', 1000)
-  ) AS "v" ("segment", "salt", "below")
-) AS "v" ON "v"."segment" = "m"."segment";
 
 DROP TABLE IF EXISTS "weir_b17_customer_events_e1";
 
