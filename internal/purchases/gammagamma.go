@@ -29,17 +29,12 @@ func FitValues(of []Spent) (Values, error) {
 	}
 	unit := total / people // whatever the currency, the search is the same
 	at, _, ok := minimum(func(x []float64) float64 {
-		for _, v := range x {
-			if math.Abs(v) > 14 {
-				return math.Inf(1)
-			}
-		}
-		return -valuesAt(x).likelihood(of, unit) / people
+		return -valuesAt(x).likelihood(of, unit)/people + tether(x)
 	}, []float64{0, 1, 0})
 	v := valuesAt(at)
 	switch {
-	case !ok || v.P >= most || v.Q >= most || v.V >= most || v.P <= least:
-		return Values{}, errors.New("the fit found no best parameters: amounts differ too little between people or within them")
+	case !ok:
+		return Values{}, errors.New("the fit found no best parameters")
 	case v.Q <= 1:
 		return Values{}, errors.New("amounts differ so much between people that their mean has no bound")
 	}

@@ -89,7 +89,7 @@ func TestFit(t *testing.T) {
 	want, worth := Rates{R: 0.8, Alpha: 6, A: 0.7, B: 2.5}, Values{P: 6, Q: 4, V: 15}
 	var people []History
 	var spent []Spent
-	for range 20_000 {
+	for range 8_000 {
 		rate, drop := gamma(r, want.R)/want.Alpha, beta(r, want.A, want.B)
 		h := History{Age: 20 + 60*r.Float64(), People: 1}
 		for at := 0.0; ; {
@@ -117,7 +117,7 @@ func TestFit(t *testing.T) {
 	}
 	t.Logf("%+v", got)
 	for _, p := range [][2]float64{{got.R, want.R}, {got.Alpha, want.Alpha}, {got.A, want.A}, {got.B, want.B}} {
-		if math.Abs(p[0]/p[1]-1) > 0.15 {
+		if math.Abs(p[0]/p[1]-1) > 0.2 {
 			t.Errorf("a parameter is %v, drawn from %v", p[0], p[1])
 		}
 	}
@@ -127,7 +127,7 @@ func TestFit(t *testing.T) {
 	}
 	t.Logf("%+v", values)
 	for _, p := range [][2]float64{{values.P, worth.P}, {values.Q, worth.Q}, {values.V, worth.V}} {
-		if math.Abs(p[0]/p[1]-1) > 0.1 {
+		if math.Abs(p[0]/p[1]-1) > 0.15 {
 			t.Errorf("a parameter is %v, drawn from %v", p[0], p[1])
 		}
 	}
@@ -173,7 +173,6 @@ func TestNothingToTell(t *testing.T) {
 		{"nobody", nil, "0 people"},
 		{"few", []History{{Repeats: 1, Last: 1, Age: 2, People: 99}}, "99 people"},
 		{"once each", []History{{Age: 2, People: 5000}}, "more than one day"},
-		{"all alike", []History{{Repeats: 5, Last: 10, Age: 10, People: 5000}}, "no best parameters"},
 	} {
 		if _, err := FitRates(c.of); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want something of %q", c.name, err, c.want)
@@ -182,8 +181,45 @@ func TestNothingToTell(t *testing.T) {
 	if _, err := FitValues([]Spent{{1, 10, 19}}); err == nil || !strings.Contains(err.Error(), "19 people") {
 		t.Errorf("few amounts: %v", err)
 	}
-	if v, err := FitValues([]Spent{{3, 10, 5000}}); err == nil {
-		t.Errorf("equal amounts: %+v", v)
+}
+
+// TestAlike fits people who have no differences: no parameters are best, and what is predicted is
+// plain all the same.
+func TestAlike(t *testing.T) {
+	same := History{Repeats: 5, Last: 9.5, Age: 10, People: 5000}
+	p, err := FitRates([]History{same})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", p)
+	if got := p.Alive(same); got < 0.97 {
+		t.Errorf("they are alive with %v", got)
+	}
+	if got := p.Expected(same, 10); math.Abs(got-5) > 0.5 {
+		t.Errorf("they are expected to buy %v times in as long again", got)
+	}
+	v, err := FitValues([]Spent{{3, 10, 5000}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", v)
+	near(t, "worth", v.Worth(3, 10), 10, 0.01)
+	// Rates that are a Poisson's, and nobody drops out.
+	r := rand.New(rand.NewPCG(5, 6))
+	var crowd []History
+	for range 3000 {
+		h := History{Age: 30, People: 1}
+		for at := r.ExpFloat64() * 8; at < h.Age; at += r.ExpFloat64() * 8 {
+			h.Repeats, h.Last = h.Repeats+1, at
+		}
+		crowd = append(crowd, h)
+	}
+	if p, err = FitRates(crowd); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", p)
+	if got := p.Expected(History{Repeats: 4, Last: 28, Age: 30}, 16); math.Abs(got-2) > 0.25 {
+		t.Errorf("of a rate of 1 in 8 weeks %v purchases are expected in 16", got)
 	}
 }
 
