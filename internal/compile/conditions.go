@@ -23,6 +23,7 @@ type conditions struct {
 	// computes an expression that names traits as the user does.
 	inline bool
 	raw    func(rel.Expr) rel.Expr
+	ranks  bool  // a predicate has a window in it, over the layer's rows
 	hits   *hits // answers conditions on the number of rows; nil where they are asked one by one
 }
 

@@ -43,6 +43,7 @@ func (c *conditions) share(path string, w *models.Condition) rel.Expr {
 	if c.inline {
 		return c.shareInline(path, w, *share, desc, typ)
 	}
+	c.ranks = true
 	r := ranking{value: c.trait(tr.Name)}
 	var within []rel.Expr
 	if w.Of != "" {
