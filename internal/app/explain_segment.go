@@ -284,13 +284,18 @@ func (x *segmentExplainer) matching(ctx context.Context, questions []compile.Row
 			i := by[source][row.int(0)]
 			m := x.rows[i]
 			m.Count = row.int(1)
-			e := EventRow{Source: source, At: row.time(2), Key: row.text(3), Values: []Value{}}
+			shown := func(column string, v any) any {
+				v, _ = x.veil.over(compile.ColumnTags(&x.a.p.Model, x.seg.Entity, source, column), v)
+				return v
+			}
+			e := EventRow{Source: source, At: row.time(2), Values: []Value{}}
+			if key := x.in.Model.Source(source).Key; key != "" {
+				e.Key = fmt.Sprint(shown(key, row.text(3)))
+			}
 			for j, c := range columns {
-				if !slices.Contains(questions[i].Columns, c.Name) {
-					continue
+				if slices.Contains(questions[i].Columns, c.Name) {
+					e.Values = append(e.Values, Value{Column: c.Name, Value: shown(c.Name, plain(row[4+j], c.Type))})
 				}
-				shown, _ := x.veil.over(compile.ColumnTags(&x.a.p.Model, x.seg.Entity, source, c.Name), plain(row[4+j], c.Type))
-				e.Values = append(e.Values, Value{Column: c.Name, Value: shown})
 			}
 			m.Latest = append(m.Latest, e)
 			return nil

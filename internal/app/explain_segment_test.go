@@ -165,6 +165,44 @@ func TestExplainPolicies(t *testing.T) {
 	}
 }
 
+// TestExplainLists holds that suppression lists are told, counted and kept.
+func TestExplainLists(t *testing.T) {
+	c := newClub(t)
+	c.write(strings.NewReplacer("entities:\n", "  blocked: {table: club.blocked, key: email, identifiers: {email: email}}\nentities:\n",
+		"policies:\n", "policies:\n  complaints: {entity: customer, suppress: {source: blocked, kinds: [email]}}\n").Replace(clubYAML))
+	c.execute("create table club.blocked (email varchar);\ninsert into club.blocked values ('Ana@example.com')")
+	c.build(clubTime)
+	a := c.load(time.Time{})
+	x := explainFor(t, a, "lapsed", "customer_id=17", ExplainOptions{})
+	if p := x.Purposes[0]; p.Open || cmp.Diff([]string{"policy.complaints"}, p.ClosedBy) != "" || cmp.Diff([]ListedBy{{"complaints", "email"}}, p.Lists) != "" || !p.Policies[0].Passes {
+		t.Errorf("%+v", p)
+	}
+	if p := explainFor(t, a, "lapsed", "customer_id=17", ExplainOptions{Destination: "ads"}).Purposes[0]; !p.Open || len(p.Lists) > 0 {
+		t.Errorf("ads: %+v", p)
+	}
+	n, err := a.CountSegment(t.Context(), "lapsed")
+	if err != nil || cmp.Diff([]PurposeCount{{"letters", 2, 0}}, n.Purposes) != "" {
+		t.Errorf("%+v, %v", n.Purposes, err)
+	}
+	if got := previewFor(t, a, "lapsed", PreviewOptions{Purpose: "letters"}); got != nil {
+		t.Errorf("somebody on the list is shown: %v", got)
+	}
+}
+
+// TestExplainAnonymous holds that whom the entity keeps out of segments is told so.
+func TestExplainAnonymous(t *testing.T) {
+	c := newClub(t)
+	c.write(strings.NewReplacer("    identity:\n      identifiers: {customer_id: {limit: 1}, email: {}, phone: {country: FR}}", "    anonymous: exclude\n    identity:\n      identifiers: {customer_id: {limit: 1}, email: {}, phone: {country: FR}, anonymous_id: {}}",
+		"seen_at, identifiers: {customer_id: customer_id}", "seen_at, identifiers: {customer_id: customer_id, anonymous_id: cookie}",
+		"  best:", "  everybody: {entity: customer, where: {did: visits}}\n  best:").Replace(clubYAML))
+	c.execute("alter table club.visits add column cookie varchar;\ninsert into club.visits values (20, null, 'news', timestamptz '2026-05-28 10:00:00+00', 'c1')")
+	c.build(clubTime)
+	x := explainFor(t, c.load(time.Time{}), "everybody", "anonymous_id=c1", ExplainOptions{})
+	if x.In || x.Member || !x.Tree.Holds || !strings.Contains(x.Excluded, "anonymous: exclude") || x.Moved != "" {
+		t.Errorf("%+v", x)
+	}
+}
+
 func TestExplainSegmentRefuses(t *testing.T) {
 	c := newClub(t)
 	a := c.load(time.Time{})

@@ -7,7 +7,7 @@ import "testing"
 // TestSegmentsOnPostgreSQL asks another warehouse about the same segments.
 func TestSegmentsOnPostgreSQL(t *testing.T) {
 	onPostgreSQL(t, "club", map[string]func(*testing.T){
-		"explain": TestExplainSegment, "moved": TestExplainMoved, "policies": TestExplainPolicies,
+		"explain": TestExplainSegment, "moved": TestExplainMoved, "policies": TestExplainPolicies, "lists": TestExplainLists, "anonymous": TestExplainAnonymous,
 		"count": TestCountSegment, "preview": TestPreviewSegment, "overlap": TestOverlapSegments, "diff": TestDiffSegment,
 	})
 }
