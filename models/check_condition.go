@@ -154,8 +154,10 @@ func besideFix(kind, key string) string {
 }
 
 func (c *checker) traitCondition(e *Entity, w *Condition, at string) {
-	if _, ok := c.traits[e.Name][w.Trait]; !ok {
+	if tr, ok := c.traits[e.Name][w.Trait]; !ok {
 		c.unknown(at+".trait", "trait", w.Trait, e.TraitNames())
+	} else {
+		c.untyped(tr, w, at)
 	}
 	t := Test{Operators: w.Operators}
 	if w.Is != nil {

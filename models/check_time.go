@@ -159,3 +159,12 @@ func timeFix(v Value, otherwise string) string {
 	}
 	return otherwise
 }
+
+// untyped reports an anniversary of an sql trait that says no type: whether it is a date or a time
+// decides what its date is in the project's zone.
+func (c *checker) untyped(t *Trait, w *Condition, at string) {
+	if w.Anniversary != nil && t.SQL != "" && t.Type == Unknown {
+		c.fail(at+".anniversary_in", "models.no_type", fmt.Sprintf("add type: date, or type: timestamp, to the trait %s", t.Name),
+			"an anniversary needs to know whether %s is a date or a time", t.Name)
+	}
+}
