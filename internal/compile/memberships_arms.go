@@ -102,11 +102,12 @@ func (a *division) kept() rel.Query {
 	for _, c := range assignmentColumns {
 		q.Columns = append(q.Columns, same("b", c))
 	}
-	var lost []rel.Expr
+	var lost, splits []rel.Expr
 	for _, s := range a.assigned {
 		if len(s.Split) == 0 {
 			continue
 		}
+		splits = append(splits, rel.T(s.Name))
 		var has []rel.Expr
 		for _, arm := range s.Arms() {
 			has = append(has, rel.T(arm))
@@ -117,7 +118,9 @@ func (a *division) kept() rel.Query {
 		lost = append(lost, rel.F(rel.And, eq(b("segment"), rel.T(s.Name)), rel.F(rel.Not, rel.InList{Expr: b("arm"), List: has})))
 	}
 	if len(lost) > 0 {
-		q.Joins = []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: a.members, Alias: "m"}, On: sameMember("m", "b")}}
+		members := rel.Select{Columns: []rel.Column{same("m", "profile_id"), same("m", "segment")}, From: rel.Sub{Query: a.members, Alias: "m"},
+			Where: rel.InList{Expr: rel.C("m", "segment"), List: splits}}
+		q.Joins = []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: members, Alias: "m"}, On: sameMember("m", "b")}}
 		q.Where = rel.F(rel.Or, rel.F(rel.IsNull, rel.C("m", "profile_id")), rel.F(rel.Not, or(lost)))
 	}
 	return q
