@@ -51,6 +51,11 @@ func TestIdentityOnPostgreSQL(t *testing.T) {
 	onPostgreSQL(t, "raw", map[string]func(*testing.T){"check": TestCheckIdentity, "plan": TestPlanIdentity, "matching": TestFuzzyPlan})
 }
 
+// TestLiftOnPostgreSQL divides people and compares them on another warehouse.
+func TestLiftOnPostgreSQL(t *testing.T) {
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){"lift": TestLift, "refuses": TestLiftRefuses})
+}
+
 // TestPeopleOnPostgreSQL asks another warehouse about the same people.
 func TestPeopleOnPostgreSQL(t *testing.T) {
 	onPostgreSQL(t, "shop", map[string]func(*testing.T){

@@ -221,6 +221,20 @@ func TestAHoldoutOnALiveSyncIsHeld(t *testing.T) {
 	}
 }
 
+func TestAnArmNamedOnALiveSyncIsHeld(t *testing.T) {
+	w := newWorld(t, list, nil)
+	w.want(ann, bob, cleo).sends(addAnn, addBob, addCleo)
+	w.b.Rows.OtherArm = rel.Select{Columns: []rel.Column{rel.As("key", rel.T("p2"))}}
+	w.rebind()
+	if ref := w.want(ann, bob).freeze(); len(ref.Holds) != 0 {
+		t.Errorf("somebody who left is taken for one of another arm: %+v", ref.Holds)
+	}
+	ref := w.want(ann, cleo).freeze()
+	if len(ref.Holds) != 1 || ref.Holds[0].Code != HoldArm || ref.Tally.Removed != 1 {
+		t.Errorf("holds %+v, removed %d; want %s and 1", ref.Holds, ref.Tally.Removed, HoldArm)
+	}
+}
+
 // What was sent is done with: that a value of its text is gone since is no fault of a later run.
 func TestAnEntryThatWasSentIsNotInvalidLater(t *testing.T) {
 	for _, first := range []syncs.FirstRun{syncs.Send, syncs.Skip} {

@@ -198,8 +198,8 @@ func (f *freeze) holdArms(ctx context.Context, ref *syncs.PlanRef) error {
 		who             rel.Query
 		code, what, fix string
 	}{
-		{f.b.Rows.HeldOut, HoldHoldout, "a holdout takes away %d people who were sent before", "approve it if the holdout is meant for those who are in already"},
-		{f.b.Rows.OtherArm, HoldArm, "%d people who were sent before are taken away, since they are in another arm of the split", "approve it if the split is meant for those who are in already"},
+		{f.b.Rows.HeldOut, HoldHoldout, "a holdout takes away %d of those who were sent before", "approve it if the holdout is meant for those who are in already"},
+		{f.b.Rows.OtherArm, HoldArm, "%d of those who were sent before would go, since they are in another arm of the split", "approve it if the split is meant for those who are in already"},
 	} {
 		if x.who == nil {
 			continue
