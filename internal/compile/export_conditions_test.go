@@ -6,6 +6,12 @@ import (
 	"github.com/weir-data/weir/models/diag"
 )
 
+// StartOfDay and FirstDate let tests ask when dates begin.
+var (
+	StartOfDay = startOfDay
+	FirstDate  = firstDate
+)
+
 // WhoIs lets tests ask who passes a condition, by one query over the profiles of a build.
 func WhoIs(in Input, w *models.Condition) (rel.Select, []diag.Problem) {
 	c := profileConditions(in)
