@@ -358,7 +358,7 @@ func (e *evaluator) holds(p *person, w *models.Condition) bool {
 	case w.Times != nil:
 		n := len(rows)
 		t := w.Times
-		return (t.Is == nil || n == *t.Is) && (t.AtLeast == nil || n >= *t.AtLeast) && (t.AtMost == nil || n <= *t.AtMost) && (t.MoreThan == nil || n > *t.MoreThan)
+		return (t.Is == nil || n == *t.Is) && (t.AtLeast == nil || n >= *t.AtLeast) && (t.AtMost == nil || n <= *t.AtMost) && (t.MoreThan == nil || n > *t.MoreThan) && (t.LessThan == nil || n < *t.LessThan)
 	case w.Sum != "":
 		var sum int64
 		for _, a := range rows {

@@ -18,5 +18,6 @@ func TestRulesPostgres(t *testing.T) {
 	t.Run("times", func(t *testing.T) { randomTimes(t, open, 4) })
 	t.Run("people", func(t *testing.T) { randomHumans(t, open, 3) })
 	t.Run("many", func(t *testing.T) { manySegments(t, open) })
+	t.Run("many conditions", func(t *testing.T) { manyConditions(t, open, 1) })
 	t.Run("golden records", func(t *testing.T) { goldenRecord(t, open, 2) })
 }
