@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/weir-data/weir/internal/modeltest"
+	"github.com/weir-data/weir/internal/modeltests"
 	"github.com/weir-data/weir/internal/project"
 	"github.com/weir-data/weir/models/diag"
 )
 
 // The results of tests of models.
 type (
-	TestResult     = modeltest.Result
-	TestFailure    = modeltest.Failure
-	TestDifference = modeltest.Difference
+	TestResult     = modeltests.Result
+	TestFailure    = modeltests.Failure
+	TestDifference = modeltests.Difference
 )
 
 // Tests are the results of a run of tests.
@@ -52,7 +52,7 @@ func (a *App) Test(ctx context.Context, globs []string, done func(TestResult)) (
 			return nil, &Error{Kind: Refused, Code: "tests.unknown", Message: fmt.Sprintf("no test is called %q", g), Fix: diag.DidYouMean(g, names)}
 		}
 	}
-	results, err := modeltest.Run(ctx, a.p, chosen, done)
+	results, err := modeltests.Run(ctx, a.p, chosen, done)
 	if err != nil {
 		return nil, a.worldly(err)
 	}

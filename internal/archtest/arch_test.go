@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"cli"},
 	{"schedule", "server"},
 	{"app"},
-	{"modeltest"},
+	{"modeltests"},
 	{"demo", "build"},
 	{"project", "compile", "ledger", "store"},
 	{"warehouse"},

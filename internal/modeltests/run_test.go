@@ -1,4 +1,4 @@
-package modeltest_test
+package modeltests_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	_ "github.com/weir-data/weir/destinations/klaviyo"
 	_ "github.com/weir-data/weir/destinations/meta"
 	_ "github.com/weir-data/weir/destinations/twilio"
-	"github.com/weir-data/weir/internal/modeltest"
+	"github.com/weir-data/weir/internal/modeltests"
 	"github.com/weir-data/weir/internal/project"
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
 	"github.com/weir-data/weir/models/diag"
@@ -169,7 +169,7 @@ func TestExamples(t *testing.T) {
 		if len(p.Tests) == 0 {
 			t.Errorf("%s has no tests", dir)
 		}
-		res, err := modeltest.Run(context.Background(), p, p.Tests, nil)
+		res, err := modeltests.Run(context.Background(), p, p.Tests, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, yml string) []modeltest.Result {
+func run(t *testing.T, yml string) []modeltests.Result {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "weir.yml"), []byte(yml), 0o600); err != nil {
@@ -189,14 +189,14 @@ func run(t *testing.T, yml string) []modeltest.Result {
 	if diag.HasError(findings) {
 		t.Fatal(findings)
 	}
-	res, err := modeltest.Run(context.Background(), p, p.Tests, nil)
+	res, err := modeltests.Run(context.Background(), p, p.Tests, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return res
 }
 
-func report(results []modeltest.Result) string {
+func report(results []modeltests.Result) string {
 	var b strings.Builder
 	for _, r := range results {
 		for _, f := range r.Failures {

@@ -1,4 +1,4 @@
-package modeltest
+package modeltests
 
 // Result is what came of one test.
 type Result struct {
