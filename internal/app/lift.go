@@ -213,6 +213,11 @@ func liftCompared(c lift.Comparison) *LiftCompared {
 
 // compare compares every arm with the base.
 func (x *SegmentLift) compare(sums bool) {
+	if x.Arms[0].Given == 0 && len(x.Arms) > 2 { // a holdout that came after the split has nobody at first
+		x.Arms = append(x.Arms[1:], x.Arms[0])
+		x.Notes = append(x.Notes, fmt.Sprintf("Nobody is in %s yet, so that the arms are compared with %s.", x.Base, x.Arms[0].Arm))
+		x.Base = x.Arms[0].Arm
+	}
 	base := &x.Arms[0]
 	for i := range x.Arms[1:] {
 		m := &x.Arms[i+1]

@@ -267,6 +267,14 @@ func TestLiftSays(t *testing.T) {
 	if notes := strings.Join(x.Notes, "\n"); !strings.Contains(notes, "There are few people") {
 		t.Errorf("notes: %s", notes)
 	}
+	late := SegmentLift{Base: "holdout", Arms: []LiftArm{{Arm: "holdout"}, {Arm: "a", Given: 9, People: 9, Converted: 4, group: lift.Group{N: 9, Converted: 4}}, {Arm: "b", Given: 9, People: 9, Converted: 5, group: lift.Group{N: 9, Converted: 5}}}}
+	for i := range late.Arms[1:] {
+		late.Arms[i+1].Rate = finite(late.Arms[i+1].group.Rate())
+	}
+	late.compare(false)
+	if late.Base != "a" || late.Arms[0].Rates != nil || late.Arms[1].Rates == nil || late.Arms[2].Arm != "holdout" || !strings.Contains(late.Notes[0], "Nobody is in holdout yet") {
+		t.Errorf("a holdout without people: %+v", late)
+	}
 	x, err = a.Lift(t.Context(), "rungs", LiftOptions{Goal: "orders"})
 	if err != nil || len(x.Arms) != 2 || x.Arms[1].Arm != "treatment" || x.Arms[1].People == 0 {
 		t.Errorf("a priority with a holdout: %+v, %v", x, err)

@@ -63,13 +63,14 @@ func (m *LiftArm) meanWords(base *LiftArm) string {
 // notes says what to mind.
 func (x *SegmentLift) notes() {
 	var contaminated, universal, early int64
-	few := false
+	few, pairs := false, 0
 	base := x.Arms[0]
 	for i, m := range x.Arms {
 		contaminated, universal, early = contaminated+m.Contaminated, universal+m.Universal, early+m.Early
 		if i == 0 || m.People == 0 || base.People == 0 {
 			continue
 		}
+		pairs++
 		rate := float64(m.Converted+base.Converted) / float64(m.People+base.People)
 		least := float64(min(m.People, base.People))
 		few = few || least < fewPeople || least*min(rate, 1-rate) < fewHits
@@ -78,8 +79,8 @@ func (x *SegmentLift) notes() {
 	if few {
 		add("There are few people, or few who reached the goal: read these numbers with care, and wait for more before deciding.")
 	}
-	if n := len(x.Arms) - 1; n > 1 {
-		add("There are %d comparisons with %s: to call one of them sure, its p should be below %s.", n, x.Base, strconv.FormatFloat(Significance/float64(n), 'f', 3, 64))
+	if pairs > 1 {
+		add("There are %d comparisons with %s: to call one of them sure, its p should be below %s.", pairs, x.Base, strconv.FormatFloat(Significance/float64(pairs), 'f', 3, 64))
 	}
 	if contaminated > 0 {
 		add("%s left out: two arms met in one person, when profiles merged or an arm went away.", areLeft(contaminated))
