@@ -189,3 +189,20 @@ func TestUnfit(t *testing.T) {
 		})
 	}
 }
+
+// TestBounds refuses what is too large to be computed.
+func TestBounds(t *testing.T) {
+	for _, c := range []struct {
+		model *Model
+		want  string
+	}{
+		{&Model{Trees: []Tree{make(Tree, MaxSplits), make(Tree, 1)}}, "300001 splits"},
+		{&Model{Features: make([]string, MaxFeatures+1)}, "1001 features"},
+		{&Model{Trees: []Tree{make(Tree, MaxSplits)}, Features: make([]string, MaxFeatures)}, ""},
+	} {
+		err := c.model.bounds()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
