@@ -57,6 +57,14 @@ RECORDS ?= 1000000
 bench-identity: ## identity of a million records against a union-find, changed and limited; RECORDS=5000000 for the large one
 	WEIR_RECORDS=$(RECORDS) $(GO) test -run '^$$' -bench 'Identity$$|Shapes$$' -benchtime 1x -timeout 2h ./internal/build
 
+EVENTS   ?= 2000000
+PEOPLE   ?= 100000
+SEGMENTS ?= 100
+
+.PHONY: bench-segments
+bench-segments: ## many segments in one scan against one query for each; EVENTS=20000000 PEOPLE=1000000 for the large one
+	WEIR_EVENTS=$(EVENTS) WEIR_PEOPLE=$(PEOPLE) WEIR_SEGMENTS=$(SEGMENTS) $(GO) test -run '^$$' -bench 'Segments$$' -benchtime 1x -timeout 2h ./internal/build
+
 .PHONY: demo
 demo: ## the main job on a shop of its own
 	$(GO) run ./cmd/weir demo --once
