@@ -15,7 +15,7 @@ var reservedArms = []string{ArmHoldout, ArmTreatment, ArmUniversal}
 func (c *checker) arms(s *Segment, e *Entity) {
 	at := Path("segments", s.Name)
 	c.holdout(at, s.Holdout)
-	if s.Salt != "" && !s.Holdout.Set && s.Split == nil {
+	if s.SaltOf() != s.Name && !s.Holdout.Set && s.Split == nil {
 		c.warn(at+".salt", "models.no_holdout", "add holdout: or split:, or take salt out", "salt says nothing without a holdout or a split")
 	}
 	c.split(s, at)
@@ -117,7 +117,7 @@ func without(xs []string, x string) []string {
 func (c *checker) universal(e *Entity) {
 	at := Path("entities", e.Name)
 	c.holdout(at, e.Holdout)
-	if e.Salt != "" && !e.Holdout.Set {
+	if e.SaltOf() != e.Name && !e.Holdout.Set {
 		c.warn(at+".salt", "models.no_holdout", "add holdout:, or take salt out", "salt says nothing without a holdout")
 	}
 }
