@@ -76,7 +76,7 @@ func (t *traits) tile(by string, parts int, among ...string) rel.Expr {
 		OrderBy:     []rel.Order{{Expr: rel.C(soFar, by)}, {Expr: rel.C(soFar, "profile_id")}}})
 }
 
-// work names a temporary table of the traits.
+// work names a temporary table of the traits, shortly: warehouses bound names.
 func (t *traits) work(format string, args ...any) rel.Name {
-	return workTable(t.in, "traits_"+fmt.Sprintf(format, args...))
+	return workTable(t.in, fmt.Sprintf(format, args...))
 }

@@ -105,7 +105,7 @@ func (t *traits) days(tr *models.Trait, source *models.Source) rel.Query {
 }
 
 func (p *prediction) table(what string) rel.Name {
-	return p.predicted.work("predict_%d_%s", p.number, what)
+	return p.predicted.work("guess%d_%s", p.number, what)
 }
 
 // history are the columns of the table people that answers are told by, all integers, in days.

@@ -29,7 +29,7 @@ func (t *traits) scored(inner rel.Select, layer []*models.Trait) (rel.Relation, 
 		return rel.Sub{Query: inner, Alias: soFar}, nil
 	}
 	t.tables++
-	profiles := t.work("%d", t.tables)
+	profiles := t.work("so_far%d", t.tables)
 	t.made = append(t.made, Step{Name: "traits: profiles so far", Do: temp(profiles, inner)})
 	t.drops = append(t.drops, drop(profiles)...)
 	var joins []rel.Join
@@ -73,10 +73,10 @@ func (t *traits) sums(tr *models.Trait, profiles rel.Name) rel.Name {
 	number, part := t.tables, 0
 	next := func(q rel.Select) rel.Name {
 		part++
-		name := t.work("%d_%d", number, part)
+		name := t.work("score%d_%d", number, part)
 		do := temp(name, q)
 		if part > 1 {
-			do = append(do, drop(t.work("%d_%d", number, part-1))...)
+			do = append(do, drop(t.work("score%d_%d", number, part-1))...)
 		}
 		t.made = append(t.made, Step{Name: "traits: score " + tr.Name, Do: do})
 		return name
