@@ -3,6 +3,7 @@
 package build_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"github.com/weir-data/weir/internal/build"
 	"github.com/weir-data/weir/internal/build/worldtest"
 	"github.com/weir-data/weir/internal/compile"
-	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/models"
 )
@@ -52,7 +52,7 @@ func barsFor(records int) bars {
 //
 //	WEIR_RECORDS=5000000 go test -run - -bench 'Identity$' -benchtime 1x ./internal/build
 //
-// With WEIR_STATEMENTS=1 it lists the dearest statements of each build.
+// The engine has one thread, or WEIR_THREADS. With WEIR_STATEMENTS=1 it lists the dearest statements of each build.
 func BenchmarkIdentity(b *testing.B) {
 	for b.Loop() {
 		benchIdentity(b, envNumber(b, "WEIR_RECORDS", 1_000_000))
@@ -62,7 +62,7 @@ func BenchmarkIdentity(b *testing.B) {
 func benchIdentity(b *testing.B, n int) {
 	ctx := context.Background()
 	bar := barsFor(n)
-	w := &spy{Warehouse: casetest.DuckDB(b)}
+	w := &spy{Warehouse: benchWarehouse(b)}
 	people := worldtest.New(n, n/100, 1)
 	b.StopTimer()
 	script(b, w, "CREATE SCHEMA raw", "CREATE TABLE raw.rows (key VARCHAR, seen_at TIMESTAMPTZ, user_id VARCHAR, email VARCHAR, phone VARCHAR, device VARCHAR)")
@@ -127,6 +127,27 @@ func benchIdentity(b *testing.B, n int) {
 	if q.Broken > 0 {
 		b.Errorf("%d of %d chains are not whole", q.Broken, q.Chains)
 	}
+}
+
+// benchWarehouse is an empty DuckDB of one thread, as a union-find has one: threads that wait for
+// each other, or share a core, are charged for that too. WEIR_THREADS is another number.
+func benchWarehouse(b *testing.B) warehouse.Warehouse {
+	b.Helper()
+	kind, ok := warehouse.Lookup("duckdb")
+	if !ok {
+		b.Fatal("this build has no DuckDB: the benchmark needs cgo")
+	}
+	w, err := kind.Open(warehouse.Config{Target: "bench", Dir: b.TempDir(),
+		Settings: map[string]string{"path": "bench.duckdb", "schema": "weir", "threads": cmp.Or(os.Getenv("WEIR_THREADS"), "1")}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return w
 }
 
 // told prints a ratio beside its bar. A machine that is busy does not fail a benchmark.
