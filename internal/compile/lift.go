@@ -86,7 +86,7 @@ func liftPeople(in Input, s *models.Segment, ask LiftAsk) rel.Query {
 	if s.HoldsOut() {
 		arms = append(arms, rel.T(ArmHoldout))
 	}
-	arm := rel.Expr(a("arm"))
+	arm := a("arm")
 	where := []rel.Expr{eq(a("segment"), rel.T(s.Name)), rel.F(rel.Le, a("since"), rel.At(in.AsOf.UTC()))}
 	if len(s.Split) == 0 {
 		arm = rel.Case{Whens: []rel.When{{If: eq(arm, rel.T(ArmHoldout)), Then: rel.T(ArmHoldout)}}, Else: rel.T(ArmTreatment)}
@@ -94,7 +94,7 @@ func liftPeople(in Input, s *models.Segment, ask LiftAsk) rel.Query {
 		where = append(where, rel.InList{Expr: arm, List: arms})
 	}
 	asOf := rel.At(in.AsOf.UTC())
-	starts, ends, early := rel.Expr(a("since")), rel.Expr(asOf), rel.Expr(rel.B(false))
+	starts, ends, early := a("since"), rel.Expr(asOf), rel.Expr(rel.B(false))
 	if ask.Within > 0 {
 		ends = rel.F(rel.AddSecs, a("since"), rel.I(int64(ask.Within/time.Second)))
 		early = rel.F(rel.Gt, ends, asOf)

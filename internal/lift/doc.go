@@ -12,8 +12,8 @@
 //   - a ratio of shares: Katz, D., Baptista, J., Azen, S. and Pike, M., Obtaining confidence
 //     intervals for the risk ratio in cohort studies, Biometrics 34, 1978: the logarithm of the
 //     ratio, by the delta method.
-//   - a mean: Welch, B., The generalization of Student's problem when several different population
-//     variances are involved, Biometrika 34, 1947, with the degrees of freedom of Satterthwaite.
+//   - a mean: Welch, B., on Student's problem when several different population variances are
+//     involved, Biometrika 34, 1947, with the degrees of freedom of Satterthwaite.
 //   - a ratio of means: Fieller, E., Some problems in interval estimation, Journal of the Royal
 //     Statistical Society B 16, 1954.
 package lift
