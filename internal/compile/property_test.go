@@ -64,7 +64,11 @@ func randomSegments(t *testing.T, open casetest.Open, rounds int) {
 			g := generator{r: r, asOf: in.AsOf}
 			for i := range 80 {
 				w := g.condition(3)
-				in.Model.Segments = append(in.Model.Segments, models.Segment{Name: fmt.Sprint("g", i), Entity: "x", Where: w})
+				s := models.Segment{Name: fmt.Sprint("g", i), Entity: "x", Where: w}
+				if i%9 == 8 {
+					s.Where, s.Priority = models.Condition{}, somePriority(r, g.segments)
+				}
+				in.Model.Segments = append(in.Model.Segments, s)
 				g.segments = append(g.segments, fmt.Sprint("g", i))
 			}
 			w := newWorld(t, open(t))
@@ -83,10 +87,14 @@ func randomSegments(t *testing.T, open casetest.Open, rounds int) {
 			}
 			explained(t, w, in)
 			e := evaluator{m: in.Model, asOf: in.AsOf}
+			firstFits(t, w, in.Model, func(who string, s *models.Segment) bool {
+				i := slices.IndexFunc(people, func(p person) bool { return p.who == who })
+				return e.holds(&people[i], s.Rule())
+			})
 			for _, s := range in.Model.Segments {
 				var want []string
 				for i := range people {
-					if e.holds(&people[i], &s.Where) {
+					if e.holds(&people[i], s.Rule()) {
 						want = append(want, people[i].who)
 					}
 				}
@@ -338,7 +346,7 @@ func (e *evaluator) holds(p *person, w *models.Condition) bool {
 	case w.Not != nil:
 		return !e.holds(p, w.Not)
 	case w.Segment != "":
-		return e.holds(p, &e.m.Segment(w.Segment).Where)
+		return e.holds(p, e.m.Segment(w.Segment).Rule())
 	case w.Trait != "":
 		t := models.Test{Operators: w.Operators}
 		if w.Is != nil {
