@@ -56,6 +56,10 @@ func (a *App) Compile(ctx context.Context, entity, name string) ([]Program, erro
 		in.Entity = e
 		in.Build = compile.Build{Schema: w.Schema(), ID: "1"}
 		in.Previous = compile.Build{Schema: w.Schema()}
+		in.Place = func(path string) string {
+			file, line := a.place(path)
+			return fmt.Sprintf("%s:%d", file, line)
+		}
 		if in.AsOf.IsZero() {
 			if in.AsOf, err = a.now(ctx); err != nil {
 				return nil, err

@@ -95,3 +95,24 @@ func TestStatements(t *testing.T) {
 		t.Errorf("1 segment more takes %d statements, 40 take %d", few, many)
 	}
 }
+
+// TestPlaces: what a column or table is for is told with the place where it is declared.
+func TestPlaces(t *testing.T) {
+	in := input(t, printed)
+	in.Place = func(path string) string { return "at " + path }
+	text, _, err := compile.Print(in, dialect.DuckDB())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		": spent (at entities.customer.traits.spent)\n",
+		": trait spent (at entities.customer.traits.spent)\n",
+		": segment vip (at segments.vip)\n",
+		": lapsed (at segments.lapsed)\n",
+		"-- decile (at entities.customer.traits.decile)\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text has no %q", want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package compile
 
 import (
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -23,6 +24,19 @@ type Input struct {
 	Full     bool                       // identity is made from nothing, with the ids of before, though it could go on from Previous
 	Only     string                     // "identity": no traits and no segments
 	State    State                      // what the build in force left for this one
+	// Place tells where a model of the project is declared, for comments: "segments.yml:14". It may be
+	// nil, and may be "".
+	Place func(path string) string
+}
+
+// called is a model's name for comments, with its place where that is known.
+func (in Input) called(name string, path ...string) string {
+	if in.Place != nil {
+		if at := in.Place(strings.Join(path, ".")); at != "" {
+			return name + " (" + at + ")"
+		}
+	}
+	return name
 }
 
 // Build names the tables of one build of one entity. Tables are made under fresh names and

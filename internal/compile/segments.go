@@ -42,7 +42,7 @@ func segmentSteps(in Input) ([]Step, []diag.Problem) {
 		steps = append(slices.Concat(c.hits.steps(), c.scans.steps()), Step{
 			Name: "segments: who is in",
 			Do: []rel.Statement{
-				rel.CreateTable{Name: table, Temp: true, As: f.query(c), Comment: f.comment(segments)},
+				rel.CreateTable{Name: table, Temp: true, As: f.query(c), Comment: f.comment(in, segments)},
 				rel.Analyze{Name: table},
 			},
 		})
@@ -99,7 +99,8 @@ func (f *flags) compile(c *conditions, segments []*models.Segment) {
 			at = max(at, level[name]+1)
 		}
 		level[s.Name] = at
-		c.scans.asker, c.hits.asker = s.Name, s.Name
+		asker := c.in.called(s.Name, "segments", s.Name)
+		c.scans.asker, c.hits.asker = asker, asker
 		c.ranks = false
 		in := c.predicate(s.RulePath(), s.Rule())
 		if !referred[s.Name] && !c.ranks { // a window stands in a list of columns only
@@ -115,14 +116,14 @@ func (f *flags) compile(c *conditions, segments []*models.Segment) {
 }
 
 // comment says which column is what.
-func (f *flags) comment(segments []*models.Segment) string {
+func (f *flags) comment(in Input, segments []*models.Segment) string {
 	lines := []string{"what segments look at"}
 	for i, name := range f.traits {
-		lines = append(lines, fmt.Sprintf("t%d: trait %s", i+1, name))
+		lines = append(lines, fmt.Sprintf("t%d: trait %s", i+1, in.called(name, "entities", in.Entity, "traits", name)))
 	}
 	for _, s := range segments {
 		if f.column[s.Name] != "" {
-			lines = append(lines, f.column[s.Name]+": segment "+s.Name)
+			lines = append(lines, f.column[s.Name]+": segment "+in.called(s.Name, "segments", s.Name))
 		}
 	}
 	return strings.Join(lines, "\n")

@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -50,7 +51,7 @@ func traitSteps(in Input) ([]Step, []diag.Problem) {
 	steps = append(steps, Step{
 		Name: "traits: profiles",
 		Do: append([]rel.Statement{
-			rel.CreateTable{Name: name, As: t.inOrder(query, len(layers) > 1), Comment: in.Entity + " profiles with their traits"},
+			rel.CreateTable{Name: name, As: t.inOrder(query, len(layers) > 1), Comment: t.comment()},
 			rel.Analyze{Name: name},
 		}, append(t.scans.drops(), t.drops...)...),
 	})
@@ -77,9 +78,25 @@ func (t *traits) path(tr *models.Trait, key string) string {
 	return models.Path("entities", t.entity.Name, "traits", tr.Name, key)
 }
 
+// called is a trait for comments.
+func (t *traits) called(tr *models.Trait) string {
+	return t.in.called(tr.Name, "entities", t.entity.Name, "traits", tr.Name)
+}
+
+// comment says what the profiles are, and where their traits are declared.
+func (t *traits) comment() string {
+	lines := []string{t.entity.Name + " profiles with their traits"}
+	if t.in.Place != nil {
+		for i := range t.entity.Traits {
+			lines = append(lines, t.called(&t.entity.Traits[i]))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // value is a trait that is read from sources, in the scans that it joins.
 func (t *traits) value(tr *models.Trait) rel.Expr {
-	t.scans.asker = tr.Name
+	t.scans.asker = t.called(tr)
 	if tr.Predict != nil {
 		return t.predict(tr)
 	}

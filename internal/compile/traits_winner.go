@@ -44,7 +44,7 @@ func (t *traits) winner(tr *models.Trait, i int) (winner, bool) {
 	}
 	var problem *diag.Problem
 	ask := func(what string, agg rel.Agg) rel.Expr {
-		t.scans.asker = tr.Name + what
+		t.scans.asker = t.called(tr) + what
 		e, p := t.scans.ask(c.source, agg)
 		if p != nil {
 			problem = p
