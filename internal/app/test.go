@@ -25,7 +25,7 @@ type Tests struct {
 }
 
 // Test runs the project's tests on the embedded engine: those whose names match one of the globs,
-// or all. It calls done after each, from one goroutine at a time. Nothing of the target is touched.
+// or all. It calls done with each result in their order, from one goroutine at a time. Nothing of the target is touched.
 func (a *App) Test(ctx context.Context, globs []string, done func(TestResult)) (*Tests, error) {
 	var chosen []project.Test
 	met := map[string]bool{}

@@ -18,8 +18,8 @@ import (
 	"github.com/weir-data/weir/models/diag"
 )
 
-// Run runs tests of a project, several at a time, and calls done after each, from one goroutine at a
-// time. Results are in the order of the tests. The error says that there is no engine to run them
+// Run runs tests of a project, several at a time, and calls done with each result in the order of the
+// tests, from one goroutine at a time. Results are in that order too. The error says that there is no engine to run them
 // on, or that ctx ended.
 func Run(ctx context.Context, p *project.Project, tests []project.Test, done func(Result)) ([]Result, error) {
 	kind, _ := warehouse.Lookup("duckdb")
@@ -29,7 +29,7 @@ func Run(ctx context.Context, p *project.Project, tests []project.Test, done fun
 	}
 	r := &runner{p: p, model: model(&p.Model), columns: usedColumns(p), engine: engine}
 	r.columns.m = r.model
-	out := make([]Result, len(tests))
+	out, ran, told := make([]Result, len(tests)), make([]bool, len(tests)), 0
 	next := make(chan int)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -38,9 +38,11 @@ func Run(ctx context.Context, p *project.Project, tests []project.Test, done fun
 			for i := range next {
 				res := r.run(ctx, &tests[i])
 				mu.Lock()
-				out[i] = res
-				if done != nil {
-					done(res)
+				out[i], ran[i] = res, true
+				for ; told < len(tests) && ran[told]; told++ {
+					if done != nil {
+						done(out[told])
+					}
 				}
 				mu.Unlock()
 			}
