@@ -33,7 +33,7 @@ func (e *BoundError) Fix() string {
 	if e.Other != "" {
 		return "point one of them elsewhere; if " + e.Other + " has only got another name, give it its old one back"
 	}
-	return "undo the change of destination, object or into, or of the target's send; to start anew there, give the sync another name, or send from another target with a schema: of its own"
+	return "undo the change of destination, object or into, or of the target's send; to start anew there: weir sync reset " + e.Sync
 }
 
 // UnknownStoreError says that no store of this machine has ever run anything in this warehouse,
@@ -53,7 +53,7 @@ func (e *UnknownStoreError) Code() string { return "ledger.unknown_store" }
 
 // Fix says what to do.
 func (e *UnknownStoreError) Fix() string {
-	return "run on the machine that ran it before, or copy its .weir folder here"
+	return "run on the machine that ran it before, or copy its .weir folder here; if that is lost: weir doctor --adopt-store"
 }
 
 // RestoredError says that the warehouse allots epochs that this store has seen already: it was
@@ -73,7 +73,7 @@ func (e *RestoredError) Code() string { return "ledger.restored" }
 
 // Fix says what to do.
 func (e *RestoredError) Fix() string {
-	return "bring the newer copy of the warehouse back; if it was made anew on purpose, remove this target's .db file under .weir"
+	return "bring the newer copy of the warehouse back; if there is none, send everything again from the older one: weir sync full " + e.Sync
 }
 
 // KeyError says that the project's secret is not the one that erasures and suppressions in the

@@ -45,6 +45,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"halves": TestHalfOfAChangedValue, "erasure": TestErasure, "suppression": TestSuppression, "late suppression": TestASuppressionBetweenPlanAndSend,
 		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "jobs": TestJobs, "lease": TestLease, "race": TestTwoTakeTheLeaseAtOnce, "again": TestTheSamePlanIsGivenAgain, "preview": TestPreview,
 		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice, "lists": TestListsAreSentAsLists,
+		"pauses": TestPauses, "who runs": TestWhoRuns, "reset": TestResetForgetsAndAdopts, "open plans": TestResetGivesUpOpenPlans, "what was refused": TestRefused,
 	} {
 		t.Run(name, test)
 	}

@@ -10,12 +10,31 @@ import (
 )
 
 // Reset forgets all that the ledger knows of a sync: its next run is its first. Nothing is
-// removed at the destination. It is for a sync that no run holds; grant is of an Acquire.
-func (l *Ledger) Reset(ctx context.Context, sync string, g syncs.Grant) error {
+// removed at the destination. With adopt, that first run touches nobody who is there already,
+// whatever the sync's first_run says: a mirror removes nobody, and messages go to nobody who is in
+// already. Plans that were being sent are given up, and what became of them is forgotten too. It
+// is for a sync that no run holds; g is of an Acquire.
+func (l *Ledger) Reset(ctx context.Context, sync string, g syncs.Grant, adopt bool) error {
 	s := &source{Ledger: l, name: sync}
+	t := func(c string) rel.Expr { return rel.C("t", c) }
 	return l.with(ctx, "resetting "+sync, func(se *session) error {
-		err := s.fenced(ctx, se, g, func(ctx context.Context) error {
-			return se.do(ctx, rel.Delete{From: l.table(tLedgers), Where: eq(rel.C("t", "sync"), rel.T(sync))})
+		there, err := l.has(ctx, se, ledgerTable(sync))
+		if err != nil {
+			return err
+		}
+		err = s.fenced(ctx, se, g, func(ctx context.Context) error {
+			sts := []rel.Statement{
+				rel.Delete{From: l.table(tLedgers), Where: eq(t("sync"), rel.T(sync))},
+				// Plans that nobody makes any more are garbage, which the next run collects.
+				rel.Update{Table: l.table(tPlans), Set: []rel.Assign{{Column: "state", Value: rel.T(planMaking)}}, Where: eq(t("sync"), rel.T(sync))},
+			}
+			if there { // a table that outlives this process is empty
+				sts = append(sts, rel.Delete{From: s.own()})
+			}
+			if err := se.do(ctx, sts...); err != nil {
+				return err
+			}
+			return l.control(ctx, se, sync, rel.Assign{Column: "adopt", Value: rel.B(adopt)})
 		})
 		if err != nil {
 			return err
@@ -31,12 +50,20 @@ func (l *Ledger) Reset(ctx context.Context, sync string, g syncs.Grant) error {
 func (l *Ledger) Full(ctx context.Context, sync string, g syncs.Grant, seen int64) (syncs.Grant, error) {
 	s := &source{Ledger: l, name: sync}
 	err := l.with(ctx, "sending everything of "+sync+" again", func(se *session) error {
+		there, err := l.has(ctx, se, ledgerTable(sync))
+		if err != nil {
+			return err
+		}
 		return s.fenced(ctx, se, g, func(ctx context.Context) error {
-			return se.do(ctx,
-				rel.Update{Table: s.own(), Set: []rel.Assign{{Column: "hash", Value: rel.Null(models.Integer)}, {Column: "tried_hash", Value: rel.Null(models.Integer)},
-					{Column: "attempts", Value: rel.I(0)}, {Column: "next_try", Value: rel.Null(models.Timestamp)}}},
+			sts := []rel.Statement{
 				rel.Update{Table: l.table(tEpochs), Set: []rel.Assign{{Column: "epoch", Value: rel.I(max(seen, g.Epoch))}}, Where: s.mine(g.Epoch)},
-				s.bump())
+				s.bump(),
+			}
+			if there { // one that never ran sends everything anyway
+				sts = append(sts, rel.Update{Table: s.own(), Set: []rel.Assign{{Column: "hash", Value: rel.Null(models.Integer)}, {Column: "tried_hash", Value: rel.Null(models.Integer)},
+					{Column: "attempts", Value: rel.I(0)}, {Column: "next_try", Value: rel.Null(models.Timestamp)}}})
+			}
+			return se.do(ctx, sts...)
 		})
 	})
 	if err == nil {
@@ -49,6 +76,9 @@ func (l *Ledger) Full(ctx context.Context, sync string, g syncs.Grant, seen int6
 func (l *Ledger) Retry(ctx context.Context, sync string, g syncs.Grant) (n int64, err error) {
 	s := &source{Ledger: l, name: sync}
 	err = l.with(ctx, "retrying "+sync, func(se *session) error {
+		if there, err := l.has(ctx, se, ledgerTable(sync)); err != nil || !there {
+			return err
+		}
 		return s.fenced(ctx, se, g, func(ctx context.Context) (err error) {
 			if n, err = se.change(ctx, rel.Update{Table: s.own(), Set: []rel.Assign{{Column: "attempts", Value: rel.I(0)}, {Column: "next_try", Value: rel.Null(models.Timestamp)}},
 				Where: notNull(rel.C("t", "next_try"))}); err != nil {

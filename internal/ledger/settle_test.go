@@ -531,7 +531,7 @@ func TestReset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.l.Reset(ctx, "vip", g), w.l.Release(ctx, g)); err != nil {
+	if err := errors.Join(w.l.Reset(ctx, "vip", g, false), w.l.Release(ctx, g)); err != nil {
 		t.Fatal(err)
 	}
 	w.g = syncs.Grant{}

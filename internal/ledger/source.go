@@ -97,6 +97,15 @@ func (s *source) bind(ctx context.Context, se *session) error {
 		was := Binding{Account: b.account, Object: destinations.Object{Name: b.object}, Sync: syncs.Sync{Into: b.target}}
 		return &BoundError{Sync: s.name, Place: was.place()}
 	}
+	if !b.started {
+		adopts, err := s.adopts(ctx, se)
+		if err != nil {
+			return err
+		}
+		if adopts {
+			s.b.Sync.FirstRun = mild(s.b.Sync.Mode)
+		}
+	}
 	columns, err := se.Columns(ctx, s.own())
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ const (
 	tErasures     = "erasures"
 	tSuppressions = "suppressions"
 	tSecret       = "secret"
+	tControls     = "controls" // what people said of a sync: to pause, to adopt who is there
 )
 
 // The states of a plans row.
@@ -66,6 +67,7 @@ var tables = map[string][]rel.Field{
 	tErasures:     fields("hash at:t"),
 	tSuppressions: fields("channel hash at:t source"),
 	tSecret:       fields("name hash"),
+	tControls:     fields("sync paused:t by_whom reason adopt:b"),
 }
 
 // ledgerFields are the columns of a sync's own table. Match values stand in numbered slots; which
