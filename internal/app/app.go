@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -176,12 +175,12 @@ func (a *App) runner(ctx context.Context) (*syncs.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, err := os.Hostname()
+	h, err := a.holder(ctx)
 	if err != nil {
-		host = "localhost"
+		return nil, err
 	}
 	r := &syncs.Runner{
-		Journal: st, Holder: syncs.Holder{Store: st.ID(), Host: host, PID: os.Getpid()}, Buckets: a.buckets,
+		Journal: st, Holder: h, Buckets: a.buckets,
 		Events: func(e syncs.Event) { a.emit(Event{Kind: e.Kind, Sync: &e}) },
 	}
 	if a.p.Target.Send == "sandbox" {

@@ -84,6 +84,7 @@ type RunResult struct {
 	Target  string             `json:"target"`
 	Builds  []BuildResult      `json:"builds"`
 	Runs    []syncs.Report     `json:"runs"`
+	Paused  []PausedSync       `json:"paused,omitempty"` // were picked, and left out
 	Seconds map[string]float64 `json:"seconds"`
 }
 
@@ -95,6 +96,7 @@ type Status struct {
 	Last        *syncs.Report    `json:"last"` // nil if it never ran
 	Ledger      map[string]int64 `json:"ledger"`
 	Running     string           `json:"running,omitempty"` // who holds it
+	Paused      *Pause           `json:"paused,omitempty"`
 }
 
 // DemoResult is what `weir demo` showed.

@@ -42,7 +42,11 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 		return res, err
 	}
 	start = time.Now()
-	list := a.chosenSyncs()
+	list, paused, err := a.unpaused(ctx)
+	if err != nil {
+		return res, err
+	}
+	res.Paused = paused
 	reports := make([]*syncs.Report, len(list))
 	errs := make([]error, len(list))
 	var g errgroup.Group
@@ -93,6 +97,10 @@ func (a *App) Status(ctx context.Context) (*Statuses, error) {
 	if out.Builds, err = a.live(ctx); err != nil {
 		return nil, err
 	}
+	paused, err := a.paused(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range a.chosenSyncs() {
 		x := Status{Sync: s.Name, Destination: s.Destination, Schedule: s.Schedule, Ledger: map[string]int64{}}
 		if r, ok := last[s.Name]; ok {
@@ -104,6 +112,9 @@ func (a *App) Status(ctx context.Context) (*Statuses, error) {
 		}
 		if x.Ledger, err = a.ledgerOf(ctx, s.Name); err != nil {
 			return nil, err
+		}
+		if p, ok := paused[s.Name]; ok {
+			x.Paused = &p
 		}
 		out.Syncs = append(out.Syncs, x)
 	}

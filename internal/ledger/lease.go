@@ -54,10 +54,11 @@ func (l *Ledger) Acquire(ctx context.Context, sync string, h syncs.Holder, ttl t
 	return g, err
 }
 
-// Release gives up a lease that Acquire gave.
+// Release gives up a lease that Acquire gave. What an earlier run left on its way to the
+// destination may still be: the lease is as clean as it was found.
 func (l *Ledger) Release(ctx context.Context, g syncs.Grant) error {
 	s := &source{Ledger: l, name: g.Sync}
-	return l.with(ctx, "giving up the lease of "+g.Sync, func(se *session) error { return s.release(ctx, se, g, true) })
+	return l.with(ctx, "giving up the lease of "+g.Sync, func(se *session) error { return s.release(ctx, se, g, g.Clean) })
 }
 
 // allot reads the sync's row, judges it by the warehouse's clock, and changes it by an update
