@@ -32,6 +32,7 @@ func (s *session) runCmd() *cobra.Command {
 					s.printBuild(b)
 				}
 				s.printReports(r.Runs)
+				s.printPaused(r.Paused)
 			}
 			if err != nil {
 				return err

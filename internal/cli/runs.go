@@ -41,7 +41,7 @@ func (s *session) runsCmd() *cobra.Command {
 	}
 	c.Flags().StringVar(&sync, "sync", "", "only runs of this sync")
 	c.Flags().IntVar(&limit, "limit", 20, "how many, newest first")
-	c.AddCommand(s.runsShowCmd(), s.runsSettleCmd())
+	c.AddCommand(s.runsShowCmd(), s.runsSettleCmd(), s.runsRejectsCmd(), s.runsRetryCmd())
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weir-data/weir/internal/app"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -33,6 +34,7 @@ func (s *session) statusCmd() *cobra.Command {
 			for _, b := range st.Builds {
 				s.printBuild(b, keptApart(b))
 			}
+			var paused []app.PausedSync
 			rows := [][]string{{"SYNC", "LAST", "ENDED", "HOLDS", "DESTINATION", "SCHEDULE"}}
 			for _, x := range st.Syncs {
 				last, ended := "never ran", ""
@@ -43,8 +45,12 @@ func (s *session) statusCmd() *cobra.Command {
 					last = "running: " + x.Running
 				}
 				rows = append(rows, []string{x.Sync, last, ended, number(x.Ledger["rows"]), x.Destination, x.Schedule})
+				if x.Paused != nil {
+					paused = append(paused, app.PausedSync{Sync: x.Sync, Pause: *x.Paused})
+				}
 			}
 			s.out("%s", strings.TrimSuffix(table(rows, 3), "\n"))
+			s.printPaused(paused)
 			for _, x := range st.Syncs {
 				if x.Last != nil && x.Last.Status != syncs.OK {
 					s.out("")

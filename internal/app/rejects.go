@@ -1,0 +1,163 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weir-data/weir/internal/ledger"
+	"github.com/weir-data/weir/syncs"
+)
+
+// Rejects are the rows of a sync that were refused for one reason and not taken since.
+type Rejects struct {
+	Sync        string     `json:"sync"`
+	Code        string     `json:"code"`
+	Message     string     `json:"message"`     // without what differs from row to row
+	Quarantined bool       `json:"quarantined"` // not tried again until what is sent changes, or a person asks
+	Rows        int64      `json:"rows"`
+	First       *time.Time `json:"first_seen"` // nil if the history does not go back that far
+	Last        *time.Time `json:"last_seen"`
+	Next        *time.Time `json:"next_try"` // of the first of them; nil where that is never
+	Keys        []string   `json:"keys"`     // a few of them
+	Fix         string     `json:"fix"`
+}
+
+// shownKeys bounds how many keys of a group are listed.
+const shownKeys = 3
+
+// Rejects groups the refused and quarantined rows of a sync, or of all that were picked if name is
+// empty, by code and by message without what differs from row to row; the most frequent first.
+// Keys are ids of profiles, or masked where the sync's rows have keys of their own; reveal shows
+// these too.
+func (a *App) Rejects(ctx context.Context, name string, reveal bool) ([]Rejects, error) {
+	list := a.chosenSyncs()
+	if name != "" {
+		s, _, err := a.lifeOf(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		list = []*syncs.Sync{s}
+	}
+	if _, err := a.warehouse(); err != nil {
+		return nil, err
+	}
+	out := []Rejects{}
+	for _, s := range list {
+		groups := map[rejectKind]*Rejects{}
+		err := a.led.Refused(ctx, s.Name, func(r ledger.Refusal) error {
+			k := rejectKind{r.Code, commonWords(r.Reason), r.Quarantined}
+			g := groups[k]
+			if g == nil {
+				g = &Rejects{Sync: s.Name, Code: k.code, Message: k.message, Quarantined: k.quarantined, Keys: []string{}}
+				groups[k] = g
+			}
+			g.add(r, reveal || a.entityOf(s) != "")
+			return nil
+		})
+		if err != nil {
+			return nil, a.worldly(err)
+		}
+		for _, g := range groups {
+			g.Fix = g.fix(a.entityOf(s) != "")
+			out = append(out, *g)
+		}
+	}
+	slices.SortFunc(out, func(x, y Rejects) int {
+		return cmp.Or(cmp.Compare(x.Sync, y.Sync), cmp.Compare(y.Rows, x.Rows), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Message, y.Message), btoi(x.Quarantined)-btoi(y.Quarantined))
+	})
+	return out, nil
+}
+
+type rejectKind struct {
+	code, message string
+	quarantined   bool
+}
+
+func (g *Rejects) add(r ledger.Refusal, plain bool) {
+	g.Rows += r.Rows
+	for _, k := range r.Keys {
+		if !plain {
+			k = maskedKey(k)
+		}
+		if len(g.Keys) < shownKeys && !slices.Contains(g.Keys, k) {
+			g.Keys = append(g.Keys, k)
+		}
+	}
+	g.First, g.Next = earlier(g.First, r.First), earlier(g.Next, r.Next)
+	if !r.Last.IsZero() && (g.Last == nil || r.Last.After(*g.Last)) {
+		g.Last = &r.Last
+	}
+}
+
+// earlier is the earlier of two times, of which either may be missing.
+func earlier(a *time.Time, b time.Time) *time.Time {
+	if b.IsZero() || a != nil && a.Before(b) {
+		return a
+	}
+	return &b
+}
+
+// rejectFixes say what mends a refusal of weir's own codes.
+var rejectFixes = map[string]string{
+	"syncs.cannot_normalise": "correct the value in its source, or the trait that it comes from",
+	"syncs.too_large":        "map fewer or shorter fields",
+	"syncs.shared_match":     "let identity join the two, or match by a value that each has alone",
+}
+
+// fix says what becomes of the rows, and what a person can do.
+func (g *Rejects) fix(people bool) string {
+	mend := rejectFixes[g.Code]
+	if mend == "" {
+		mend = "correct what the destination refuses, in the sources or in the mapping of " + g.Sync
+	}
+	if people && len(g.Keys) > 0 {
+		id, _, _ := strings.Cut(g.Keys[0], ":") // without the number of the entry
+		mend += " (see one: weir profile get " + id + ")"
+	}
+	if g.Quarantined {
+		return mend + ": a changed row is sent by itself; where nothing changes on this side: weir runs retry " + g.Sync
+	}
+	return mend + fmt.Sprintf(": tried again by itself with a run from %s on; now: weir runs retry %s", g.Next.UTC().Format("2006-01-02 15:04 MST"), g.Sync)
+}
+
+// What differs from row to row in the words of a vendor, with what stands in its place. Quoted
+// words go first, since they may hold any of the others.
+var varying = []struct {
+	re   *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`"[^"]*"|“[^”]*”|'[^' ][^']*'|` + "`[^`]*`"), "“…”"},
+	{regexp.MustCompile(`[^\s<>,;:()]+@[^\s<>,;:()]+`), "…@…"},
+	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "…"},
+	{regexp.MustCompile(`(?i)\b[0-9a-f]*[0-9][0-9a-f]{15,}\b`), "…"},
+	{regexp.MustCompile(`\+?\b[0-9][0-9 .,:/()-]*[0-9]\b|\b[0-9]\b`), "N"},
+}
+
+// commonWords is a message without what differs from row to row, which also takes out what is
+// personal in it. It is at most 200 letters long.
+func commonWords(message string) string {
+	message = strings.Join(strings.Fields(message), " ")
+	for _, v := range varying {
+		message = v.re.ReplaceAllString(message, v.with)
+	}
+	if r := []rune(message); len(r) > 200 {
+		message = string(r[:200]) + "…"
+	}
+	return message
+}
+
+// maskedKey is a key of the user's own, of which only the end is shown.
+func maskedKey(key string) string {
+	if strings.Contains(key, "@") {
+		return maskedEmail(key)
+	}
+	if r := []rune(key); len(r) >= 6 {
+		return hidden + string(r[len(r)-2:])
+	}
+	return hidden
+}
