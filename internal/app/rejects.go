@@ -49,6 +49,7 @@ func (a *App) Rejects(ctx context.Context, name string, reveal bool) ([]Rejects,
 	out := []Rejects{}
 	for _, s := range list {
 		groups := map[rejectKind]*Rejects{}
+		people := s.Segment != "" || s.Entity != "" // keys are ids of profiles
 		err := a.led.Refused(ctx, s.Name, func(r ledger.Refusal) error {
 			k := rejectKind{r.Code, commonWords(r.Reason), r.Quarantined}
 			g := groups[k]
@@ -56,14 +57,14 @@ func (a *App) Rejects(ctx context.Context, name string, reveal bool) ([]Rejects,
 				g = &Rejects{Sync: s.Name, Code: k.code, Message: k.message, Quarantined: k.quarantined, Keys: []string{}}
 				groups[k] = g
 			}
-			g.add(r, reveal || a.entityOf(s) != "")
+			g.add(r, reveal || people)
 			return nil
 		})
 		if err != nil {
 			return nil, a.worldly(err)
 		}
 		for _, g := range groups {
-			g.Fix = g.fix(a.entityOf(s) != "")
+			g.Fix = g.fix(people)
 			out = append(out, *g)
 		}
 	}
