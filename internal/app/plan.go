@@ -68,6 +68,9 @@ func (a *App) Plan(ctx context.Context) (res *PlanResult, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, res.Paused, err = a.unpaused(ctx); err != nil {
+		return nil, err
+	}
 	runner, err := a.runner(ctx)
 	if err != nil {
 		return nil, err

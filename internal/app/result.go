@@ -63,6 +63,7 @@ type PlanResult struct {
 	AsOf     time.Time       `json:"as_of"`
 	Segments []SegmentChange `json:"segments"`
 	Plans    []SyncPlan      `json:"plans"`
+	Paused   []PausedSync    `json:"paused,omitempty"` // of these plans; a run leaves them out
 }
 
 // SyncPlan is what a run would send for one sync.

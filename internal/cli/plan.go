@@ -48,6 +48,7 @@ func (s *session) printPlan(p *app.PlanResult) {
 	s.out("weir would do this on target %s:\n", s.ui.bold(p.Target))
 	s.printSegments(p.Segments)
 	s.printSyncs(p.Plans)
+	s.printPaused(p.Paused)
 	var add, update, remove, held int64
 	for _, x := range p.Plans {
 		add, update, remove = add+x.Counts.Added, update+x.Counts.Updated, remove+x.Counts.Removed
