@@ -138,7 +138,7 @@ func written(t *testing.T, yaml string) string {
 
 const forgetYAML = `
 project: forgetting
-targets: {dev: {type: duckdb, path: f.duckdb, send: sandbox}}
+targets: {dev: TARGET}
 sources:
   crm: {table: shop.crm, key: id, updated_at: changed_at, identifiers: {email: email}}
 entities:
@@ -164,9 +164,9 @@ syncs:
 // TestForgetBarsNobodyElse holds that of the values by which somebody was sent only those bar that
 // name a person: a country is many people's.
 func TestForgetBarsNobodyElse(t *testing.T) {
-	a := loaded(t, written(t, forgetYAML))
+	a := loaded(t, written(t, strings.Replace(forgetYAML, "TARGET", target(t), 1)))
 	exec(t, a, "create schema shop", "create table shop.crm (id varchar, email varchar, country varchar, phone varchar, changed_at timestamptz)",
-		"insert into shop.crm select 'k' || i, 'p' || i || '@example.com', 'FR', '+3363998000' || i, timestamptz '2026-01-01 00:00:00+00' from range(4) t(i)")
+		"insert into shop.crm select 'k' || i, 'p' || i || '@example.com', 'FR', '+3363998000' || i, timestamptz '2026-01-01 00:00:00+00' from generate_series(0, 3) t(i)")
 	run := func(sync string) syncs.Counts {
 		t.Helper()
 		res, err := a.Run(t.Context())
@@ -212,7 +212,7 @@ func TestForgetBarsNobodyElse(t *testing.T) {
 }
 
 func TestALifeIsRefused(t *testing.T) {
-	a := loaded(t, written(t, forgetYAML))
+	a := loaded(t, written(t, strings.Replace(forgetYAML, "TARGET", target(t), 1)))
 	exec(t, a, "create schema shop", "create table shop.crm (id varchar, email varchar, country varchar, phone varchar, changed_at timestamptz)")
 	for name, c := range map[string]struct {
 		err  func() error
@@ -270,7 +270,7 @@ func TestDoctorTellsWhatIsWrong(t *testing.T) {
 		}
 	}
 	// On a target that sends nothing no destination is asked, and nothing is wrong with that.
-	a := loaded(t, written(t, strings.Replace(forgetYAML, "send: sandbox", "send: none", 1)))
+	a := loaded(t, written(t, strings.Replace(forgetYAML, "TARGET", strings.Replace(target(t), "send: sandbox", "send: none", 1), 1)))
 	exec(t, a, "create schema shop", "create table shop.crm (id varchar, email varchar, country varchar, phone varchar, changed_at timestamptz)")
 	x, err := a.Doctor(t.Context(), false)
 	if err != nil {

@@ -64,3 +64,8 @@ func TestPeopleOnPostgreSQL(t *testing.T) {
 		"evidence": TestEveryMergeHasEvidence,
 	})
 }
+
+// TestLifeOnPostgreSQL erases, resets and examines on another warehouse.
+func TestLifeOnPostgreSQL(t *testing.T) {
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){"forget": TestForgetBarsNobodyElse, "refused": TestALifeIsRefused, "doctor": TestDoctorTellsWhatIsWrong})
+}
