@@ -27,6 +27,7 @@ type Options struct {
 	Approve  []string    // codes of guards that a person has read and agreed to
 	Full     bool        // identity is built from nothing, with the ids of before
 	Asked    string      // who asks, for the history; "" means "command"
+	Limit    int         // syncs that run at once; 0 means the usual number
 	Offline  bool        // check against the columns that Columns wrote: nothing will be connected to
 	Progress func(Event) // called from several goroutines; may be nil
 }

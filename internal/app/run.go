@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	reports := make([]*syncs.Report, len(list))
 	errs := make([]error, len(list))
 	var g errgroup.Group
-	g.SetLimit(parallel)
+	g.SetLimit(cmp.Or(a.o.Limit, parallel))
 	for i, s := range list {
 		g.Go(func() error {
 			if ctx.Err() != nil {

@@ -39,7 +39,8 @@ func (p *Project) hash() string {
 	}
 	ss := slices.Clone(p.Syncs)
 	for i := range ss {
-		ss[i].Description, ss[i].Tags, ss[i].Schedule = "", nil, ""
+		ss[i].Description, ss[i].Tags = "", nil
+		ss[i].Schedule, ss[i].Every, ss[i].After = "", "", ""
 	}
 	ds := slices.Clone(p.Destinations)
 	slices.SortFunc(m.Sources, func(a, b models.Source) int { return byName(a.Name, b.Name) })

@@ -30,6 +30,8 @@ func (l *loader) syncs() {
 		c.rows()
 		c.arm()
 		c.schedule()
+		c.every()
+		c.after()
 		if c.lookup() {
 			c.defaults()
 			c.modes()

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-data/weir/internal/app"
+	"github.com/weir-data/weir/internal/schedule"
+	"github.com/weir-data/weir/internal/server"
+)
+
+// serving is one weir serve.
+type serving struct {
+	s      *session
+	a      *app.App
+	log    *slog.Logger
+	board  *server.Board
+	limit  int
+	listen string
+	drain  time.Duration
+	jitter time.Duration
+	format string
+}
+
+func (s *session) serveCmd() *cobra.Command {
+	v := &serving{s: s, board: server.NewBoard()}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the schedules of syncs until told to stop",
+		Long:  "Runs every sync at its schedule:, every: or after:. Syncs that are due together share a build.\nSlots that were missed while it was down are one run at its start. SIGTERM drains what runs, a\nsecond one ends it at once; SIGHUP or a changed file reads the project again, and the old one\nstays if the new one has findings.",
+		Example: `  weir serve
+  weir serve --target prod --log json
+  weir serve --listen 0.0.0.0:8080 --drain 1m`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return v.run(c.Context()) },
+	}
+	f := c.Flags()
+	f.StringVar(&v.listen, "listen", "127.0.0.1:8080", "address of /healthz, /readyz and /metrics")
+	f.DurationVar(&v.drain, "drain", 30*time.Second, "how long a run may take to stop in order")
+	f.DurationVar(&v.jitter, "jitter", 0, "spread syncs over this time, each by its name, in place of sharing builds")
+	f.IntVar(&v.limit, "parallel", 4, "how many syncs run at once")
+	f.StringVar(&v.format, "log", "text", "text or json, on stderr")
+	return c
+}
+
+func (v *serving) run(ctx context.Context) error {
+	switch {
+	case v.format != "text" && v.format != "json":
+		return &app.Error{Kind: app.Refused, Code: "cli.usage", Message: "--log is text or json", Fix: "see: weir serve --help"}
+	case v.limit < 1 || v.drain < 0 || v.jitter < 0:
+		return &app.Error{Kind: app.Refused, Code: "cli.usage", Message: "--parallel is at least 1, and --drain and --jitter are not negative", Fix: "see: weir serve --help"}
+	}
+	v.s.ui.quiet = true // the log says what happens
+	v.log = slog.New(slog.NewTextHandler(v.s.stderr, nil))
+	if v.format == "json" {
+		v.log = slog.New(slog.NewJSONHandler(v.s.stderr, nil))
+	}
+	a, err := v.s.load(ctx)
+	if err != nil {
+		return err
+	}
+	v.a = a
+	entries, err := entriesOf(a)
+	if err != nil {
+		return err
+	}
+	memory, err := a.Remember(ctx, time.Now())
+	if err = errors.Join(err, a.Close()); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", v.listen) //nolint:noctx // it binds and returns
+	if err != nil {
+		return &app.Error{Kind: app.Unavailable, Code: "serve.listen", Message: err.Error(), Fix: "choose another address: --listen 127.0.0.1:0", Err: err}
+	}
+	h := &http.Server{Handler: v.board.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = h.Serve(l) }() // ends when it is closed
+	defer h.Close()                //nolint:errcheck // the process ends
+	v.log.Info("serving", "listen", l.Addr().String(), "syncs", len(entries))
+
+	book := schedule.NewBook(entries, memory.Fired, v.jitter, time.Now())
+	for sync, at := range memory.Well {
+		book.Done(sync, at, true)
+	}
+	v.board.Ready(true)
+	ended := make(chan error, 1)
+	go func() { ended <- schedule.Run(ctx, book, v.work(), v.changes(ctx)) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	v.board.Ready(false)
+	v.log.Info("draining", "for_at_most", v.drain.String())
+	select {
+	case err := <-ended:
+		v.log.Info("stopped")
+		return err
+	case <-time.After(v.drain):
+		return &app.Error{Kind: app.Failed, Code: "serve.drain", Message: "a run did not stop within " + v.drain.String(), Fix: "give it longer: --drain; the next run settles what it left"}
+	}
+}
+
+// changes tells of SIGHUP and of changed files until ctx ends.
+func (v *serving) changes(ctx context.Context) <-chan struct{} {
+	out := make(chan struct{})
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(hup)
+		tick := time.NewTicker(2 * time.Second)
+		defer tick.Stop()
+		seen := stamp(v.s.dir)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hup:
+			case <-tick.C:
+				now := stamp(v.s.dir)
+				if now == seen {
+					continue
+				}
+				seen = now
+			}
+			select {
+			case out <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
