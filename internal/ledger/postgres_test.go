@@ -46,6 +46,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "jobs": TestJobs, "lease": TestLease, "race": TestTwoTakeTheLeaseAtOnce, "again": TestTheSamePlanIsGivenAgain, "preview": TestPreview,
 		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice, "lists": TestListsAreSentAsLists,
 		"pauses": TestPauses, "who runs": TestWhoRuns, "reset": TestResetForgetsAndAdopts, "open plans": TestResetGivesUpOpenPlans, "what was refused": TestRefused,
+		"verify": TestVerify, "verify mends": TestVerifyMends, "verify and jobs": TestVerifyTellsJobsApart, "verify refuses": TestVerifyRefuses,
 	} {
 		t.Run(name, test)
 	}
