@@ -4,8 +4,16 @@ import (
 	"context"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
+	"github.com/weir-data/weir/internal/project"
 	"github.com/weir-data/weir/syncs"
 )
+
+// ParseSchedule reads a schedule: as the check of the project does.
+func ParseSchedule(expression string) (cron.Schedule, error) {
+	return project.ScheduleParser.Parse(expression)
+}
 
 // Timing says when a sync runs, as the project has it; all empty means by hand.
 type Timing struct{ Sync, Schedule, Every, After string }

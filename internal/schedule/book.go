@@ -105,7 +105,6 @@ func (b *Book) passed(e Entry, now time.Time) (slot time.Time, missed bool) {
 	}
 	// A long absence is not walked through slot by slot: look for the last one backwards, in
 	// steps that double.
-	slot = first
 	for back := time.Minute; ; back *= 2 {
 		from := now.Add(-late).Add(-back)
 		if !from.After(first) {

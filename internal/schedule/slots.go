@@ -6,7 +6,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"github.com/weir-data/weir/internal/project"
+	"github.com/weir-data/weir/internal/app"
 )
 
 // Slots are the instants at which something is due.
@@ -17,7 +17,7 @@ type Slots interface {
 
 // Cron reads a cron expression on the wall clock of zone.
 func Cron(expression string, zone *time.Location) (Slots, error) {
-	s, err := project.ScheduleParser.Parse(expression)
+	s, err := app.ParseSchedule(expression)
 	if err != nil {
 		return nil, fmt.Errorf("reading the schedule %q: %w", expression, err)
 	}
