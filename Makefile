@@ -7,7 +7,7 @@ DATA     ?= $(abspath $(CURDIR)/../shared/data)
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 # The packages with goroutines of their own: the race detector runs on these.
-CONCURRENT := ./syncs/... ./destinations/... ./internal/store/... ./internal/cli/...
+CONCURRENT := ./syncs/... ./destinations/... ./internal/store/... ./internal/cli/... ./internal/schedule/... ./internal/server/... ./internal/modeltests/...
 
 .PHONY: help
 help: ## print the targets
