@@ -2,6 +2,7 @@ package yamldoc
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,6 +15,7 @@ import (
 type Doc struct {
 	File  string // as it is named in findings
 	data  []byte
+	split sync.Once // of data into lines: findings are asked for by several goroutines
 	lines []string
 	root  *yaml.Node // nil if the file is empty or could not be parsed
 
@@ -202,9 +204,7 @@ func (doc *Doc) at(line, col, width int, code, what, fix string) diag.Finding {
 
 // source returns a line as it may be shown: values that look like secrets are masked.
 func (doc *Doc) source(line int) string {
-	if doc.lines == nil {
-		doc.lines = splitLines(string(doc.data))
-	}
+	doc.split.Do(func() { doc.lines = splitLines(string(doc.data)) })
 	if line < 1 || line > len(doc.lines) {
 		return ""
 	}
