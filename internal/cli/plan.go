@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -9,14 +10,15 @@ import (
 )
 
 func (s *session) planCmd() *cobra.Command {
-	var detailed bool
+	var detailed, markdown bool
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show who joins and leaves and what would be sent; send nothing",
 		Long:  "Builds the changed models beside the live ones, compares, and drops them again. Shows for\nevery segment who joins and who leaves, for every sync what a run would send, and which\nguard would hold it.",
 		Example: `  weir plan
   weir plan --select vip_lapsed+
-  weir plan --detailed-exitcode   # 4 if there is something to do`,
+  weir plan --detailed-exitcode   # 4 if there is something to do
+  weir plan --markdown >plan.md   # for a pull request`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a, err := s.load(c.Context())
@@ -29,7 +31,11 @@ func (s *session) planCmd() *cobra.Command {
 				return err
 			}
 			s.result = p
-			s.printPlan(p)
+			if markdown && !s.json {
+				s.out("%s", strings.TrimSuffix(planMarkdown(p), "\n"))
+			} else {
+				s.printPlan(p)
+			}
 			if detailed && p.Something() {
 				s.code = exitChanges
 			}
@@ -38,6 +44,7 @@ func (s *session) planCmd() *cobra.Command {
 	}
 	s.approvals(c)
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 4 if a run would do something")
+	c.Flags().BoolVar(&markdown, "markdown", false, "print it as Markdown for a pull request (--json goes before it)")
 	return c
 }
 
