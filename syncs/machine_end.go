@@ -114,7 +114,7 @@ func (m *Machine) endingFailed(err error, doing string, again func()) {
 
 func (m *Machine) discarded(in discarded) {
 	if m.phase != settling { // the plan of an earlier run whose jobs are closed
-		m.checkNext()
+		m.closeEarlier()
 		return
 	}
 	if in.err != nil {
@@ -165,6 +165,10 @@ func (m *Machine) makeReport() {
 	c.Due = c.Added + c.Updated + c.Removed - c.Delivered - c.Accepted - c.Rejected - c.InDoubt
 	r := &Report{Run: m.order.Run, Sync: m.task.Sync.Name, Counts: c, Holds: m.holds, Requests: m.send.requests,
 		Notes: m.notes, Started: m.started, Ended: m.at.Now, Status: OK}
+	if m.planned {
+		t := m.ref.Tally
+		r.Tally = &t
+	}
 	if len(m.rejects) > 0 {
 		r.Rejects, r.Reasons = maps.Clone(m.rejects), maps.Clone(m.reasons)
 	}

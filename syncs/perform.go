@@ -19,6 +19,9 @@ type Performer struct {
 
 	session destinations.Session // set by open, which happens before every effect that uses it
 	target  string
+
+	watch Watch // may be nil
+	run   string
 }
 
 // NewPerformer makes the performer of one run.
@@ -39,6 +42,13 @@ func (p *Performer) Close(ctx context.Context) error {
 // Perform does one effect and returns what to tell the machine. now is asked right before a
 // call is sent.
 func (p *Performer) Perform(ctx context.Context, e Effect, now func() time.Time) Input {
+	if p.watch != nil {
+		return p.watched(ctx, e, now)
+	}
+	return p.perform(ctx, e, now)
+}
+
+func (p *Performer) perform(ctx context.Context, e Effect, now func() time.Time) Input {
 	src, jr := p.task.Source, p.journal
 	switch e := e.(type) {
 	case Write:
@@ -182,23 +192,28 @@ func (p *Performer) batch(b destinations.Batch) destinations.Batch {
 func (p *Performer) poll(ctx context.Context, e poll) Input {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	r := polled{job: e.job}
+	r := polled{jobs: e.jobs}
 	poller, ok := p.session.(destinations.Poller)
 	if !ok {
 		r.err = errors.ErrUnsupported
 		return r
 	}
-	rows, err := p.read(ctx, e.job.Plan, e.job.Lo, e.job.Hi)
-	if err != nil {
-		r.err = fmt.Errorf("reading the rows of job %d: %w", e.job.ID, err)
-		return r
-	}
 	// The rows stand where they stood in the batch, though others of it may be missing.
-	b := p.batch(destinations.Batch{ID: e.job.Batch, Rows: make([]destinations.Row, e.job.Offset, e.job.Offset+e.job.Hi-e.job.Lo)})
-	for _, r := range rows {
-		b.Rows = append(b.Rows, r.row)
+	b := p.batch(destinations.Batch{ID: e.jobs[0].Batch})
+	for _, j := range e.jobs {
+		rows, err := p.read(ctx, j.Plan, j.Lo, j.Hi)
+		if err != nil {
+			r.err = fmt.Errorf("reading the rows of job %d: %w", j.ID, err)
+			return r
+		}
+		if n := int(j.Offset+j.Hi-j.Lo) - len(b.Rows); n > 0 {
+			b.Rows = append(b.Rows, make([]destinations.Row, n)...)
+		}
+		for i := range rows {
+			b.Rows[int(j.Offset)+i] = rows[i].row
+		}
 	}
-	r.outcome, r.done, r.err = poller.Poll(ctx, e.job.Job, b)
+	r.outcome, r.done, r.err = poller.Poll(ctx, e.jobs[0].Job, b)
 	return r
 }
 

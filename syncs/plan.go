@@ -80,6 +80,7 @@ type Report struct {
 	Rejects  map[string]int64  `json:"rejects,omitempty"` // rejected and invalid rows by code
 	Reasons  map[string]string `json:"reasons,omitempty"` // one reason for each code of Rejects
 	Requests int64             `json:"requests"`          // calls to Write
+	Tally    *Tally            `json:"tally,omitempty"`   // what planning counted; nil if there was no plan
 	Notes    []string          `json:"notes,omitempty"`
 	Started  time.Time         `json:"started"`
 	Ended    time.Time         `json:"ended"`

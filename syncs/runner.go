@@ -22,6 +22,8 @@ type Runner struct {
 	// Events is told the progress of every run, one event at a time for each run. It must not
 	// block for long. nil drops them.
 	Events func(Event)
+	// Watch is told of what runs do in the world. nil watches nothing.
+	Watch Watch
 }
 
 // RunOptions say how one run differs from the next one of a schedule.
@@ -96,6 +98,7 @@ func (r *Runner) drive(ctx context.Context, t *Task, o Order) (Finish, error) {
 		return Finish{}, err
 	}
 	p := NewPerformer(t, r.Journal, r.Holder)
+	p.watch, p.run = r.Watch, o.Run
 	d := &driver{m: m, perf: p, now: r.now, random: r.random, events: r.event}
 	f := d.run(ctx)
 	if err := p.Close(context.WithoutCancel(ctx)); err != nil && f.Report != nil {
