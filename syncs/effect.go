@@ -140,11 +140,11 @@ type (
 		err  error
 	}
 	poll struct {
-		job     OpenJob
+		jobs    []OpenJob // entries of one job
 		timeout time.Duration
 	}
 	polled struct {
-		job     OpenJob
+		jobs    []OpenJob
 		outcome destinations.Outcome
 		done    bool
 		err     error

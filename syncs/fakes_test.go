@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weir-data/weir/destinations"
 )
 
@@ -36,10 +38,11 @@ type fakeSource struct {
 	refined   []Exception
 	decided   []string
 	gone      map[string]bool
+	told      map[string]Counts // of settled runs
 }
 
 func newSource(n int64) *fakeSource {
-	return &fakeSource{n: n, version: "v1", plans: map[string]PlanRef{}, reasons: map[int64]Exception{}, barred: map[int64]string{}, gone: map[string]bool{},
+	return &fakeSource{n: n, version: "v1", plans: map[string]PlanRef{}, reasons: map[int64]Exception{}, barred: map[int64]string{}, gone: map[string]bool{}, told: map[string]Counts{},
 		row: func(seq int64) Change {
 			return Change{Op: destinations.Add, Move: Adding, Key: fmt.Sprint("p", seq), IDs: []any{fmt.Sprintf("p%d@example.com", seq)}, Fields: []any{"x"}, Hash: seq + 1}
 		}}
@@ -161,6 +164,7 @@ func (s *fakeSource) Settle(_ context.Context, _ Grant, ref PlanRef, v Verdicts)
 		}
 	}
 	s.settled++
+	s.told[ref.Run] = Counts{Delivered: c.Delivered, Accepted: c.Accepted, Rejected: c.Rejected, InDoubt: c.InDoubt, Due: c.Due}
 	s.gone[ref.Run] = true
 	if !v.Keep {
 		delete(s.plans, ref.Run)
@@ -418,6 +422,16 @@ func (s *scene) runWith(ctx context.Context, o RunOptions) *Report {
 	c := r.Counts
 	if c.Added+c.Updated+c.Removed != c.Delivered+c.Accepted+c.Rejected+c.Due+c.InDoubt {
 		s.t.Errorf("counts do not add up: %+v", c)
+	}
+	for name, n := range map[string]int64{"delivered": c.Delivered, "accepted": c.Accepted, "rejected": c.Rejected, "due": c.Due, "in doubt": c.InDoubt} {
+		if n < 0 {
+			s.t.Errorf("%d rows are %s: a row was counted twice: %+v", n, name, c)
+		}
+	}
+	if told, ok := s.src.told[r.Run]; ok { // what people read is what the ledger was told
+		if d := cmp.Diff(told, Counts{Delivered: c.Delivered, Accepted: c.Accepted, Rejected: c.Rejected, InDoubt: c.InDoubt, Due: c.Due}); d != "" {
+			s.t.Errorf("the report is not what the ledger was told: %s", d)
+		}
 	}
 	if s.src.holder != nil && r.Code != "syncs.fenced" && r.Code != "syncs.lease_lost" {
 		s.t.Error("the lease was not released")

@@ -103,7 +103,7 @@ type Machine struct {
 	resume     func()          // what waits until resumeAt
 	doubtful   time.Time       // when the last call ended without a usable answer
 	jobsBy     time.Time       // the run does not wait for its jobs longer than this
-	closing    closing         // the job of an earlier run that is being told to the ledger
+	closing    []closing       // of a job of an earlier run that the ledger is told of
 	done       []closing       // jobs of this run that came to their end
 	jobAttempt map[int64]int64 // of this run: the first row of a job to its attempt
 	unsure     bool            // whether this run has a plan is not known

@@ -1,6 +1,7 @@
 package syncs
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -10,10 +11,24 @@ import (
 // jobUntil is how long a job is asked for where the destination does not say it.
 const jobUntil = 7 * 24 * time.Hour
 
-// closing is a job that came to its end.
+// closing is an entry of a job that came to its end.
 type closing struct {
 	job   OpenJob
 	final []Exception
+}
+
+// takeJob takes all entries of one job out of those to ask about: they are asked about at once.
+func (m *Machine) takeJob(first OpenJob) []OpenJob {
+	var one, rest []OpenJob
+	for _, j := range m.jobs {
+		if j.Run == first.Run && j.Batch == first.Batch && bytes.Equal(j.Job.Ref, first.Job.Ref) {
+			one = append(one, j)
+		} else {
+			rest = append(rest, j)
+		}
+	}
+	m.jobs = rest
+	return one
 }
 
 // checkNext asks for the next open job of an earlier run, once each.
@@ -22,9 +37,7 @@ func (m *Machine) checkNext() {
 		m.locate()
 		return
 	}
-	j := m.jobs[0]
-	m.jobs = m.jobs[1:]
-	m.do(poll{job: j, timeout: m.timeout})
+	m.do(poll{jobs: m.takeJob(m.jobs[0]), timeout: m.timeout})
 }
 
 // jobsListed takes the jobs of this run.
@@ -50,7 +63,7 @@ func (m *Machine) pollNext() {
 	at := due.Started.Add(due.Job.After)
 	switch {
 	case !now.Before(at):
-		m.do(poll{job: due, timeout: m.timeout})
+		m.do(poll{jobs: m.takeJob(due), timeout: m.timeout})
 	case at.After(m.jobsBy):
 		m.addNotes([]string{"the destination is still working on what it accepted; later runs ask for the result"})
 		m.conclude()
@@ -62,37 +75,38 @@ func (m *Machine) pollNext() {
 
 func (m *Machine) polled(in polled) {
 	earlier := m.phase == checking
-	j := in.job
+	var ends []closing
 	var final []Exception
-	if in.err != nil || !in.done {
-		if m.at.Now.Before(j.Started.Add(or(j.Job.Until, jobUntil))) {
-			if earlier {
-				m.checkNext()
-				return
+	for _, j := range in.jobs {
+		c := closing{job: j}
+		switch {
+		case in.err == nil && in.done:
+			c.final = m.finals(j, in.outcome)
+			final = append(final, c.final...)
+		case m.at.Now.Before(j.Started.Add(or(j.Job.Until, jobUntil))):
+			if !earlier {
+				m.jobs = append(m.jobs, m.postponed(j))
 			}
-			m.postpone(j)
-			m.pollNext()
-			return
-		}
-		// It is given up: accepted, and that is all that will be known.
-	} else {
-		final = m.finals(j, in.outcome)
+			continue
+		} // otherwise it is given up: accepted, and that is all that will be known
+		ends = append(ends, c)
 	}
 	if earlier {
-		m.closing = closing{j, final}
+		m.closing = ends
 		if len(final) > 0 {
-			m.do(refine{grant: m.lease.grant, ref: j.Plan, final: final})
+			m.do(refine{grant: m.lease.grant, ref: in.jobs[0].Plan, final: final})
 			return
 		}
-		m.do(closeJob{run: j.Run, id: j.ID})
+		m.closeEarlier()
 		return
 	}
-	m.jobs = slices.DeleteFunc(m.jobs, func(o OpenJob) bool { return o.ID == j.ID })
-	m.send.jobs--
-	m.done = append(m.done, closing{j, final})
 	m.recount(final)
-	if attempt, ok := m.jobAttempt[j.Lo]; ok && len(final) > 0 {
-		m.send.acks = append(m.send.acks, Ack{Attempt: attempt, Lo: j.Lo, Hi: j.Hi, Rest: Taken, Exceptions: final})
+	for _, c := range ends {
+		m.send.jobs--
+		m.done = append(m.done, c)
+		if attempt, ok := m.jobAttempt[c.job.Lo]; ok && len(c.final) > 0 {
+			m.send.acks = append(m.send.acks, Ack{Attempt: attempt, Lo: c.job.Lo, Hi: c.job.Hi, Rest: Taken, Exceptions: c.final})
+		}
 	}
 	m.pollNext()
 }
@@ -123,14 +137,11 @@ func (m *Machine) finals(j OpenJob, o destinations.Outcome) []Exception {
 	return out
 }
 
-// postpone puts off the next question about a job.
-func (m *Machine) postpone(j OpenJob) {
-	for i := range m.jobs {
-		if m.jobs[i].ID == j.ID {
-			wait := max(m.jobs[i].Job.After, m.backoff(3), time.Second)
-			m.jobs[i].Job.After = m.at.Now.Sub(j.Started) + min(wait, 30*time.Second)
-		}
-	}
+// postponed is a job with the time of the next question about it put off.
+func (m *Machine) postponed(j OpenJob) OpenJob {
+	wait := max(j.Job.After, m.backoff(3), time.Second)
+	j.Job.After = m.at.Now.Sub(j.Started) + min(wait, 30*time.Second)
+	return j
 }
 
 // refined goes on after the ledger heard of a job of an earlier run. The journal closes a job
@@ -141,10 +152,18 @@ func (m *Machine) refined(in refined) {
 		if !m.fenced(in.err) {
 			m.addNotes([]string{"the result of an earlier job could not be recorded; a later run tries again"})
 		}
+		m.closing = nil
+	}
+	m.closeEarlier()
+}
+
+// closeEarlier closes the next entry of a job of an earlier run.
+func (m *Machine) closeEarlier() {
+	if len(m.closing) == 0 {
 		m.checkNext()
 		return
 	}
-	c := m.closing
+	c := m.closing[0]
 	m.do(closeJob{run: c.job.Run, id: c.job.ID, final: c.final})
 }
 
@@ -156,14 +175,15 @@ func (m *Machine) closedJob(in closed) {
 		m.closeDone()
 		return
 	}
-	run := m.closing.job.Run
+	j := m.closing[0].job
+	m.closing = m.closing[1:]
 	if in.err == nil {
-		if m.jobOf[run]--; m.jobOf[run] <= 0 {
-			m.do(discard{ref: m.closing.job.Plan})
+		if m.jobOf[j.Run]--; m.jobOf[j.Run] <= 0 {
+			m.do(discard{ref: j.Plan})
 			return
 		}
 	}
-	m.checkNext()
+	m.closeEarlier()
 }
 
 // closeDone closes the jobs of this run that came to their end in it, now that the ledger has

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/models"
 )
@@ -210,6 +212,54 @@ func TestJobIsPolledInTheSameRun(t *testing.T) {
 			t.Errorf("jobs %v, verdicts %v", s.journal.jobs, s.src.verdicts)
 		}
 	})
+}
+
+// A vendor that refuses some rows at once and takes the others into a job speaks, later, of those
+// in the job: its word on all others says nothing of the rows that were refused.
+func TestJobIsAboutTheRowsThatItTook(t *testing.T) {
+	for name, after := range map[string]time.Duration{"same run": time.Second, "later run": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			inItsTime(t, func(t *testing.T) {
+				s := newScene(t, 6)
+				s.vendor.write = func(int, destinations.Batch) (destinations.Outcome, error) {
+					return destinations.Outcome{Rest: destinations.Result{Status: destinations.Accepted},
+						Rows: map[int]destinations.Result{1: {Status: destinations.Rejected, Code: "bad"}, 3: {Status: destinations.Unchanged}, 4: {Status: destinations.Suppressed}},
+						Job:  &destinations.Job{Ref: json.RawMessage(`"j1"`), After: after, Until: 24 * time.Hour}}, nil
+				}
+				s.vendor.poll = func(_ int, _ destinations.Job, b destinations.Batch) (destinations.Outcome, bool, error) {
+					if got := keys(b); got != "p0  p2   p5" {
+						t.Errorf("asked about %q", got)
+					}
+					return destinations.Outcome{Rest: destinations.Result{Status: destinations.Delivered},
+						Rows: map[int]destinations.Result{5: {Status: destinations.Rejected, Code: "late"}}}, true, nil
+				}
+				if after == time.Second {
+					s.want(s.run(), Degraded, "", Counts{Added: 5, Delivered: 3, Rejected: 2, Suppressed: 1})
+				} else {
+					s.want(s.run(), Degraded, "", Counts{Added: 5, Delivered: 1, Accepted: 3, Rejected: 1, Suppressed: 1})
+					time.Sleep(2 * time.Hour)
+					s.src.n, s.opened, s.vendor.closed = 0, 0, false
+					s.src.tally = &Tally{Ledger: 4, Unchanged: 4, SourceRows: 6}
+					s.want(s.run(), OK, "", Counts{Unchanged: 4})
+					got := map[int64]Verdict{}
+					for _, e := range s.src.refined {
+						got[e.Seq] = e.Verdict
+					}
+					if d := cmp.Diff(map[int64]Verdict{0: Applied, 2: Applied, 5: Rejected}, got); d != "" {
+						t.Error(d)
+					}
+				}
+				if s.vendor.polls != 1 || len(s.journal.jobs) != 0 || len(s.src.plans) != 0 {
+					t.Errorf("%d polls, jobs %v, plans %v", s.vendor.polls, s.journal.jobs, s.src.plans)
+				}
+				if after == time.Second {
+					if d := cmp.Diff([]Verdict{Applied, Rejected, Applied, Applied, Barred, Rejected}, s.src.verdicts); d != "" {
+						t.Error(d)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestJobIsLeftToLaterRuns(t *testing.T) {

@@ -44,7 +44,10 @@ func (p *Performer) watched(ctx context.Context, e Effect, now func() time.Time)
 	case Write:
 		s.Kind, s.Rows = "send", int64(len(e.Batch.Rows))
 	case poll:
-		s.Kind, s.Rows = "poll", e.job.Hi-e.job.Lo
+		s.Kind = "poll"
+		for _, j := range e.jobs {
+			s.Rows += j.Hi - j.Lo
+		}
 	case refresh:
 		s.Kind = "refresh"
 	case settle:
