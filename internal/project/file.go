@@ -15,6 +15,7 @@ type File struct {
 	models.Model  `yaml:",inline"`
 	Destinations  []Destination `yaml:"destinations" doc:"Where people are reached."`
 	Syncs         []syncs.Sync  `yaml:"syncs" doc:"What is kept true where."`
+	Alerts        []Alert       `yaml:"alerts" doc:"Who is told when the state of a sync changes."`
 	Tests         []Test        `yaml:"tests" doc:"Tests of the models: rows in, people out."`
 }
 

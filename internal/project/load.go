@@ -40,13 +40,13 @@ func load(dir, target string, recorded bool) (*Project, []diag.Finding) {
 	p.Hash = p.hash()
 	secrets := secretKeys()
 	for i := range l.findings {
-		l.findings[i].Source = yamldoc.MaskKeys(l.findings[i].Source, secrets)
+		l.findings[i].Source = maskAddresses(yamldoc.MaskKeys(l.findings[i].Source, secrets))
 	}
 	diag.Sort(l.findings)
 	return p, l.findings
 }
 
-// secretKeys lists the settings that any warehouse or destination marks as secret: no finding
+// secretKeys lists the settings that any warehouse, destination or alert keeps secret: no finding
 // shows their values.
 func secretKeys() []string {
 	var out []string
@@ -66,6 +66,7 @@ func secretKeys() []string {
 			}
 		}
 	}
+	out = append(out, "secret", "password") // of alerts
 	slices.Sort(out)
 	return slices.Compact(out)
 }
@@ -133,6 +134,7 @@ func (l *loader) merge(files []File) {
 		used = gather(l, doc, "policies", &p.Model.Policies, f.Policies, func(x *models.Policy) string { return x.Name }) || used
 		used = gather(l, doc, "destinations", &p.Destinations, f.Destinations, func(x *Destination) string { return x.Name }) || used
 		used = gather(l, doc, "syncs", &p.Syncs, f.Syncs, func(x *syncT) string { return x.Name }) || used
+		used = gather(l, doc, "alerts", &p.Alerts, f.Alerts, func(x *Alert) string { return x.Name }) || used
 		used = gather(l, doc, "tests", &p.Tests, f.Tests, func(x *Test) string { return x.Name }) || used
 		if used {
 			p.Files++
@@ -183,11 +185,12 @@ func (l *loader) check(target string) {
 	l.limits()
 	l.destinations()
 	l.syncs()
+	l.alerts()
 	l.tests()
 }
 
 // kinds are the top-level keys that hold named things.
-var kinds = []string{"targets", "sources", "entities", "segments", "policies", "destinations", "syncs", "tests"}
+var kinds = []string{"targets", "sources", "entities", "segments", "policies", "destinations", "syncs", "alerts", "tests"}
 
 // singles checks the keys that stand once in a project.
 func (l *loader) singles() {

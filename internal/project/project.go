@@ -22,6 +22,7 @@ type Project struct {
 	Model        models.Model
 	Destinations []Destination
 	Syncs        []syncs.Sync
+	Alerts       []Alert
 	Tests        []Test
 	SecretKey    string // a reference, unresolved; "" if none is declared
 	Files        int    // files that hold something
