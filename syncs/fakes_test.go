@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -212,10 +213,13 @@ type fakeJournal struct {
 	intendErr error
 	ackErr    error
 	onIntend  func()
+	lessons   map[string]Lesson // by account and About
+	spent     map[string]map[int64]int64
 }
 
 func newFakeJournal() *fakeJournal {
-	return &fakeJournal{settled: map[string]bool{}, reports: map[string]Report{}, last: map[rowOf]int64{}, verdict: map[rowOf]Exception{}}
+	return &fakeJournal{settled: map[string]bool{}, reports: map[string]Report{}, last: map[rowOf]int64{}, verdict: map[rowOf]Exception{},
+		lessons: map[string]Lesson{}, spent: map[string]map[int64]int64{}}
 }
 
 func (j *fakeJournal) Begin(_ context.Context, r RunRecord) error {
@@ -326,6 +330,37 @@ func (j *fakeJournal) End(_ context.Context, run string, rep Report) error {
 	defer j.mu.Unlock()
 	j.reports[run] = rep
 	return nil
+}
+
+func (j *fakeJournal) Recall(_ context.Context, account string, now time.Time) ([]Lesson, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []Lesson
+	for at, l := range j.lessons {
+		if strings.HasPrefix(at, account+" ") && now.Before(l.Until) {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+func (j *fakeJournal) Learn(_ context.Context, account string, l Lesson, _ time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lessons[account+" "+l.About] = l
+	return nil
+}
+
+func (j *fakeJournal) Spend(_ context.Context, account string, q destinations.Rate, n int64, now time.Time) (Allowance, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	key := account + " " + q.Bucket
+	if j.spent[key] == nil {
+		j.spent[key] = map[int64]int64{}
+	}
+	a := TakeQuota(q, j.spent[key], n, now)
+	j.spent[key][a.Slot] += a.Got
+	return a, nil
 }
 
 // vendor is a destination whose answers a test writes.

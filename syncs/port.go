@@ -87,6 +87,8 @@ type Journal interface {
 	Settled(ctx context.Context, run string) error
 	// End records how a run ended.
 	End(ctx context.Context, run string, rep Report) error
+
+	Memory
 }
 
 // ErrFenced says that a newer epoch has taken over: this run may do nothing more.

@@ -27,6 +27,8 @@ func JournalContract(t *testing.T, open, again func(t *testing.T) syncs.Journal)
 		"jobs":                       contractJobs,
 		"exceptions are in order":    contractOrder,
 		"attempts on several ranges": contractRanges,
+		"lessons about accounts":     contractLessons,
+		"long quotas":                contractQuota,
 	}
 	if again != nil { // a journal in memory is gone with its process
 		tests["what was written stays"] = contractDurable

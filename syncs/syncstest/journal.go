@@ -18,6 +18,7 @@ type journal struct {
 	epoch map[string]int64 // newest, by sync
 	jobs  []syncs.OpenJob
 	next  int64
+	memory
 }
 
 type journalRun struct {
