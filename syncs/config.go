@@ -43,6 +43,9 @@ type Config struct {
 // defaultTimeout is the timeout of a call whose object does not say one.
 const defaultTimeout = 30 * time.Second
 
+// defaultBatchRows bounds a batch where the destination allows more.
+const defaultBatchRows = 10_000
+
 func timeout(l destinations.Limits) time.Duration { return or(l.Timeout, defaultTimeout) }
 
 func or[T comparable](v, fallback T) T {
@@ -64,7 +67,7 @@ func (c Config) sound(l destinations.Limits) (Config, error) {
 	c.PollFor = or(c.PollFor, 2*time.Minute)
 	c.Retries = or(c.Retries, 10)
 	c.Splits = or(c.Splits, 200)
-	c.BatchRows = or(c.BatchRows, 10_000)
+	c.BatchRows = or(c.BatchRows, defaultBatchRows)
 	c.HeldBytes = or(c.HeldBytes, 64<<20)
 	if c.Hold >= c.TTL-call-c.Margin {
 		return c, fmt.Errorf("a lease of %s is too short: a run that waits %s for earlier requests could not send one of %s before the lease ends", c.TTL, c.Hold, call)
