@@ -19,6 +19,8 @@ type Order struct {
 	Approved []string
 	// Decision, if set, is carried out instead of a run.
 	Decision *Decision
+	// Recover only settles what earlier runs left, and plans nothing.
+	Recover bool
 }
 
 // Decision is a person's word on rows in doubt of an earlier run.

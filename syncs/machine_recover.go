@@ -105,6 +105,10 @@ func (m *Machine) recovered() {
 		m.conclude()
 		return
 	}
+	if m.order.Recover {
+		m.conclude()
+		return
+	}
 	if d := m.order.Decision; d != nil {
 		m.phase = deciding
 		m.do(decide{grant: m.lease.grant, run: d.Run, sent: d.Sent, keys: d.Keys})

@@ -150,9 +150,10 @@ type Tally struct {
 	Invalid     int64 `json:"invalid"` // null and doubled keys included
 	Suppressed  int64 `json:"suppressed"`
 	Quarantined int64 `json:"quarantined"`
-	Waiting     int64 `json:"waiting"`          // rejected before and not yet due
-	InDoubt     int64 `json:"in_doubt"`         // harmful to repeat and left for a person
-	Merged      int64 `json:"merged,omitempty"` // rows of the ledger that pass to the profile that theirs became part of, with nothing sent
+	Waiting     int64 `json:"waiting"`           // rejected before and not yet due
+	InDoubt     int64 `json:"in_doubt"`          // harmful to repeat and left for a person
+	Merged      int64 `json:"merged,omitempty"`  // rows of the ledger that pass to the profile that theirs became part of, with nothing sent
+	Unbuilt     int64 `json:"unbuilt,omitempty"` // left to a later plan, since no build in force has their profile
 	NullKeys    int64 `json:"null_keys"`
 	DoubledKeys int64 `json:"doubled_keys"`
 	SourceRows  int64 `json:"source_rows"` // rows before policies; 0 is an empty source

@@ -76,9 +76,33 @@ func (r *Runner) Run(ctx context.Context, t *Task, o RunOptions) (*Report, error
 	order := Order{Run: o.Run, Asked: o.Asked, Approved: o.Approved}
 	if o.Saved != nil {
 		order.Run, order.Hash = o.Saved.Ref.Run, o.Saved.Hash
+		if err := r.recover(ctx, t, o); err != nil {
+			return nil, err
+		}
 	}
 	f, err := r.drive(ctx, t, order)
 	return f.Report, err
+}
+
+// recover settles what is left of a saved plan whose sending was begun before and interrupted, and
+// refuses it then: its remaining rows are planned again by the next run.
+func (r *Runner) recover(ctx context.Context, t *Task, o RunOptions) error {
+	run := o.Saved.Ref.Run
+	ref, ok, err := t.Source.Plan(ctx, run)
+	if err != nil {
+		return fmt.Errorf("looking for the saved plan %s: %w", run, err)
+	}
+	if !ok || ref.Epoch == 0 {
+		return nil
+	}
+	f, err := r.drive(ctx, t, Order{Asked: o.Asked, Recover: true})
+	if err != nil {
+		return err
+	}
+	if f.Report.Status != OK {
+		return fmt.Errorf("settling run %s: %s %s", run, f.Report.Status, f.Report.Error)
+	}
+	return &StaleError{Run: run, Why: "sending it was begun before and interrupted; what came of that is settled now, and a new run sends what is still due"}
 }
 
 // Decide carries out a person's word on the rows that run left in doubt: they were sent, or

@@ -32,6 +32,7 @@ const (
 	isPending = "pending" // in a job that is open
 	isNothing = "none"
 	isCutOff  = "cut_off" // to be removed, but by identifiers that the sync no longer maps
+	isUnbuilt = "unbuilt" // of a profile that no build in force has; see Binding.Known
 )
 
 // noNext is the next try of a row that waits for a change or a person.

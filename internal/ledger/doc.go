@@ -8,6 +8,7 @@
 //	epochs            one row per sync: the newest epoch, and who holds its lease until when
 //	stores            the journals that this warehouse knows
 //	plans             one row per plan: being made, saved as a preview, open, or kept for its jobs
+//	kept              one row per plan that was not sent and may be, for three days
 //	plan_<sync>_<run> what one run is to send, in order
 //	runs              the marker of each settled run, with its counts
 //	deliveries        every planned row of every run with its outcome
@@ -58,7 +59,8 @@
 //
 // # Keyed hashes
 //
-// Erasures and suppressions are kept as H(b ‖ H(a ‖ value)), with H = SHA-256 in lower-case hex
+// Erasures and suppressions are kept as H(b ‖ H(a ‖ kind ‖ value)), with the kind of the identifier
+// in it, since two kinds may have equal values that are two people's, and with H = SHA-256 in lower-case hex
 // and a, b two hex keys derived from the project's secret. That is the nesting of HMAC with a
 // prefix for a pad, which every warehouse can compute from functions of text: HMAC itself needs
 // bytes. The keys are loaded as rows, so that no statement's text shows them.

@@ -87,6 +87,9 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	}
 	plan := f.table(planTable(f.name, f.run))
 	sts := []rel.Statement{rel.DropTable{Name: todoTable}, rel.CreateTable{Name: todoTable, Temp: true, As: f.todo(), Comment: "what differs from what the destination was last told"}}
+	if f.b.Known != nil {
+		sts = append(sts, f.leaveUnbuilt())
+	}
 	if f.singly() {
 		sts = append(sts, f.spare()...)
 		sts = append(sts, rel.DropTable{Name: partsTable}, rel.CreateTable{Name: partsTable, Temp: true, As: f.parts(), Comment: "single match values of it"})
@@ -108,6 +111,15 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 		}
 	}
 	return ref, nil
+}
+
+// leaveUnbuilt takes profiles out of the plan that no build in force has: the next build may give
+// their ids to others, and then the ledger would say of those what was sent to these.
+func (f *freeze) leaveUnbuilt() rel.Statement {
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	return rel.Update{Table: todoTable, Set: []rel.Assign{{Column: "action", Value: rel.T(isUnbuilt)}},
+		Where: and(t("wanted"), anyOf(t("action"))(doUpdate, doAdd, doSkip, doMove), not(rel.Exists{Query: rel.Select{
+			Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Sub{Query: f.b.Known, Alias: "k"}, Where: eq(rel.C("k", "profile_id"), t("profile"))}}))}
 }
 
 // announce notes that a plan is being made, so that its table is found if this process dies.

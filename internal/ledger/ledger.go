@@ -64,6 +64,10 @@ type Binding struct {
 	Epoch int64
 }
 
+	// Known gives profile_id of every profile that a plan may name, where rows are those of
+	// profiles. A plan that is to be sent later names only profiles of a build in force, whose ids
+	// stay; whoever is no profile any more when it is sent is kept back. nil means everybody.
+	Known rel.Query
 // Source returns the side of a sync in the warehouse.
 func (l *Ledger) Source(b Binding) syncs.Source { return newSource(l, b) }
 

@@ -134,7 +134,7 @@ func (f *freeze) parts() rel.Query {
 func stuckWith(i int, value rel.Expr) rel.Expr {
 	u := func(c string) rel.Expr { return rel.C("u", c) }
 	return rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: todoTable, Alias: "u"},
-		Where: and(eq(u("old_"+id(i)), value), u("wanted"), anyOf(u("action"))(isInvalid, isWaiting, isQuarant, isPending, isDoubted))}}
+		Where: and(eq(u("old_"+id(i)), value), u("wanted"), anyOf(u("action"))(isInvalid, isWaiting, isQuarant, isPending, isDoubted, isUnbuilt))}}
 }
 
 // spare leaves out removals that would take out somebody who stays. The next plan has them again.

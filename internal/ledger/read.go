@@ -111,6 +111,10 @@ func (s *source) fetch(ctx context.Context, se *session, ref syncs.PlanRef, lo, 
 	return out, err
 }
 
+// CodeNobody is the code of a row of a kept plan whose profile is none any more when the plan is
+// sent: it became part of another one, or its rows are gone.
+const CodeNobody = "syncs.profile_gone"
+
 // rebar is what keeps a row of a plan back now. Policies are asked again only if the plan was
 // made as of another time than this source: at the same time they say the same.
 func (s *source) rebar(ctx context.Context, se *session, ref syncs.PlanRef, listed bool) (rel.Expr, []rel.Join, error) {
@@ -139,6 +143,10 @@ func (s *source) rebar(ctx context.Context, se *session, ref syncs.PlanRef, list
 			Columns: []rel.Column{rel.As("key", rel.C("r", "key")), rel.As("code", rel.Agg{Fn: rel.Min, Arg: rel.C("r", "barred")})},
 			From:    rel.Sub{Query: s.b.Rows.Query, Alias: "r"}, Where: notNull(rel.C("r", "barred")), GroupBy: []rel.Expr{rel.C("r", "key")},
 		}}})
+		if s.b.Known != nil { // of somebody who is nobody any more no policy can be asked
+			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.b.Known, Alias: "kn"}, On: eq(rel.C("kn", "profile_id"), rel.C("p", "profile"))})
+			codes = append(codes, when(isNull(rel.C("kn", "profile_id")), rel.T(CodeNobody)))
+		}
 		codes = append(codes, rel.C("o", "code"))
 		if s.b.Rows.Barred != nil {
 			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.b.Rows.Barred, Alias: "bp"}, On: eq(rel.C("bp", "key"), rel.C("p", "profile"))})

@@ -128,6 +128,9 @@ func (s *source) bind(ctx context.Context, se *session) error {
 	return nil
 }
 
+// versionText is the version as plans carry it.
+func (b *bound) versionText() string { return fmt.Sprint(b.version) }
+
 func (s *source) readBound(ctx context.Context, se *session) (*bound, error) {
 	var b *bound
 	err := se.each(ctx, rel.Select{
@@ -224,7 +227,7 @@ func (s *source) Version(ctx context.Context) (string, error) {
 	err := s.run(ctx, "reading the ledger of", func(se *session) error {
 		b, err := s.readBound(ctx, se)
 		if err == nil {
-			v = fmt.Sprint(b.version)
+			v = b.versionText()
 		}
 		return err
 	})

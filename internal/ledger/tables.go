@@ -26,6 +26,7 @@ const (
 	tSuppressions = "suppressions"
 	tSecret       = "secret"
 	tControls     = "controls" // what people said of a sync: to pause, to adopt who is there
+	tKept         = "kept"     // plans that were not sent and may be
 )
 
 // The states of a plans row.
@@ -68,6 +69,7 @@ var tables = map[string][]rel.Field{
 	tSuppressions: fields("channel hash at:t source"),
 	tSecret:       fields("name hash"),
 	tControls:     fields("sync paused:t by_whom reason adopt:b"),
+	tKept:         fields("plan sync run kind origin made:t ends:t asked about"),
 }
 
 // ledgerFields are the columns of a sync's own table. Match values stand in numbered slots; which

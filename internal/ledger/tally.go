@@ -21,7 +21,7 @@ const (
 
 // describe counts what planning found and names the plan.
 func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error) {
-	ref := syncs.PlanRef{Sync: f.name, Run: f.run, Epoch: g.Epoch, Table: planTable(f.name, f.run), Version: fmt.Sprint(f.bound.version), AsOf: f.b.AsOf}
+	ref := syncs.PlanRef{Sync: f.name, Run: f.run, Epoch: g.Epoch, Table: planTable(f.name, f.run), Version: f.bound.versionText(), AsOf: f.b.AsOf}
 	y := &ref.Tally
 	invalid := func(code string, n int64) {
 		if n == 0 {
@@ -96,6 +96,8 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 			y.InDoubt += n
 		case isCutOff:
 			cutOff += n
+		case isUnbuilt:
+			y.Unbuilt += n
 		case doMove, doClose:
 			y.Merged += n
 			moved = false
