@@ -151,13 +151,13 @@ func TestExplainPolicies(t *testing.T) {
 	if ads := of("vip", "customer_id=17", ExplainOptions{Destination: "ads"}); !ads.Open || !ads.Unguarded || len(ads.Denied) > 0 {
 		t.Errorf("%+v", ads)
 	}
-	if err := a.led.Suppress(t.Context(), []ledger.Suppression{{Channel: "email", Value: "ana@example.com", Source: "unsubscribe"}}); err != nil {
+	if err := a.led.Suppress(t.Context(), []ledger.Suppression{{Channel: "email", Identifier: ledger.Identifier{Kind: "email", Value: "ana@example.com"}, Source: "unsubscribe"}}); err != nil {
 		t.Fatal(err)
 	}
 	if ana := of("lapsed", "customer_id=17", ExplainOptions{}); ana.Open || cmp.Diff([]string{ledger.CodeSuppressed}, ana.ClosedBy) != "" || cmp.Diff([]string{"post"}, ana.Suppressed) != "" {
 		t.Errorf("%+v", ana)
 	}
-	if err := a.led.Erase(t.Context(), []string{"+33639980011"}); err != nil {
+	if err := a.led.Erase(t.Context(), []ledger.Identifier{{Kind: "phone", Value: "+33639980011"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if ana := of("lapsed", "customer_id=17", ExplainOptions{}); ana.Open || ana.ClosedBy[0] != ledger.CodeErased {

@@ -52,7 +52,7 @@ const doesNothing = "nothing"
 func (a *App) Forget(ctx context.Context, who string, do bool) (*Forgotten, error) {
 	f := &Forgotten{Identifiers: map[string]int64{}, Told: []ForgetPlace{}, Remains: []SourceRows{}, Notes: []string{}}
 	v := &ProfileView{More: map[string]int64{}}
-	var values []string
+	var values []ledger.Identifier
 	err := a.lookups(ctx, func(ls []*lookup) error { // one session, so that all of it is of one build
 		l, err := a.person(ctx, ls, who, v)
 		if err != nil {
@@ -80,8 +80,8 @@ func (a *App) Forget(ctx context.Context, who string, do bool) (*Forgotten, erro
 		return f, err
 	}
 	for _, x := range values {
-		if !slices.ContainsFunc(v.Identifiers, func(m Member) bool { return m.Value == x }) {
-			v.Identifiers = append(v.Identifiers, Member{Value: x}) // for the bars that told reads
+		if !slices.ContainsFunc(v.Identifiers, func(m Member) bool { return m.Type == x.Kind && m.Value == x.Value }) {
+			v.Identifiers = append(v.Identifiers, Member{Type: x.Kind, Value: x.Value}) // for the bars that told reads
 		}
 	}
 	if err := a.told(ctx, v, 0); err != nil {
@@ -101,7 +101,7 @@ func (a *App) Forget(ctx context.Context, who string, do bool) (*Forgotten, erro
 	if !do {
 		return f, nil
 	}
-	if err := a.led.Erase(ctx, values); err != nil {
+	if err := a.led.Erase(ctx, values, a.kindsOf); err != nil {
 		return f, a.worldly(err)
 	}
 	f.Done = true
@@ -121,25 +121,17 @@ func (l *lookup) allIdentifiers(ctx context.Context, v *ProfileView) error {
 }
 
 // matchValues are the identifiers of a person, and the values by which syncs would send them.
-func (l *lookup) matchValues(ctx context.Context, v *ProfileView) ([]string, error) {
-	var out []string
-	add := func(value string) {
-		if value != "" && !slices.Contains(out, value) {
-			out = append(out, value)
-		}
-	}
-	for _, id := range v.Identifiers {
-		add(id.Value)
-	}
+func (l *lookup) matchValues(ctx context.Context, v *ProfileView) ([]ledger.Identifier, error) {
+	out := identifiersOf(v.Identifiers)
 	for i := range l.a.p.Syncs {
 		s := &l.a.p.Syncs[i]
 		if l.a.entityOf(s) != l.in.Entity {
 			continue
 		}
-		naming := l.a.naming(s)
+		kinds := l.a.kinds(s)
 		for _, m := range s.Match {
 			at := slices.IndexFunc(v.Traits, func(t TraitValue) bool { return t.Name == m.Trait })
-			if at < 0 || v.Traits[at].Value == nil || !naming[m.Identifier] {
+			if at < 0 || v.Traits[at].Value == nil || len(kinds[m.Identifier]) == 0 {
 				continue
 			}
 			forms, err := l.forms(ctx, fmt.Sprint(v.Traits[at].Value))
@@ -148,7 +140,7 @@ func (l *lookup) matchValues(ctx context.Context, v *ProfileView) ([]string, err
 			}
 			for _, list := range forms {
 				for _, x := range list {
-					add(x)
+					out = identified(out, kinds[m.Identifier], x)
 				}
 			}
 		}
@@ -156,14 +148,28 @@ func (l *lookup) matchValues(ctx context.Context, v *ProfileView) ([]string, err
 	return out, nil
 }
 
-// naming are the identifiers of a sync's object by which a person is known there. Others only
-// help to find somebody, as a country does, and are many people's.
+// identified adds a value as an identifier of some kinds, where it is not among them.
+func identified(list []ledger.Identifier, kinds []string, value string) []ledger.Identifier {
+	for _, k := range kinds {
+		if x := (ledger.Identifier{Kind: k, Value: value}); value != "" && !slices.Contains(list, x) {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// naming are the mapped identifiers of a sync by which a person is known at the destination. Others
+// only help to find somebody, as a country does, and are many people's. An object that does not
+// tell them apart is known by all.
 func (a *App) naming(s *syncs.Sync) map[string]bool {
 	out := map[string]bool{}
-	if obj, ok := a.objectOf(s); ok {
-		for _, id := range obj.Identifiers {
-			out[id.Name] = id.Required || id.AnyOf != ""
+	obj, _ := a.objectOf(s)
+	told := slices.ContainsFunc(obj.Identifiers, func(id destinations.Identifier) bool { return id.Required || id.AnyOf != "" })
+	for _, m := range s.Match {
+		helps := func(id destinations.Identifier) bool {
+			return id.Name == m.Identifier && !id.Required && id.AnyOf == ""
 		}
+		out[m.Identifier] = !told || !slices.ContainsFunc(obj.Identifiers, helps)
 	}
 	return out
 }
@@ -177,12 +183,12 @@ func (a *App) objectOf(s *syncs.Sync) (destinations.Object, bool) {
 }
 
 // sentValues adds the values by which a person was sent, which may be older than those of now.
-func (a *App) sentValues(v *ProfileView, values []string) []string {
+func (a *App) sentValues(v *ProfileView, values []ledger.Identifier) []ledger.Identifier {
 	for _, t := range v.Told {
-		naming := a.naming(a.p.Sync(t.Sync))
+		kinds := a.kinds(a.p.Sync(t.Sync))
 		for _, m := range t.Match {
-			if x, ok := m.Value.(string); ok && naming[m.Column] && !slices.Contains(values, x) {
-				values = append(values, x)
+			if x, ok := m.Value.(string); ok {
+				values = identified(values, kinds[m.Column], x)
 			}
 		}
 	}

@@ -285,7 +285,7 @@ func TestDoctorTellsWhatIsWrong(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	// Another project's secret recognises nobody who was erased.
-	if err := a.led.Erase(t.Context(), []string{"x@example.com"}); err != nil {
+	if err := a.led.Erase(t.Context(), []ledger.Identifier{{Kind: "email", Value: "x@example.com"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {

@@ -76,10 +76,10 @@ func TestNoWayAroundPolicies(t *testing.T) {
 	}
 	a := loaded(t, dir)
 	exec(t, a, guardedSQL...)
-	if err := a.led.Erase(t.Context(), []string{"erased@example.com"}); err != nil {
+	if err := a.led.Erase(t.Context(), []ledger.Identifier{{Kind: "email", Value: "erased@example.com"}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.led.Suppress(t.Context(), []ledger.Suppression{{Channel: "all", Value: "barred@example.com", Source: "asked us"}}); err != nil {
+	if err := a.led.Suppress(t.Context(), []ledger.Suppression{{Channel: "all", Identifier: ledger.Identifier{Kind: "email", Value: "barred@example.com"}, Source: "asked us"}}); err != nil {
 		t.Fatal(err)
 	}
 	res, err := a.Run(t.Context())

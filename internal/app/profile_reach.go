@@ -94,16 +94,13 @@ func (a *App) told(ctx context.Context, v *ProfileView, deliveries int64) error 
 			ids = append(ids, e.From)
 		}
 	}
-	var values, names []string
-	for _, id := range v.Identifiers {
-		values = append(values, id.Value)
-	}
+	var names []string
 	for i := range a.p.Syncs {
 		if a.entityOf(&a.p.Syncs[i]) == v.Entity {
 			names = append(names, a.p.Syncs[i].Name)
 		}
 	}
-	p, err := a.led.Person(ctx, names, ids, values, deliveries)
+	p, err := a.led.Person(ctx, names, ids, identifiersOf(v.Identifiers), deliveries)
 	if err != nil {
 		return a.worldly(err)
 	}

@@ -107,12 +107,12 @@ func (a *App) PreviewSegment(ctx context.Context, name string, o PreviewOptions)
 }
 
 // sample reads a page of the sample, and the identifiers of the people in it.
-func (a *App) sample(ctx context.Context, out *SegmentPreview, seg *models.Segment, purpose compile.Purpose, shown []string, limit, offset int64) (people []PreviewPerson, values map[string][]string, err error) {
+func (a *App) sample(ctx context.Context, out *SegmentPreview, seg *models.Segment, purpose compile.Purpose, shown []string, limit, offset int64) (people []PreviewPerson, values map[string][]ledger.Identifier, err error) {
 	ask := compile.Asking{Traits: shown}
 	if purpose.Name != "" {
 		ask.Purposes = []compile.Purpose{purpose}
 	}
-	values = map[string][]string{}
+	values = map[string][]ledger.Identifier{}
 	err = a.onSegment(ctx, seg, func(l *lookup) error {
 		x, problems := compile.Explain(l.in, seg.Name, ask)
 		if x == nil {
@@ -141,9 +141,9 @@ func (a *App) sample(ctx context.Context, out *SegmentPreview, seg *models.Segme
 		for _, p := range people {
 			ids = append(ids, p.ProfileID)
 		}
-		return l.each(ctx, rel.Select{Columns: columns("n", "profile_id", "value"), From: l.table(compile.Nodes, "n"), Where: oneOf(rel.C("n", "profile_id"), ids)},
+		return l.each(ctx, rel.Select{Columns: columns("n", "profile_id", "type", "value"), From: l.table(compile.Nodes, "n"), Where: oneOf(rel.C("n", "profile_id"), ids)},
 			func(row cells) error {
-				values[row.text(0)] = append(values[row.text(0)], row.text(1))
+				values[row.text(0)] = append(values[row.text(0)], ledger.Identifier{Kind: row.text(1), Value: row.text(2)})
 				return nil
 			})
 	})
@@ -169,7 +169,7 @@ func person(row cells, types []models.Type) PreviewPerson {
 }
 
 // reachable leaves out whom erasures and suppressions keep from being reached.
-func (a *App) reachable(ctx context.Context, people []PreviewPerson, values map[string][]string, kinds []DestinationKind) ([]PreviewPerson, error) {
+func (a *App) reachable(ctx context.Context, people []PreviewPerson, values map[string][]ledger.Identifier, kinds []DestinationKind) ([]PreviewPerson, error) {
 	var out []PreviewPerson
 	for _, p := range people {
 		known, err := a.led.Person(ctx, nil, []string{p.ProfileID}, values[p.ProfileID], 0)

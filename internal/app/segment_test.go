@@ -128,7 +128,7 @@ func TestPreviewSegment(t *testing.T) {
 	if diff := cmp.Diff([]string{"diagnosis •••"}, previewFor(t, a, "ill", PreviewOptions{})); diff != "" {
 		t.Errorf("ill (-want +got):\n%s", diff)
 	}
-	if err := a.led.Suppress(t.Context(), []ledger.Suppression{{Channel: "all", Value: "+33639980011", Source: "complaint"}}); err != nil {
+	if err := a.led.Suppress(t.Context(), []ledger.Suppression{{Channel: "all", Identifier: ledger.Identifier{Kind: "phone", Value: "+33639980011"}, Source: "complaint"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := previewFor(t, a, "lapsed", PreviewOptions{Purpose: "letters", Reveal: true, Limit: 1}); got != nil {

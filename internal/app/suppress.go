@@ -66,7 +66,8 @@ func (a *App) Suppress(ctx context.Context, what, channel, by string, lift bool)
 	if value == "" {
 		return nil, &Error{Kind: Refused, Code: "cli.usage", Message: "there is no value to suppress", Fix: "write TYPE=VALUE"}
 	}
-	was, err := a.led.Person(ctx, nil, nil, []string{value}, 0)
+	who := ledger.Identifier{Kind: x.Type, Value: value}
+	was, err := a.led.Person(ctx, nil, nil, []ledger.Identifier{who}, 0)
 	if err != nil {
 		return nil, a.worldly(err)
 	}
@@ -79,7 +80,7 @@ func (a *App) Suppress(ctx context.Context, what, channel, by string, lift bool)
 		return x, nil
 	}
 	if lift {
-		return x, a.worldly(a.led.Unsuppress(ctx, channel, value))
+		return x, a.worldly(a.led.Unsuppress(ctx, channel, who))
 	}
-	return x, a.worldly(a.led.Suppress(ctx, []ledger.Suppression{{Channel: channel, Value: value, Source: by}}))
+	return x, a.worldly(a.led.Suppress(ctx, []ledger.Suppression{{Channel: channel, Identifier: who, Source: by}}))
 }

@@ -16,12 +16,19 @@ import (
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/ledger"
 	"github.com/weir-data/weir/internal/project"
+	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/syncs"
 )
 
 // task resolves a sync: what should be at its destination by a build, its ledger, and how to open
 // its destination.
 func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input) (*syncs.Task, error) {
+	return a.taskKnowing(ctx, s, in, nil)
+}
+
+// taskKnowing is task with the profiles that a plan which is sent later may name; see
+// ledger.Binding.Known.
+func (a *App) taskKnowing(ctx context.Context, s *syncs.Sync, in compile.Input, known func(compile.Rows) rel.Query) (*syncs.Task, error) {
 	d := a.p.Destination(s.Destination)
 	dest, ok := destinations.Lookup(d.Type)
 	if !ok {
@@ -57,8 +64,15 @@ func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input) (*syncs
 		t.Columns.Fields = append(t.Columns.Fields, c.Name)
 	}
 	b := ledger.Binding{Sync: *s, Object: obj, Rows: rows, Account: t.Account, Channel: spec.Kind, AsOf: in.AsOf, Epoch: epoch, Caps: a.caps(s, spec.Kind, in.AsOf)}
+	kinds := a.kinds(s)
+	for _, c := range rows.IDs {
+		b.Kinds = append(b.Kinds, kinds[c.Name])
+	}
 	if src := columnsOf(in, s); src != nil {
 		b.Columns = src
+	}
+	if known != nil {
+		b.Known = known(rows)
 	}
 	t.Source = a.led.Source(b)
 	t.Session = func() (destinations.Session, error) { return a.open(ctx, dest, d) }

@@ -12,6 +12,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,10 +167,17 @@ func (l *Ledger) checkKey(ctx context.Context, s *session, note bool) error {
 	return nil
 }
 
-// Erase remembers that whoever has one of these identifiers, each in its normal form, must not be
-// sent again. Every sync takes them out of its destination with its next run. Only keyed hashes
-// are kept. Erasing again changes nothing.
-func (l *Ledger) Erase(ctx context.Context, values []string) error {
+// Kinds says as which kinds a sync compares what it sends as an identifier; nil means all of them.
+type Kinds func(sync, identifier string) []string
+
+// Erase remembers that whoever has one of these identifiers must not be sent again. Every sync
+// takes them out of its destination with its next run. Only keyed hashes are kept. Erasing again
+// changes nothing. kinds is for ledgers that keep hashes themselves; nil means that an identifier
+// is of the kind that it is called.
+func (l *Ledger) Erase(ctx context.Context, values []Identifier, kinds Kinds) error {
+	if kinds == nil {
+		kinds = func(_, identifier string) []string { return []string{identifier} }
+	}
 	return l.with(ctx, "recording an erasure", func(s *session) error {
 		at, err := l.ready(ctx, s)
 		if err != nil {
@@ -177,19 +185,19 @@ func (l *Ledger) Erase(ctx context.Context, values []string) error {
 		}
 		return s.Tx(ctx, func(ctx context.Context) error {
 			for _, v := range values {
-				h := rel.T(l.hash(v))
+				h := rel.T(l.barHash(v))
 				if err := s.insertNew(ctx, l.table(tErasures), []rel.Column{rel.As("hash", h), rel.As("at", rel.At(at))}, eq(rel.C("t", "hash"), h)); err != nil {
 					return err
 				}
 			}
-			return l.purge(ctx, s, values)
+			return l.purge(ctx, s, values, kinds)
 		})
 	})
 }
 
 // purge takes erased people out of ledgers that keep hashes in place of identifiers: nothing can
 // be removed at their destinations, so that no plan would ever do it.
-func (l *Ledger) purge(ctx context.Context, s *session, values []string) error {
+func (l *Ledger) purge(ctx context.Context, s *session, values []Identifier, kinds Kinds) error {
 	type kept struct {
 		sync  string
 		slots []string
@@ -207,8 +215,11 @@ func (l *Ledger) purge(ctx context.Context, s *session, values []string) error {
 	for _, k := range ledgers {
 		hashes := rel.InList{Expr: t("grp")}
 		for _, name := range k.slots {
+			as := kinds(k.sync, name)
 			for _, v := range values {
-				hashes.List = append(hashes.List, rel.T(l.hash(name+":"+v)))
+				if as == nil || slices.Contains(as, v.Kind) {
+					hashes.List = append(hashes.List, rel.T(l.hash(name+":"+v.Value)))
+				}
 			}
 		}
 		if len(hashes.List) == 0 {
@@ -230,8 +241,8 @@ func (l *Ledger) purge(ctx context.Context, s *session, values []string) error {
 // Suppression keeps one identifier out of a channel.
 type Suppression struct {
 	Channel string // a destination's kind, or "all"
-	Value   string // in its normal form
-	Source  string // who asked: "unsubscribe", "complaint", …
+	Identifier
+	Source string // who asked: "unsubscribe", "complaint", …
 }
 
 // Suppress remembers suppressions. Only keyed hashes are kept. Suppressing again changes nothing.
@@ -243,7 +254,7 @@ func (l *Ledger) Suppress(ctx context.Context, list []Suppression) error {
 		}
 		return s.Tx(ctx, func(ctx context.Context) error {
 			for _, x := range list {
-				h, ch := rel.T(l.hash(x.Value)), rel.T(x.Channel)
+				h, ch := rel.T(l.barHash(x.Identifier)), rel.T(x.Channel)
 				cs := []rel.Column{rel.As("channel", ch), rel.As("hash", h), rel.As("at", rel.At(at)), rel.As("source", rel.T(x.Source))}
 				if err := s.insertNew(ctx, l.table(tSuppressions), cs, and(eq(rel.C("t", "hash"), h), eq(rel.C("t", "channel"), ch))); err != nil {
 					return err
@@ -255,12 +266,12 @@ func (l *Ledger) Suppress(ctx context.Context, list []Suppression) error {
 }
 
 // Unsuppress takes a suppression back, when a person asks for it. Erasures stay for good.
-func (l *Ledger) Unsuppress(ctx context.Context, channel, value string) error {
+func (l *Ledger) Unsuppress(ctx context.Context, channel string, who Identifier) error {
 	return l.with(ctx, "taking back a suppression", func(s *session) error {
 		if err := l.checkKey(ctx, s, false); err != nil {
 			return err
 		}
-		return s.do(ctx, rel.Delete{From: l.table(tSuppressions), Where: and(eq(rel.C("t", "hash"), rel.T(l.hash(value))), eq(rel.C("t", "channel"), rel.T(channel)))})
+		return s.do(ctx, rel.Delete{From: l.table(tSuppressions), Where: and(eq(rel.C("t", "hash"), rel.T(l.barHash(who))), eq(rel.C("t", "channel"), rel.T(channel)))})
 	})
 }
 

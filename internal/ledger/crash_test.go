@@ -94,7 +94,7 @@ func TestDeathAtEveryStep(t *testing.T) { // F34, F48 for the warehouse's half
 	run := func(t *testing.T, plan, settle int) (ledger []string, calls int) {
 		w := newWorld(t, list, nil)
 		w.want(ann.on("+33639980001"), bob, cleo).sends("add p1 email=ann@example.com phone=+33639980001 name=Ann", addBob, addCleo)
-		if err := w.l.Erase(ctx, []string{cleo.email}); err != nil {
+		if err := w.l.Erase(ctx, []Identifier{{"email", cleo.email}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.want(ann.on("+33639980002"), bob.at("new@example.com"), cleo, person{key: "p4", email: "dan@example.com"})

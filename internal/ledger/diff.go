@@ -130,13 +130,10 @@ func (f *freeze) todoJoins() []rel.Join {
 		js = append(js, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: f.b.Rows.Barred, Alias: "bp"}, On: eq(rel.C("bp", "key"), when(left, x("l_key")))})
 	}
 	if f.listed {
-		js = append(js, withSecret())
+		_, bars := f.gone()
+		js = append(append(js, withSecret()), bars...)
 	}
 	for i := range f.b.Rows.IDs {
-		if f.listed {
-			b := fmt.Sprintf("b%d", i+1)
-			js = append(js, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: f.bars(), Alias: b}, On: eq(rel.C(b, "hash"), when(left, keyedHash(x("l_"+id(i)))))})
-		}
 		if len(f.b.Rows.IDs) > 1 && (!f.singly() || slices.Contains(f.alone(), i)) {
 			v := fmt.Sprintf("v%d", i+1)
 			js = append(js, rel.Join{Kind: rel.Left, On: eq(rel.C(v, "value"), x("l_"+id(i))), Rel: rel.Sub{Alias: v, Query: rel.Select{
@@ -145,6 +142,11 @@ func (f *freeze) todoJoins() []rel.Join {
 		}
 	}
 	return js
+}
+
+// gone finds erasures and suppressions of the values that somebody who left was sent under.
+func (f *freeze) gone() (codes [][]rel.Expr, joins []rel.Join) {
+	return f.bar(func(i int) rel.Expr { return when(left, x("l_"+id(i))) })
 }
 
 // needed is not NULL if somebody wanted has the match value of a ledger's row.
@@ -178,11 +180,8 @@ func (f *freeze) named(i int) rel.Expr {
 func (f *freeze) reason() rel.Expr {
 	var es []rel.Expr
 	if f.listed {
-		var listed []rel.Expr
-		for i := range f.b.Rows.IDs {
-			listed = append(listed, rel.C(fmt.Sprintf("b%d", i+1), "code"))
-		}
-		es = append(es, fold(rel.Least, listed))
+		codes, _ := f.gone()
+		es = append(es, barCode(codes))
 	}
 	es = append(es, rel.C("bk", "code"), rel.C("bg", "code"))
 	if f.b.Rows.Barred != nil {

@@ -57,17 +57,21 @@ type Binding struct {
 	AsOf    time.Time
 	// Caps bound the messages of a sync that appends.
 	Caps []Cap
+	// Kinds are, for each of Rows.IDs, the kinds as which it is compared with erasures and
+	// suppressions; none for what names nobody, such as a country. Defaults to the names of
+	// the identifiers.
+	Kinds [][]string
 	// Columns describes the columns of a source or sql sync as the warehouse has them, so that a
 	// change of them is seen. Defaults to those that Rows gives.
 	Columns []string
-	// Epoch is the newest epoch that this machine's store has seen of the sync.
-	Epoch int64
-}
-
 	// Known gives profile_id of every profile that a plan may name, where rows are those of
 	// profiles. A plan that is to be sent later names only profiles of a build in force, whose ids
 	// stay; whoever is no profile any more when it is sent is kept back. nil means everybody.
 	Known rel.Query
+	// Epoch is the newest epoch that this machine's store has seen of the sync.
+	Epoch int64
+}
+
 // Source returns the side of a sync in the warehouse.
 func (l *Ledger) Source(b Binding) syncs.Source { return newSource(l, b) }
 

@@ -48,8 +48,8 @@ type Bar struct {
 
 // Person reads what each sync's destination was last told of a person, the newest deliveries,
 // and what bars the person. profiles are the person's ids, of now and of before merges; values
-// are identifiers in their normal form. It makes nothing, and tables that are not there are empty.
-func (l *Ledger) Person(ctx context.Context, syncs, profiles, values []string, deliveries int64) (*Person, error) {
+// are the person's identifiers. It makes nothing, and tables that are not there are empty.
+func (l *Ledger) Person(ctx context.Context, syncs, profiles []string, values []Identifier, deliveries int64) (*Person, error) {
 	s, err := l.session(ctx)
 	if err != nil {
 		return nil, err
@@ -137,14 +137,14 @@ func (l *Ledger) delivered(ctx context.Context, s *session, profiles []string, l
 	})
 }
 
-func (l *Ledger) bars(ctx context.Context, s *session, values []string, out *Person) error {
+func (l *Ledger) bars(ctx context.Context, s *session, values []Identifier, out *Person) error {
 	some, err := l.barred(ctx, s)
 	if err != nil || !some {
 		return err
 	}
 	hashes := rel.InList{Expr: rel.C("t", "hash")}
 	for _, v := range values {
-		hashes.List = append(hashes.List, rel.T(l.hash(v)))
+		hashes.List = append(hashes.List, rel.T(l.barHash(v)))
 	}
 	at := rel.C("t", "at")
 	for _, q := range []rel.Select{

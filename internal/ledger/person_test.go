@@ -16,21 +16,21 @@ import (
 func TestPerson(t *testing.T) {
 	w := newWorld(t, list, nil)
 	all := []string{w.b.Sync.Name, "never_ran"}
-	if p, err := w.l.Person(ctx, all, []string{"p1"}, []string{ann.email}, 9); err != nil || len(p.Told)+len(p.Deliveries)+len(p.Bars) != 0 {
+	if p, err := w.l.Person(ctx, all, []string{"p1"}, []Identifier{{"email", ann.email}}, 9); err != nil || len(p.Told)+len(p.Deliveries)+len(p.Bars) != 0 {
 		t.Fatalf("before anything was sent: %+v, %v", p, err)
 	}
 	w.want(ann.on("+33639980001"), bob, cleo)
 	w.settle(w.freeze(), syncs.Applied, syncs.Exception{Seq: 1, Verdict: syncs.Rejected, Code: "http.bad", Reason: "no such mailbox"})
 	w.want(ann.on("+33639980001").named("Anna"), bob)
 	w.settle(w.freeze(), syncs.Applied)
-	if err := w.l.Suppress(ctx, []Suppression{{Channel: "email", Value: ann.email, Source: "unsubscribe"}, {Channel: "all", Value: bob.email, Source: "complaint"}}); err != nil {
+	if err := w.l.Suppress(ctx, []Suppression{{Channel: "email", Identifier: Identifier{"email", ann.email}, Source: "unsubscribe"}, {Channel: "all", Identifier: Identifier{"email", bob.email}, Source: "complaint"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.l.Erase(ctx, []string{"+33639980001"}); err != nil {
+	if err := w.l.Erase(ctx, []Identifier{{"phone", "+33639980001"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 
-	got, err := w.l.Person(ctx, all, []string{"p1", "p9"}, []string{ann.email, "+33639980001"}, 9)
+	got, err := w.l.Person(ctx, all, []string{"p1", "p9"}, []Identifier{{"email", ann.email}, {"phone", "+33639980001"}}, 9)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,15 +127,10 @@ func (s *source) rebar(ctx context.Context, se *session, ref syncs.PlanRef, list
 		if err := s.loadSecret(ctx, se); err != nil {
 			return nil, nil, err
 		}
-		joins = append(joins, withSecret())
-		var each []rel.Expr
-		for i := range s.b.Rows.IDs {
-			b := fmt.Sprintf("b%d", i+1)
-			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.bars(), Alias: b}, On: eq(rel.C(b, "hash"), keyedHash(rel.C("p", id(i))))})
-			each = append(each, rel.C(b, "code"))
-		}
-		if len(each) > 0 {
-			codes = append(codes, fold(rel.Least, each))
+		bars, js := s.bar(func(i int) rel.Expr { return rel.C("p", id(i)) })
+		joins = append(append(joins, withSecret()), js...)
+		if code := barCode(bars); code != nil {
+			codes = append(codes, code)
 		}
 	}
 	if !ref.AsOf.Equal(s.b.AsOf) {
@@ -143,14 +138,14 @@ func (s *source) rebar(ctx context.Context, se *session, ref syncs.PlanRef, list
 			Columns: []rel.Column{rel.As("key", rel.C("r", "key")), rel.As("code", rel.Agg{Fn: rel.Min, Arg: rel.C("r", "barred")})},
 			From:    rel.Sub{Query: s.b.Rows.Query, Alias: "r"}, Where: notNull(rel.C("r", "barred")), GroupBy: []rel.Expr{rel.C("r", "key")},
 		}}})
-		if s.b.Known != nil { // of somebody who is nobody any more no policy can be asked
-			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.b.Known, Alias: "kn"}, On: eq(rel.C("kn", "profile_id"), rel.C("p", "profile"))})
-			codes = append(codes, when(isNull(rel.C("kn", "profile_id")), rel.T(CodeNobody)))
-		}
 		codes = append(codes, rel.C("o", "code"))
 		if s.b.Rows.Barred != nil {
 			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.b.Rows.Barred, Alias: "bp"}, On: eq(rel.C("bp", "key"), rel.C("p", "profile"))})
 			codes = append(codes, rel.C("bp", "barred"))
+		}
+		if s.b.Known != nil { // of somebody who is nobody any more no policy can be asked
+			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: s.b.Known, Alias: "kn"}, On: eq(rel.C("kn", "profile_id"), rel.C("p", "profile"))})
+			codes = append(codes, when(isNull(rel.C("kn", "profile_id")), rel.T(CodeNobody)))
 		}
 	}
 	if s.capped() {

@@ -201,10 +201,10 @@ func TestHalfOfAChangedValue(t *testing.T) { // F55 across a crash between the t
 func TestErasure(t *testing.T) { // F51, F56
 	w := newWorld(t, list, nil)
 	w.want(ann, bob, cleo).sends(addAnn, addBob, addCleo)
-	if err := w.l.Erase(ctx, []string{"bob@example.com", "+33639980009"}); err != nil {
+	if err := w.l.Erase(ctx, []Identifier{{"email", "bob@example.com"}, {"phone", "+33639980009"}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.l.Erase(ctx, []string{"bob@example.com"}); err != nil {
+	if err := w.l.Erase(ctx, []Identifier{{"email", "bob@example.com"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range w.rows("SELECT hash FROM weir.erasures") {
@@ -228,10 +228,62 @@ func TestErasure(t *testing.T) { // F51, F56
 	}
 }
 
+// Two kinds of identifiers may have equal values that are two people's: only the erased kind bars,
+// when a plan is made, when somebody left, and when a row is about to be sent.
+func TestErasureIsOfAKind(t *testing.T) {
+	kinds := func(kinds ...[]string) func(*Binding) { return func(b *Binding) { b.Kinds = kinds } }
+	card := Identifier{"card", "12345"}
+	t.Run("another kind", func(t *testing.T) {
+		w := newWorld(t, list, kinds([]string{"customer_id"}, []string{"phone"}))
+		w.want(ann.at("12345"), bob).sends("add p1 email=12345 name=Ann", addBob)
+		if err := w.l.Erase(ctx, []Identifier{card}, nil); err != nil {
+			t.Fatal(err)
+		}
+		ref := w.want(ann.at("12345").named("Anna"), bob).expect("~add p1 email=12345 name=Anna")
+		w.src.(*source).page.checked = time.Time{}
+		if got := w.lines(w.read(ref)); len(got) != 1 || strings.Contains(got[0], "barred") {
+			t.Errorf("about to be sent: %q", got)
+		}
+		w.settle(ref, syncs.Applied)
+		w.want(bob).sends("remove p1 email=12345") // of herself, as the guards count it
+	})
+	t.Run("one of several kinds", func(t *testing.T) {
+		w := newWorld(t, list, kinds([]string{"customer_id", "card"}, []string{"phone"}))
+		w.want(ann.at("12345"), bob).sends("add p1 email=12345 name=Ann", addBob)
+		if err := w.l.Erase(ctx, []Identifier{card}, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.want(ann.at("12345"), bob).sends("erase p1 email=12345 forced")
+	})
+	t.Run("what names nobody", func(t *testing.T) {
+		w := newWorld(t, list, kinds([]string{"email"}, nil))
+		w.want(ann.on("FR"), bob.on("FR"))
+		if err := w.l.Suppress(ctx, []Suppression{{Channel: "all", Identifier: Identifier{"phone", "FR"}}}); err != nil {
+			t.Fatal(err)
+		}
+		w.sends("add p1 email=ann@example.com phone=FR name=Ann", "add p2 email=bob@example.com phone=FR name=Bob")
+	})
+	t.Run("a ledger of hashes", func(t *testing.T) {
+		w := newWorld(t, message, appendWith("", syncs.Send))
+		w.want(ann.as("p1:1")).sends("emit p1:1 email=ann@example.com name=Ann")
+		for _, x := range []struct {
+			kind string
+			rows string
+		}{{"card", "1"}, {"email", "0"}} {
+			if err := w.l.Erase(ctx, []Identifier{{x.kind, ann.email}}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if n := w.rows("SELECT count(*) FROM weir.ledger_vip"); n[0] != x.rows {
+				t.Errorf("erased as %s: %s rows are left", x.kind, n)
+			}
+		}
+	})
+}
+
 func TestErasureOfAChangedAddress(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob).sends(addAnn, addBob)
-	if err := w.l.Erase(ctx, []string{"ann@example.com"}); err != nil {
+	if err := w.l.Erase(ctx, []Identifier{{"email", "ann@example.com"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	// The source has a new address that is not erased: the old one still is.
@@ -241,17 +293,17 @@ func TestErasureOfAChangedAddress(t *testing.T) {
 func TestSuppression(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob).sends(addAnn, addBob)
-	err := w.l.Suppress(ctx, []Suppression{{Channel: "sms", Value: "ann@example.com", Source: "stop"}, {Channel: "email", Value: "bob@example.com", Source: "unsubscribe"}})
+	err := w.l.Suppress(ctx, []Suppression{{Channel: "sms", Identifier: Identifier{"email", "ann@example.com"}, Source: "stop"}, {Channel: "email", Identifier: Identifier{"email", "bob@example.com"}, Source: "unsubscribe"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.sends("remove p2 email=bob@example.com forced")
 	w.sends()
-	if err := w.l.Unsuppress(ctx, "email", "bob@example.com"); err != nil {
+	if err := w.l.Unsuppress(ctx, "email", Identifier{"email", "bob@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	w.sends(addBob)
-	if err := w.l.Suppress(ctx, []Suppression{{Channel: "all", Value: "ann@example.com"}}); err != nil {
+	if err := w.l.Suppress(ctx, []Suppression{{Channel: "all", Identifier: Identifier{"email", "ann@example.com"}}}); err != nil {
 		t.Fatal(err)
 	}
 	w.sends("remove p1 email=ann@example.com forced")
@@ -261,7 +313,7 @@ func TestASuppressionBetweenPlanAndSend(t *testing.T) { // F52
 	w := newWorld(t, list, nil)
 	w.want(ann, bob).sends(addAnn, addBob)
 	ref := w.want(ann.named("Anna"), cleo).expect("remove p2 email=bob@example.com", "~add p1 email=ann@example.com name=Anna", addCleo)
-	if err := w.l.Suppress(ctx, []Suppression{{Channel: "email", Value: "ann@example.com"}, {Channel: "email", Value: "bob@example.com"}}); err != nil {
+	if err := w.l.Suppress(ctx, []Suppression{{Channel: "email", Identifier: Identifier{"email", "ann@example.com"}}, {Channel: "email", Identifier: Identifier{"email", "bob@example.com"}}}); err != nil {
 		t.Fatal(err)
 	}
 	w.src.(*source).page.checked = time.Time{} // as after two seconds
@@ -300,7 +352,7 @@ func TestConsentWithdrawnBeforeASavedPlanIsSent(t *testing.T) {
 
 func TestAnotherSecret(t *testing.T) {
 	w := newWorld(t, list, nil)
-	if err := w.want(ann).l.Erase(ctx, []string{"ann@example.com"}); err != nil {
+	if err := w.want(ann).l.Erase(ctx, []Identifier{{"email", "ann@example.com"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	var ke *KeyError
@@ -310,7 +362,7 @@ func TestAnotherSecret(t *testing.T) {
 		if _, err := w.src.Freeze(ctx, syncs.Grant{}, "r"); !errors.As(err, &ke) {
 			t.Errorf("planning with %s: %v, want *KeyError", name, err)
 		}
-		if err := w.l.Erase(ctx, []string{"bob@example.com"}); !errors.As(err, &ke) {
+		if err := w.l.Erase(ctx, []Identifier{{"email", "bob@example.com"}}, nil); !errors.As(err, &ke) {
 			t.Errorf("erasing with %s: %v, want *KeyError", name, err)
 		}
 	}
@@ -749,7 +801,7 @@ func TestForget(t *testing.T) {
 func TestErasureOfSomebodyWhoWasWrittenTo(t *testing.T) { // F56
 	w := newWorld(t, message, appendWith("", syncs.Send))
 	w.want(ann.as("p1:1"), bob.as("p2:1")).sends("emit p1:1 email=ann@example.com name=Ann", "emit p2:1 email=bob@example.com name=Bob")
-	if err := w.l.Erase(ctx, []string{ann.email}); err != nil {
+	if err := w.l.Erase(ctx, []Identifier{{"email", ann.email}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range []string{"SELECT key FROM weir.ledger_vip", "SELECT key FROM weir.deliveries"} {

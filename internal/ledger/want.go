@@ -59,16 +59,9 @@ func (f *freeze) want() rel.Query {
 	barred := []rel.Expr{rel.C("r", "barred")}
 	var joins []rel.Join
 	if f.listed {
-		joins = append(joins, withSecret())
-		for i := len(r.IDs) - 1; i >= 0; i-- {
-			b := fmt.Sprintf("b%d", i+1)
-			joins = append(joins, rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: f.bars(), Alias: b}, On: eq(rel.C(b, "hash"), keyedHash(rel.C("r", id(i))))})
-			barred = slices.Insert(barred, 0, rel.Expr(rel.C(b, "code")))
-		}
-		// Of several codes the erasure wins, since it is what has to be undone at the destination.
-		if len(r.IDs) > 1 {
-			barred = []rel.Expr{rel.F(rel.Least, barred[:len(r.IDs)]...), rel.C("r", "barred")}
-		}
+		codes, js := f.bar(func(i int) rel.Expr { return rel.C("r", id(i)) })
+		joins = append(append(joins, withSecret()), js...)
+		barred = []rel.Expr{barCode(codes), rel.C("r", "barred")}
 	}
 	if f.capped() {
 		code, js := f.cap(rel.C("r", "key"))
