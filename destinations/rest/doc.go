@@ -15,5 +15,5 @@
 // redirects of writes are not followed, waits that vendors ask for are read from five headers and
 // clamped, and no error carries a query string, a header, a credential or a person.
 //
-// It is the only package that uses go-retryablehttp.
+// No destination uses go-retryablehttp but by this package.
 package rest

@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"project", "compile", "ledger", "store"},
 	{"warehouse"},
 	{"dialect"},
-	{"rel", "yamldoc", "explain", "lift", "purchases"},
+	{"rel", "yamldoc", "explain", "lift", "purchases", "alert", "trace"},
 }
 
 // peers are the imports inside a layer, or below it past the rule, that the drawing shows.
@@ -37,7 +37,8 @@ var peers = map[string][]string{
 
 // private are rooms that only some may enter.
 var private = map[string][]string{
-	"github.com/hashicorp/go-retryablehttp": {"destinations/rest"},
+	"github.com/hashicorp/go-retryablehttp": {"destinations/rest", "internal/alert"},
+	"github.com/wneessen/go-mail":           {"internal/alert"},
 	"github.com/duckdb/duckdb-go/v2":        {"internal/warehouse/duckdb"},
 	"github.com/jackc/pgx/v5":               {"internal/warehouse/postgres"},
 	"modernc.org/sqlite":                    {"internal/store"},
