@@ -82,11 +82,13 @@ type SyncPlan struct {
 
 // RunResult is what a run did.
 type RunResult struct {
-	Target  string             `json:"target"`
-	Builds  []BuildResult      `json:"builds"`
-	Runs    []syncs.Report     `json:"runs"`
-	Paused  []PausedSync       `json:"paused,omitempty"` // were picked, and left out
-	Seconds map[string]float64 `json:"seconds"`
+	Target string         `json:"target"`
+	Builds []BuildResult  `json:"builds"`
+	Runs   []syncs.Report `json:"runs"`
+	Paused []PausedSync   `json:"paused,omitempty"` // were picked, and left out
+	// Failures say why syncs did not begin that would have run, by sync.
+	Failures map[string]error   `json:"-"`
+	Seconds  map[string]float64 `json:"seconds"`
 }
 
 // Status is a sync as it stands.

@@ -68,7 +68,11 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 		})
 	}
 	_ = g.Wait() // errors are kept by sync
+	res.Failures = map[string]error{}
 	for i, r := range reports {
+		if errs[i] != nil {
+			res.Failures[list[i].Name] = errs[i]
+		}
 		if r != nil {
 			r.Holds = approvable(r.Holds, list[i].Name)
 			res.Runs = append(res.Runs, *r)
