@@ -30,6 +30,10 @@ func (c *checker) source(s *Source) {
 		c.failKey(at+".updated_at", "models.too_many", "keep time if a row is something that happened, updated_at if it is a record that changes",
 			"source %s has both time and updated_at", s.Name)
 	}
+	if s.FresherThan < 0 || s.FresherThan > 0 && !s.timed() {
+		c.failKey(at+".fresher_than", "models.no_time", "add time: to a source of events, or updated_at: to one of records; or take fresher_than out",
+			"nothing in source %s tells how old its rows are", s.Name)
+	}
 	if s.Timezone != "" {
 		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "Local" {
 			c.fail(at+".timezone", "models.timezone", "use a name of the IANA database, such as Europe/Paris or UTC", "unknown time zone %q", s.Timezone)

@@ -23,6 +23,7 @@ type Source struct {
 	UpdatedAt   string             `yaml:"updated_at" doc:"Column with the time of the last change: rows are records, not events." like:"modified_at"`
 	Time        string             `yaml:"time" doc:"Column with the time of the event: rows are events." like:"timestamp,occurred_at,event_time"`
 	Lookback    Duration           `yaml:"lookback" doc:"How long before the newest row rows may still come or change without a full reading. Defaults to 3d." like:"late,watermark"`
+	FresherThan Duration           `yaml:"fresher_than" json:",omitzero" doc:"How old the newest row may be: 26h. Where it is older, nothing that rests on this source is sent, but for removals that policies demand." like:"freshness,max_age,stale_after"`
 	Timezone    string             `yaml:"timezone" doc:"Zone of timestamps without one. Defaults to UTC."`
 	Identifiers []SourceIdentifier `yaml:"identifiers" doc:"Identifier type to the column that holds its value."`
 	Related     []Relation         `yaml:"related" doc:"Source to the column of this one that holds its key: {products: product_id}. Then where: takes products.category, and rows without identifiers of their own belong to whom the related row belongs." like:"joins,relations,belongs_to,references"`

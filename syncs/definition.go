@@ -88,5 +88,6 @@ type Guard struct {
 	MaxRemoved  models.Percent `yaml:"max_removed" doc:"Largest share removed by one run. Defaults to 20%."`
 	MaxAdded    models.Percent `yaml:"max_added" doc:"Largest share added by one run, once there are rows. Defaults to 50%."`
 	MaxRejected models.Percent `yaml:"max_rejected" doc:"Largest share of the tried rows that may be rejected before a run stops. Defaults to 5%."`
+	MinSize     int64          `yaml:"min_size" doc:"Fewest members that a run may leave there: below it nothing is sent. Without it a plan only warns where the vendor has a minimum." like:"minimum,min_members,at_least"`
 	AllowEmpty  bool           `yaml:"allow_empty" doc:"Whether nobody at all is a sound result. Defaults to false."`
 }

@@ -2,6 +2,7 @@ package syncs
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/weir-data/weir/destinations"
 )
@@ -15,6 +16,9 @@ const (
 	HoldNullKeys    = "syncs.null_keys"
 	HoldDoubledKeys = "syncs.doubled_keys"
 	HoldColumns     = "syncs.columns_changed"
+	HoldStale       = "syncs.stale_source"
+	HoldPolicyEmpty = "syncs.policy_source_empty"
+	HoldSmall       = "syncs.min_size"
 )
 
 // The defaults of guards, in hundredths of a percent.
@@ -59,7 +63,87 @@ func holds(t *Task, ref PlanRef) []Hold {
 		add(HoldMaxAdded, "read the plan, then raise guard.max_added or approve it",
 			"%d rows would be added to %d, more than %s", n, y.Ledger, percent(limit))
 	}
+	for _, x := range t.Sources {
+		if h, held := x.hold(ref); held {
+			out = append(out, h)
+		}
+	}
+	if least := g.MinSize; least > 0 && y.Desired < least && ref.Rows > ref.Forced {
+		add(HoldSmall, "look at why there are so few, then lower guard.min_size or approve it",
+			"%d are to be there, fewer than the %d that guard.min_size asks for", y.Desired, least)
+	}
 	return append(append(out, ref.Holds...), t.Holds...)
+}
+
+// SourceState is what is known of a source on which a plan rests.
+type SourceState struct {
+	Source string
+	// Limit is how old its newest row may be; 0 is any age. Newest is the time of that row, as of
+	// the plan; zero if there is none.
+	Limit  time.Duration
+	Newest time.Time
+	// Policy names a policy that reads it to say who may be reached; "" if none does. It is Emptied
+	// if it has no row, and had some when a run was last settled.
+	Policy  string
+	Emptied bool
+}
+
+// hold is the reason that a source gives not to send a plan.
+func (x SourceState) hold(ref PlanRef) (h Hold, held bool) {
+	switch age := ref.AsOf.Sub(x.Newest); {
+	case x.Emptied && ref.Rows > 0:
+		return Hold{Code: HoldPolicyEmpty, Fix: "load source " + x.Source + " again; if nobody is right, approve it",
+			What: fmt.Sprintf("source %s, by which policy %s says who may be reached, was emptied: nothing but erasures is sent", x.Source, x.Policy)}, true
+	case x.Limit <= 0 || ref.Rows == ref.Forced:
+	case x.Newest.IsZero():
+		return Hold{Code: HoldStale, Fix: "see why it is not loaded; or approve it",
+			What: fmt.Sprintf("source %s has no row from before this run, and fresher_than asks for one of the last %s", x.Source, ageText(x.Limit))}, true
+	case age > x.Limit:
+		return Hold{Code: HoldStale, Fix: "see why it is not loaded; or approve it",
+			What: fmt.Sprintf("the newest row of source %s is %s old, and fresher_than allows %s", x.Source, ageText(age), ageText(x.Limit))}, true
+	}
+	return h, false
+}
+
+// ageText writes a length of time as people say it: 3d 4h, 26h, 45m.
+func ageText(d time.Duration) string {
+	d = d.Truncate(time.Minute)
+	h, m := int64(d/time.Hour), int64(d%time.Hour/time.Minute)
+	switch {
+	case h >= 48 && h%24 > 0:
+		return fmt.Sprintf("%dd %dh", h/24, h%24)
+	case h >= 48:
+		return fmt.Sprintf("%dd", h/24)
+	case h > 0 && m > 0:
+		return fmt.Sprintf("%dh %dm", h, m)
+	case h > 0:
+		return fmt.Sprintf("%dh", h)
+	}
+	return fmt.Sprintf("%dm", m)
+}
+
+// past is how many rows of a plan its holds let through: erasures and what policies take out. A
+// policy whose source was emptied says nothing of anybody, so that with it only erasures pass.
+func past(ref PlanRef, hs []Hold) int64 {
+	for _, h := range hs {
+		if h.Code == HoldPolicyEmpty {
+			return min(ref.Tally.Erased, ref.Forced)
+		}
+	}
+	return ref.Forced
+}
+
+// Small warns that the vendor will not use the audience that a plan leaves there, since it has a
+// minimum; "" if nothing is to be said.
+func Small(t *Task, y Tally) string {
+	least := int64(t.Object.MinAudience)
+	if t.Sync.Mode != Mirror || y.Desired >= least {
+		return ""
+	}
+	if y.Ledger >= least {
+		return fmt.Sprintf("the %s falls from %d to %d members: %s uses none of fewer than %d", t.Object.Name, y.Ledger, y.Desired, t.Spec.Title, least)
+	}
+	return fmt.Sprintf("the %s has %d members: %s uses none of fewer than %d", t.Object.Name, y.Desired, t.Spec.Title, least)
 }
 
 // over reports whether n rows are more than the share of all; exactly the share is not.

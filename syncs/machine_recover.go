@@ -251,9 +251,12 @@ func (m *Machine) frozen(in frozen) {
 // guard decides how much of the plan may be sent, before anything of the destination is touched.
 func (m *Machine) guard() {
 	m.limit = m.ref.Rows
+	if w := Small(m.task, m.ref.Tally); w != "" {
+		m.addNotes([]string{w})
+	}
 	if m.holds = unapproved(holds(m.task, m.ref), m.order.Approved); len(m.holds) > 0 {
 		m.held = true
-		m.limit = m.ref.Forced
+		m.limit = past(m.ref, m.holds)
 		m.note(Event{Kind: "run.held", Text: m.holds[0].What})
 	}
 	if m.limit == 0 || m.halted() {

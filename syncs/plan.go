@@ -14,7 +14,8 @@ type Task struct {
 	Columns destinations.Columns
 	Account string // the destination's account: what rate buckets are shared by
 	Source  Source
-	Holds   []Hold // reasons to hold the plan that the caller knows, beside those of the guards
+	Holds   []Hold        // reasons to hold the plan that the caller knows, beside those of the guards
+	Sources []SourceState // what the plan rests on, of which a guard is to know
 	// Session opens the destination. It is called once per run that has something to send.
 	Session func() (destinations.Session, error)
 }
@@ -58,13 +59,14 @@ type Hold struct {
 
 // Plan is a value: what one run is to send.
 type Plan struct {
-	Sync   string    `json:"sync"`
-	Hash   string    `json:"hash"`
-	Counts Counts    `json:"counts"`
-	Tally  Tally     `json:"tally"`
-	Holds  []Hold    `json:"holds"`
-	AsOf   time.Time `json:"as_of"`
-	Ref    PlanRef   `json:"-"`
+	Sync     string    `json:"sync"`
+	Hash     string    `json:"hash"`
+	Counts   Counts    `json:"counts"`
+	Tally    Tally     `json:"tally"`
+	Holds    []Hold    `json:"holds"`
+	Warnings []string  `json:"warnings,omitempty"` // what holds nothing and somebody should know
+	AsOf     time.Time `json:"as_of"`
+	Ref      PlanRef   `json:"-"`
 }
 
 // Report is how a run ended.
@@ -77,6 +79,7 @@ type Report struct {
 	Code     string            `json:"code,omitempty"`  // of what ended a failed run
 	Error    string            `json:"error,omitempty"` // in the vendor's own words where there are any
 	Fix      string            `json:"fix,omitempty"`
+	Resumes  time.Time         `json:"resumes,omitzero"`  // code syncs.quota: when the destination takes more
 	Rejects  map[string]int64  `json:"rejects,omitempty"` // rejected and invalid rows by code
 	Reasons  map[string]string `json:"reasons,omitempty"` // one reason for each code of Rejects
 	Requests int64             `json:"requests"`          // calls to Write

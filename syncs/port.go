@@ -145,6 +145,7 @@ type Tally struct {
 	Updated     int64 `json:"updated"`
 	Removed     int64 `json:"removed"`           // all removals
 	Forced      int64 `json:"forced"`            // of these, by policy, suppression or erasure
+	Erased      int64 `json:"erased,omitempty"`  // of forced, erasures
 	Further     int64 `json:"further,omitempty"` // of the others, further match values of somebody who is removed already: no guard counts them
 	Unchanged   int64 `json:"unchanged"`
 	Invalid     int64 `json:"invalid"` // null and doubled keys included

@@ -63,6 +63,9 @@ func (r *Runner) Plan(ctx context.Context, t *Task, o PlanOptions) (*Plan, error
 func NewPlan(t *Task, ref PlanRef, approved []string) *Plan {
 	p := &Plan{Sync: t.Sync.Name, Hash: ref.Hash, Tally: ref.Tally, Counts: ref.Tally.counts(),
 		Holds: unapproved(holds(t, ref), approved), AsOf: ref.AsOf, Ref: ref}
+	if w := Small(t, ref.Tally); w != "" {
+		p.Warnings = append(p.Warnings, w)
+	}
 	p.Counts.Due = p.Counts.Added + p.Counts.Updated + p.Counts.Removed
 	return p
 }

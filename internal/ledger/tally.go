@@ -86,6 +86,9 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 		case doErase, doForced:
 			y.Removed += n
 			y.Forced += n
+			if asText(r[0]) == doErase {
+				y.Erased += n
+			}
 		case isInvalid:
 			invalid(asText(r[2]), n)
 		case isWaiting:
@@ -153,6 +156,9 @@ func (f *freeze) countParts(ctx context.Context, y *syncs.Tally) error {
 		switch {
 		case asText(r[0]) != doRemove:
 			y.Forced += n
+			if asText(r[0]) == doErase {
+				y.Erased += n
+			}
 		case asBool(r[1]):
 			y.Further += n
 		}
