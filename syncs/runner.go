@@ -127,7 +127,9 @@ func (r *Runner) drive(ctx context.Context, t *Task, o Order) (Finish, error) {
 	p := NewPerformer(t, r.Journal, r.Holder)
 	p.watch, p.run = r.Watch, o.Run
 	d := &driver{m: m, perf: p, now: r.now, random: r.random, events: r.event}
+	ctx, watched := r.watchRun(ctx, t, o)
 	f := d.run(ctx)
+	watched(f)
 	if err := p.Close(context.WithoutCancel(ctx)); err != nil && f.Report != nil {
 		f.Report.Notes = append(f.Report.Notes, fmt.Sprintf("closing the destination: %v", err))
 	}

@@ -16,7 +16,7 @@ type Watch func(ctx context.Context, s Step) (context.Context, func(Done))
 
 // Step is something that a run does in the world.
 type Step struct {
-	Kind        string // plan, open, send, poll, refresh, settle, refine
+	Kind        string // run, and within it plan, open, send, poll, refresh, settle, refine
 	Run         string
 	Sync        string
 	Destination string
@@ -97,4 +97,20 @@ func doneOf(in Input) Done {
 		d.Class = "failed"
 	}
 	return d
+}
+
+// watchRun tells of a run as a whole: a step of the kind "run", whose class is the run's status.
+func (r *Runner) watchRun(ctx context.Context, t *Task, o Order) (context.Context, func(Finish)) {
+	if r.Watch == nil {
+		return ctx, func(Finish) {}
+	}
+	ctx, end := r.Watch(ctx, Step{Kind: "run", Run: o.Run, Sync: t.Sync.Name, Destination: t.Sync.Destination, Object: t.Object.Name})
+	return ctx, func(f Finish) {
+		d := Done{Class: "failed", Err: f.Err}
+		if f.Report != nil {
+			c := f.Report.Counts
+			d.Class, d.Rows = string(f.Report.Status), c.Added+c.Updated+c.Removed
+		}
+		end(d)
+	}
 }

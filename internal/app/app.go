@@ -30,6 +30,7 @@ type Options struct {
 	Limit    int         // syncs that run at once; 0 means the usual number
 	Offline  bool        // check against the columns that Columns wrote: nothing will be connected to
 	Progress func(Event) // called from several goroutines; may be nil
+	Calls    func(Call)  // told of every call to a destination, from several goroutines; may be nil
 }
 
 // App is a project, checked and ready to work on. It connects when something needs it to, and is
@@ -131,6 +132,7 @@ func (a *App) warehouse() (warehouse.Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
+	w = traced(w)
 	a.w, a.led = w, ledger.New(w, ledger.Options{Key: key})
 	return w, nil
 }
@@ -183,6 +185,7 @@ func (a *App) runner(ctx context.Context) (*syncs.Runner, error) {
 	r := &syncs.Runner{
 		Journal: st, Holder: h, Buckets: a.buckets,
 		Events: func(e syncs.Event) { a.emit(Event{Kind: e.Kind, Sync: &e}) },
+		Watch:  a.watch,
 	}
 	if a.p.Target.Send == "sandbox" {
 		r.Config.Hold = sandboxHold

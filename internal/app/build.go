@@ -11,6 +11,7 @@ import (
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/dialect"
 	"github.com/weir-data/weir/internal/project"
+	"github.com/weir-data/weir/internal/trace"
 	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/models/diag"
 	"github.com/weir-data/weir/syncs"
@@ -170,17 +171,24 @@ func (a *App) build(ctx context.Context, scratch string) ([]BuildResult, map[str
 	for _, e := range a.chosenEntities() {
 		in := in
 		in.Entity = e
+		bctx, end := trace.Begin(ctx, "build "+e, trace.String("weir.entity", e))
+		bctx, steps := trace.InSteps(bctx)
 		b := &build.Builder{W: a.w, Progress: func(step string, i, n int) {
+			steps.Next(step)
 			a.emit(Event{Kind: "step.progress", Step: e, Text: step, Done: int64(i), Total: int64(n)})
 		}}
-		before, _, err := b.Live(ctx, e)
+		before, _, err := b.Live(bctx, e)
 		if err != nil {
+			end(spanCode(err))
 			return out, made, a.worldly(err)
 		}
 		done := a.step(e, "building")
-		res, err := b.Build(ctx, in, build.Options{AsOf: a.o.AsOf, Scratch: scratch, Accept: a.o.Approve, Full: a.o.Full})
+		res, err := b.Build(bctx, in, build.Options{AsOf: a.o.AsOf, Scratch: scratch, Accept: a.o.Approve, Full: a.o.Full})
+		err = a.worldly(err)
+		steps.Done(spanCode(err))
+		end(spanCode(err))
 		if err != nil {
-			return out, made, a.worldly(err)
+			return out, made, err
 		}
 		made[e] = built{res, before}
 		r := BuildResult{Entity: e, Build: res.Build.ID, AsOf: res.AsOf, Records: res.Stats["records"], Profiles: res.Stats["profiles"], Identity: res.Identity, Why: res.Why, Segments: map[string]int64{}, Stats: res.Stats, Seconds: res.Seconds}

@@ -1,6 +1,10 @@
 package app
 
-import "context"
+import (
+	"context"
+
+	"github.com/weir-data/weir/internal/trace"
+)
 
 // RunSyncs runs some syncs of the project, named, together, at most limit of them at once; 0
 // means the usual number. It closes what it opened, so that other commands can work in between.
@@ -11,5 +15,8 @@ func (a *App) RunSyncs(ctx context.Context, names []string, limit int) (*RunResu
 		g.picked[node{"sync", n}] = true
 	}
 	defer g.Close() //nolint:errcheck // what it did is in the result
-	return g.Run(ctx)
+	ctx, end := trace.Begin(ctx, "weir serve", trace.String("weir.target", a.p.Target.Name), trace.Int("weir.syncs", int64(len(names))))
+	res, err := g.Run(ctx)
+	end(spanCode(err))
+	return res, err
 }

@@ -37,14 +37,17 @@ var peers = map[string][]string{
 
 // private are rooms that only some may enter.
 var private = map[string][]string{
-	"github.com/hashicorp/go-retryablehttp": {"destinations/rest", "internal/alert"},
-	"github.com/wneessen/go-mail":           {"internal/alert"},
-	"github.com/duckdb/duckdb-go/v2":        {"internal/warehouse/duckdb"},
-	"github.com/jackc/pgx/v5":               {"internal/warehouse/postgres"},
-	"modernc.org/sqlite":                    {"internal/store"},
-	"github.com/spf13/cobra":                {"internal/cli"},
-	"gopkg.in/yaml.v3":                      {"internal/yamldoc", "internal/project"},
-	module + "examples":                     {"internal/app", "internal/demo", "internal/cli"},
+	"github.com/hashicorp/go-retryablehttp":          {"destinations/rest", "internal/alert"},
+	"github.com/prometheus/client_golang/prometheus": {"internal/server"},
+	"go.opentelemetry.io/otel":                       {"internal/trace"},
+	"go.opentelemetry.io/otel/trace":                 {"internal/trace"},
+	"github.com/wneessen/go-mail":                    {"internal/alert"},
+	"github.com/duckdb/duckdb-go/v2":                 {"internal/warehouse/duckdb"},
+	"github.com/jackc/pgx/v5":                        {"internal/warehouse/postgres"},
+	"modernc.org/sqlite":                             {"internal/store"},
+	"github.com/spf13/cobra":                         {"internal/cli"},
+	"gopkg.in/yaml.v3":                               {"internal/yamldoc", "internal/project"},
+	module + "examples":                              {"internal/app", "internal/demo", "internal/cli"},
 }
 
 type source struct {
