@@ -184,7 +184,10 @@ func TestF19WaitsAsAsked(t *testing.T) {
 				}
 				r := s.run()
 				if tt.max == 0 {
-					s.want(r, Failed, "syncs.throttled", Counts{Added: 2, Due: 2})
+					s.want(r, Degraded, "syncs.quota", Counts{Added: 2, Due: 2})
+					if until := r.Resumes.Sub(s.vendor.at[0]); until > 25*time.Hour {
+						t.Errorf("an absurd time is believed: %s", until)
+					}
 					return
 				}
 				s.want(r, OK, "", Counts{Added: 2, Delivered: 2})

@@ -85,6 +85,23 @@ type (
 		runs  []RunRecord
 		plans []PlanRef
 		jobs  []OpenJob
+		known []Lesson
+		err   error
+	}
+
+	learn struct {
+		account string
+		lesson  Lesson
+	}
+	learned struct{ err error }
+	draw    struct {
+		account string
+		quota   destinations.Rate
+		n       int64
+	}
+	drawn struct {
+		quota destinations.Rate
+		got   Allowance
 		err   error
 	}
 

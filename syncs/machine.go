@@ -3,6 +3,7 @@ package syncs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
@@ -67,9 +68,16 @@ type Machine struct {
 	task    *Task
 	order   Order
 	buckets *Buckets
-	limits  destinations.Limits
+	limits  destinations.Limits // with the rates that a run waits for
+	quotas  []destinations.Rate // and those that it does not wait for
+	pace    pace
+	known   *spentQuota // from earlier runs
+	dry     *spentQuota // the journal has no more calls of a quota
+	quota   *spentQuota // nothing more is sent by this one
 	timeout time.Duration
 	harmful bool
+	// fullRows is how many rows a call may have by what is declared.
+	fullRows int
 
 	at   Moment
 	out  []Effect
@@ -141,7 +149,15 @@ func NewMachine(t *Task, o Order, c Config, b *Buckets) (*Machine, error) {
 	}
 	m := &Machine{cfg: cfg, task: t, order: o, buckets: b, limits: t.Object.Limits, timeout: timeout(t.Object.Limits),
 		harmful: harmful(t.Object), jobOf: map[string]int{}, jobAttempt: map[int64]int64{}, rejects: map[string]int64{}, reasons: map[string]string{}}
+	for _, r := range t.Object.Limits.Rates {
+		if IsQuota(r) {
+			m.quotas = append(m.quotas, r)
+		}
+	}
+	m.limits.Rates = slices.DeleteFunc(slices.Clone(m.limits.Rates), IsQuota)
+	m.pace = newPace(m.concurrency())
 	m.send.init(m)
+	m.fullRows = m.send.maxRows
 	return m, nil
 }
 
@@ -239,6 +255,9 @@ func (m *Machine) input(in Input) {
 		m.written(in)
 	case refreshed:
 		m.refreshed(in)
+	case drawn:
+		m.drawn(in)
+	case learned: // or not: then the next run learns it again
 	case discarded:
 		m.discarded(in)
 	case released:
@@ -257,7 +276,7 @@ func (m *Machine) fail(code, fix, format string, args ...any) {
 
 // halted reports whether nothing new may be sent or begun.
 func (m *Machine) halted() bool {
-	return m.stopping || m.failure != nil || m.lost || m.broken || m.tripped
+	return m.stopping || m.failure != nil || m.lost || m.broken || m.tripped || m.quota != nil
 }
 
 // fenced handles an error of a write: whether it says that a newer run has taken over.

@@ -24,6 +24,9 @@ type call struct {
 	record    bool   // nothing is sent: the verdicts are known
 	notBefore time.Time
 	taken     time.Time // from the buckets
+	charged   bool      // against the quotas
+	left      time.Time // when it was sent
+	before    int       // rows of a call before it was found too large, of which it is a part
 	tries     int       // ambiguous answers
 	refreshed bool      // it was sent with a fresh credential
 	epoch     int       // number of refreshes when it was sent

@@ -58,6 +58,7 @@ func (m *Machine) settleNow() {
 		return
 	}
 	m.concluded = true
+	m.giveBack()
 	switch {
 	case !m.began:
 		m.makeReport()
@@ -179,6 +180,9 @@ func (m *Machine) makeReport() {
 		r.Status, r.Code, r.Error, r.Fix = Held, m.holds[0].Code, m.holds[0].What, m.holds[0].Fix
 	case m.stopping:
 		r.Status = Stopped
+	case m.quota != nil && c.Due > 0:
+		r.Status, r.Code, r.Resumes = Degraded, "syncs.quota", m.quota.until.UTC()
+		r.Error, r.Fix = m.quotaEnd()
 	case c.Rejected+c.Invalid-m.unreachable()+c.InDoubt+c.Due > 0:
 		r.Status = Degraded
 	}

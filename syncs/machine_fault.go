@@ -14,16 +14,25 @@ func (m *Machine) fault(c *call, f *destinations.Fault) {
 	case destinations.Throttled:
 		m.ackUnsent(c, f.Code, f.Text)
 		s.throttles++
+		m.pace.trouble(m.at.Now, c.left)
 		wait := m.clamp(f.RetryAfter, s.throttles)
-		m.buckets.Throttled(m.at.Now, m.task.Account, m.bucket(f), m.at.Now.Add(min(wait, m.cfg.Patience)))
-		if wait > m.cfg.Patience || s.throttles > maxThrottles {
-			m.fail("syncs.throttled", "run again after that; what was not sent is due", "the destination asks to wait %s: %s", wait.Round(time.Second), f.Error())
+		m.buckets.Throttled(m.at.Now, m.task.Account, m.bucket(f), m.at.Now.Add(min(wait, quotaMost)))
+		switch {
+		case wait > m.cfg.Patience:
+			m.throttledLong(wait, f)
+		case s.throttles > maxThrottles:
+			m.fail("syncs.throttled", "run again later; what was not sent is due", "the destination keeps asking to wait: %s", f.Error())
 		}
 		m.repeat(c, m.at.Now.Add(wait))
 	case destinations.Transient:
 		m.ackUnsent(c, f.Code, f.Text)
-		if !m.spend() {
+		switch wait := min(f.RetryAfter, quotaMost); {
+		case wait > m.cfg.Patience:
+			m.fail("syncs.unavailable", "run again after that; what was not sent is due", "the destination is down and asks to wait %s: %s", wait.Round(time.Second), f.Error())
+		case !m.spend(c.left):
 			m.fail("syncs.unavailable", "run again later; what was not sent is due", "the destination keeps failing: %s", f.Error())
+		case wait > 0:
+			m.pause(m.clamp(wait, s.streak))
 		}
 		m.repeat(c, s.paused)
 	case destinations.Expired:
@@ -39,10 +48,11 @@ func (m *Machine) fault(c *call, f *destinations.Fault) {
 	case destinations.TooLarge:
 		m.ackUnsent(c, f.Code, f.Text)
 		if len(c.items) == 1 {
+			m.unshrink(c)
 			m.reject(c, CodeTooLarge, "the destination refuses the row as too large", true)
 			return
 		}
-		s.maxRows = min(s.maxRows, (len(c.items)+1)/2)
+		m.shrink(c)
 		m.split(c)
 	case destinations.BadBatch:
 		m.bisect(c, f)
@@ -57,10 +67,8 @@ func (m *Machine) fault(c *call, f *destinations.Fault) {
 
 // bucket names the rate that a fault is about; "" where the object declares none of that name.
 func (m *Machine) bucket(f *destinations.Fault) string {
-	for _, r := range m.limits.Rates {
-		if r.Bucket == f.Bucket {
-			return f.Bucket
-		}
+	if m.concerns(f.Bucket) {
+		return f.Bucket
 	}
 	return ""
 }
@@ -94,7 +102,7 @@ func (m *Machine) ambiguous(c *call, code, text string) {
 		m.follow(c)
 		return
 	}
-	spent := m.spend()
+	spent := m.spend(c.left)
 	if !spent {
 		m.fail("syncs.unavailable", "run again later; what may have arrived is sent again", "the destination gave no usable answer: %s", text)
 	}
@@ -208,8 +216,8 @@ func (m *Machine) split(c *call) {
 			break
 		}
 	}
-	left := &call{items: c.items[:cut:cut], tree: c.tree}
-	right := &call{items: c.items[cut:], tree: c.tree}
+	left := &call{items: c.items[:cut:cut], tree: c.tree, before: c.before}
+	right := &call{items: c.items[cut:], tree: c.tree, before: c.before}
 	if cut > 0 && together(cut) {
 		left.then, right.then = right, c.then
 		m.requeue(left)

@@ -42,6 +42,7 @@ func (m *Machine) acked(in acked) {
 func (m *Machine) journalFailed(err error) {
 	s := &m.send
 	for _, c := range slices.Concat(s.intending, s.nextIntending) {
+		m.refund(c)
 		delete(s.flight, c.id)
 		for _, it := range c.items {
 			it.ambiguous = it.ambiguous || !c.record // the intent may have reached the disk
@@ -83,7 +84,7 @@ func (m *Machine) intended(in intended) {
 			for _, it := range c.items {
 				b.Replay = b.Replay || it.doubt || it.ambiguous
 			}
-			c.epoch = s.refreshes
+			c.epoch, c.left, c.charged = s.refreshes, m.at.Now, false
 			m.buckets.Sent(m.at.Now, m.task.Account, m.limits.Rates, c.taken)
 			m.do(Write{Call: c.id, Batch: b, Before: m.lease.until, Timeout: m.timeout})
 		}

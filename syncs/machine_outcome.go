@@ -23,11 +23,15 @@ const (
 	maxAmbiguous = 3   // unusable answers to one call that is harmless to repeat
 	maxBlind     = 3   // unusable answers in a row at an object that is harmful to repeat, …
 	maxBlindRows = 10  // … if so many rows are in doubt by them
-	refill       = 0.5 // of a repetition, for each call that went well
+	refill       = 0.1 // of a repetition, for each call that went well
+	maxProbes    = 5   // calls in a row that ask in vain, once the budget is spent
 	maxThrottles = 30  // answers of "too fast" without one success
 	maxUnproven  = 5   // errors in a row at a destination that has not taken one row yet
 	manySuspects = 5   // rows refused alone, with nothing taken, that make it the destination's fault
 )
+
+// probeAfter is the wait before the first call that asks whether a destination is back.
+const probeAfter = 15 * time.Second
 
 // written takes the answer to a call.
 func (m *Machine) written(in Written) {
@@ -38,6 +42,7 @@ func (m *Machine) written(in Written) {
 	}
 	delete(s.flight, in.Call)
 	if in.Unsent {
+		m.refund(c)
 		m.ackUnsent(c, "", "")
 		m.repeat(c, time.Time{})
 		return
@@ -96,9 +101,8 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 			m.finishRow(it, res.verdict, res.code, res.reason, "")
 		}
 	}
-	s.streak, s.throttles, s.paused = 0, 0, time.Time{}
+	m.wentWell(c)
 	m.watchSilence(m.harmful && doubt && !good, c, "it cannot say what became of the rows")
-	s.budget = min(s.budget+refill, float64(m.cfg.Retries))
 	m.addNotes(o.Notes)
 	var job *destinations.Job
 	if taken {
@@ -116,7 +120,7 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 		rest = &call{items: again, notBefore: m.at.Now.Add(wait)}
 		m.requeue(rest)
 	}
-	if len(unsure) > 0 && m.spend() {
+	if len(unsure) > 0 && m.spend(m.at.Now) {
 		rest = &call{items: unsure, notBefore: s.paused}
 		m.requeue(rest)
 	} else {
@@ -152,20 +156,6 @@ func (m *Machine) follow(c *call) {
 		m.requeue(c.then)
 		c.then = nil
 	}
-}
-
-// spend takes one repetition from the budget and sets the pause before it: full jitter, so that
-// many runs do not come back at once. A destination that has not taken one row in this run gets
-// fewer of them: it is down, and the rows stay due.
-func (m *Machine) spend() bool {
-	s := &m.send
-	if s.budget < 1 || !s.proven && s.streak >= maxUnproven {
-		return false
-	}
-	s.budget--
-	s.streak++
-	s.paused = m.at.Now.Add(m.backoff(s.streak))
-	return true
 }
 
 func (m *Machine) backoff(n int) time.Duration {

@@ -17,6 +17,7 @@ func (m *Machine) surveyed(in surveyed) {
 		m.conclude()
 		return
 	}
+	m.remember(in.known)
 	m.jobs = in.jobs
 	for _, j := range in.jobs {
 		m.jobOf[j.Run]++
@@ -115,7 +116,7 @@ func (m *Machine) recovered() {
 		return
 	}
 	m.jobs = slices.DeleteFunc(m.jobs, func(j OpenJob) bool { return m.at.Now.Before(j.Started.Add(j.Job.After)) })
-	if len(m.jobs) == 0 {
+	if len(m.jobs) == 0 || m.known != nil { // asking is a call as well
 		m.locate()
 		return
 	}
@@ -259,6 +260,9 @@ func (m *Machine) guard() {
 		m.limit = past(m.ref, m.holds)
 		m.note(Event{Kind: "run.held", Text: m.holds[0].What})
 	}
+	if m.known != nil && m.limit > 0 {
+		m.exhaust(m.known.until, m.known.text)
+	}
 	if m.limit == 0 || m.halted() {
 		m.conclude()
 		return
@@ -299,6 +303,11 @@ func (m *Machine) openedSession(in opened) {
 		wait := m.backoff(m.tries)
 		if f.Class == destinations.Throttled {
 			wait = m.clamp(f.RetryAfter, m.tries)
+			if wait > m.cfg.Patience {
+				m.throttledLong(wait, f)
+				m.conclude()
+				return
+			}
 		}
 		if m.tries++; m.tries <= m.cfg.Retries && wait <= m.cfg.Patience && !m.halted() {
 			m.waitFor(m.at.Now.Add(wait), m.openAgain)

@@ -3,6 +3,8 @@ package syncs
 import (
 	"slices"
 	"time"
+
+	"github.com/weir-data/weir/destinations"
 )
 
 // sender is the sending part of the machine.
@@ -28,6 +30,7 @@ type sender struct {
 	throttles     int
 	blind         int // unanswered calls in a row that may not be repeated
 	blindRows     int // and their rows
+	probes        int // that asked in vain whether the destination is back, in a row
 	budget        float64
 	paused        time.Time
 	needRefresh   bool
@@ -38,6 +41,9 @@ type sender struct {
 	requests      int64
 	tried         int64
 	jobs          int
+	learned       int                         // rows of a call, as later runs will know it
+	allowed       map[destinations.Rate]int64 // calls that the journal gave of the quotas
+	drawing       map[destinations.Rate]bool  // what it is asked for
 	attempted     bool
 	waiting       time.Time
 }
@@ -51,6 +57,7 @@ func (s *sender) init(m *Machine) {
 	s.page = max(rows, 1000)
 	s.window = 2*s.page + rows*int64(m.concurrency()+1)
 	s.flight, s.live = map[int64]*call{}, map[string]int{}
+	s.allowed, s.drawing = map[destinations.Rate]int64{}, map[destinations.Rate]bool{}
 	s.budget = float64(m.cfg.Retries)
 }
 
@@ -64,6 +71,7 @@ func (m *Machine) work() {
 		} else {
 			m.readOn()
 			m.dispatch()
+			m.drained()
 		}
 		m.journalOn()
 		if m.quiet() {
@@ -82,6 +90,7 @@ func (m *Machine) work() {
 func (m *Machine) withdraw() {
 	s := &m.send
 	for _, c := range s.nextIntending {
+		m.refund(c)
 		delete(s.flight, c.id)
 		s.again = append(s.again, c)
 	}
@@ -91,7 +100,7 @@ func (m *Machine) withdraw() {
 // quiet reports whether nothing is under way and nothing more is to come.
 func (m *Machine) quiet() bool {
 	s := &m.send
-	if len(s.flight) > 0 || s.journal || s.refreshing || s.reading {
+	if len(s.flight) > 0 || s.journal || s.refreshing || s.reading || len(s.drawing) > 0 {
 		return false
 	}
 	if (len(s.acks) > 0 || len(s.nextIntending) > 0) && !m.lost && !m.broken {
@@ -161,7 +170,7 @@ func (m *Machine) dispatch() {
 		return
 	}
 	for now.Before(m.lease.until) {
-		room := m.concurrency()
+		room := m.pace.now()
 		if s.streak > 0 {
 			room = 1 // one call asks whether the destination is back
 		}
@@ -183,8 +192,17 @@ func (m *Machine) dispatch() {
 			}
 			return
 		}
-		if at := m.buckets.Take(now, m.task.Account, m.limits.Rates); !at.IsZero() {
+		if !m.charge(c) {
 			s.again = slices.Insert(s.again, 0, c)
+			return
+		}
+		if at := m.buckets.Take(now, m.task.Account, m.limits.Rates); !at.IsZero() {
+			m.refund(c)
+			s.again = slices.Insert(s.again, 0, c)
+			if at.Sub(now) > m.cfg.Patience {
+				m.exhaust(at, "another run of this account heard so")
+				return
+			}
 			m.waitNote(at)
 			m.wakeAt(at)
 			return

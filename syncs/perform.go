@@ -72,7 +72,12 @@ func (p *Performer) perform(ctx context.Context, e Effect, now func() time.Time)
 	case release:
 		return released{src.Release(ctx, e.grant, e.clean)}
 	case survey:
-		return p.survey(ctx)
+		return p.survey(ctx, now())
+	case learn:
+		return learned{jr.Learn(ctx, e.account, e.lesson, now())}
+	case draw:
+		got, err := jr.Spend(ctx, e.account, e.quota, e.n, now())
+		return drawn{e.quota, got, err}
 	case begin:
 		return begun{jr.Begin(ctx, e.record)}
 	case find:
@@ -134,7 +139,7 @@ func (p *Performer) read(ctx context.Context, ref PlanRef, lo, hi int64) ([]read
 	return rows, nil
 }
 
-func (p *Performer) survey(ctx context.Context) Input {
+func (p *Performer) survey(ctx context.Context, now time.Time) Input {
 	var s surveyed
 	if s.runs, s.err = p.journal.Unsettled(ctx, p.task.Sync.Name); s.err != nil {
 		return s
@@ -142,7 +147,10 @@ func (p *Performer) survey(ctx context.Context) Input {
 	if s.plans, s.err = p.task.Source.Open(ctx); s.err != nil {
 		return s
 	}
-	s.jobs, s.err = p.journal.Jobs(ctx, p.task.Sync.Name)
+	if s.jobs, s.err = p.journal.Jobs(ctx, p.task.Sync.Name); s.err != nil {
+		return s
+	}
+	s.known, s.err = p.journal.Recall(ctx, p.task.Account, now)
 	return s
 }
 
