@@ -105,7 +105,7 @@ func Demo(ctx context.Context, o DemoOptions) (*DemoResult, error) {
 	say(DemoBuilt)
 
 	t = time.Now()
-	p, err := a.Plan(ctx)
+	p, err := a.Plan(ctx, PlanOptions{})
 	if err != nil {
 		return r, err
 	}
@@ -266,5 +266,5 @@ func changedModel(ctx context.Context, o DemoOptions) (*PlanResult, error) {
 		return nil, err
 	}
 	defer a.Close()
-	return a.Plan(ctx)
+	return a.Plan(ctx, PlanOptions{})
 }

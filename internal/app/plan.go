@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-data/weir/internal/build"
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/syncs"
 )
@@ -29,13 +30,28 @@ func (p *PlanResult) Something() bool {
 	return false
 }
 
+// PlanOptions say what becomes of a plan. The zero value only looks.
+type PlanOptions struct {
+	Out    string // file to save it to, so that RunSaved can send exactly it
+	By     string // who saves it
+	Sample int    // how many changes of each sync to show, masked
+}
+
 // Plan builds what was picked beside the tables in force, compares, and drops it again. It
-// publishes and sends nothing.
-func (a *App) Plan(ctx context.Context) (res *PlanResult, err error) {
+// publishes and sends nothing. With Out, the tables of the plan stay for three days.
+func (a *App) Plan(ctx context.Context, o PlanOptions) (res *PlanResult, err error) {
 	w, err := a.warehouse()
 	if err != nil {
 		return nil, err
 	}
+	if err := a.led.Drop(ctx, nil); err != nil {
+		return nil, a.worldly(err)
+	}
+	saving, err := a.saving(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, saving.end(ctx)) }()
 	scratch := make([]byte, 4)
 	if _, err := rand.Read(scratch); err != nil {
 		return nil, err
@@ -75,19 +91,34 @@ func (a *App) Plan(ctx context.Context) (res *PlanResult, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var loads []syncs.Load
 	for _, s := range list {
 		done := a.step(s.Name, "planning")
-		task, err := a.bound(ctx, s, in, made)
+		var known func(compile.Rows) rel.Query
+		if m, ok := made[a.entityOf(s)]; ok && saving != nil && s.Source == "" && s.SQL == "" {
+			known = func(compile.Rows) rel.Query { return profilesOf(m.before, a.entityOf(s)) }
+		}
+		task, err := a.boundKnowing(ctx, s, in, made, known)
 		if err != nil {
 			return nil, err
 		}
-		p, err := runner.Plan(ctx, task, syncs.PlanOptions{Approved: a.o.Approve})
+		p, err := runner.Plan(ctx, task, syncs.PlanOptions{Approved: a.o.Approve, Keep: true})
 		if err != nil {
 			return nil, a.worldly(err)
 		}
+		sample, err := a.sampled(ctx, s, in, made, task, p, o.Sample)
+		if saving == nil || err != nil {
+			err = errors.Join(err, task.Source.Discard(context.WithoutCancel(ctx), p.Ref))
+		} else {
+			saving.add(task, p, columnsOf(in, s))
+		}
+		if err != nil {
+			return nil, a.worldly(err)
+		}
+		loads = append(loads, syncs.Load{Account: task.Account, Object: task.Object, Columns: task.Columns, Added: p.Counts.Added, Updated: p.Counts.Updated, Removed: p.Counts.Removed})
 		x := SyncPlan{
 			Sync: s.Name, Segment: s.Segment, Destination: s.Destination, Object: s.Object, Into: s.Into,
-			Hash: p.Hash, Counts: p.Counts, HeldBy: []string{}, Holds: approvable(p.Holds, s.Name), Tally: p.Tally,
+			Hash: p.Hash, Counts: p.Counts, HeldBy: []string{}, Holds: approvable(p.Holds, s.Name), Tally: p.Tally, Sample: sample,
 		}
 		for _, h := range p.Holds {
 			x.HeldBy = append(x.HeldBy, h.Code)
@@ -95,7 +126,13 @@ func (a *App) Plan(ctx context.Context) (res *PlanResult, err error) {
 		res.Plans = append(res.Plans, x)
 		done("")
 	}
-	return res, nil
+	var each []syncs.Estimate
+	each, res.Estimate = syncs.Estimates(loads)
+	for i := range each {
+		res.Plans[i].Estimate = each[i]
+	}
+	res.Saved, err = saving.save(ctx, res)
+	return res, err
 }
 
 // approvable puts the command that approves a hold into its fix.
@@ -113,6 +150,11 @@ func approvable(holds []syncs.Hold, sync string) []syncs.Hold {
 // bound is a task over the build that was just made, or over the one in force where the sync's
 // entity was not built.
 func (a *App) bound(ctx context.Context, s *syncs.Sync, in compile.Input, made map[string]built) (*syncs.Task, error) {
+	return a.boundKnowing(ctx, s, in, made, nil)
+}
+
+// boundKnowing is bound for a plan that is to be sent later: known says whom it may name.
+func (a *App) boundKnowing(ctx context.Context, s *syncs.Sync, in compile.Input, made map[string]built, known func(compile.Rows) rel.Query) (*syncs.Task, error) {
 	in.Entity = a.entityOf(s)
 	if m, ok := made[in.Entity]; ok {
 		in.Build, in.AsOf = m.result.Build, m.result.AsOf
@@ -124,7 +166,7 @@ func (a *App) bound(ctx context.Context, s *syncs.Sync, in compile.Input, made m
 		in.AsOf = now
 		in.Build = compile.Build{Schema: a.w.Schema()}
 	}
-	return a.task(ctx, s, in)
+	return a.task(ctx, s, in, known)
 }
 
 // changes says who joins and who leaves the segments that were picked.

@@ -64,6 +64,16 @@ type PlanResult struct {
 	Segments []SegmentChange `json:"segments"`
 	Plans    []SyncPlan      `json:"plans"`
 	Paused   []PausedSync    `json:"paused,omitempty"` // of these plans; a run leaves them out
+	Estimate syncs.Estimate  `json:"estimate"`         // of all syncs side by side
+	Saved    *SavedPlan      `json:"saved,omitempty"`
+}
+
+// SavedPlan says where a plan was saved.
+type SavedPlan struct {
+	Plan    string    `json:"plan"`
+	File    string    `json:"file"`
+	Expires time.Time `json:"expires"`
+	Unbuilt int64     `json:"unbuilt"` // changes of people whom no build in force has: left to a later plan
 }
 
 // SyncPlan is what a run would send for one sync.
@@ -78,11 +88,16 @@ type SyncPlan struct {
 	HeldBy      []string     `json:"held_by"` // codes
 	Holds       []syncs.Hold `json:"holds"`
 	Tally       syncs.Tally  `json:"tally"`
+	// Estimate is of calls and time at the destination's limits, shared with the other syncs.
+	Estimate syncs.Estimate `json:"estimate"`
+	Sample   []SampleChange `json:"sample,omitempty"`
 }
 
 // RunResult is what a run did.
 type RunResult struct {
 	Target string         `json:"target"`
+	Plan   string         `json:"plan,omitempty"` // the saved plan that was sent
+	Before []Before       `json:"before,omitempty"`
 	Builds []BuildResult  `json:"builds"`
 	Runs   []syncs.Report `json:"runs"`
 	Paused []PausedSync   `json:"paused,omitempty"` // were picked, and left out

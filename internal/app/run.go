@@ -26,6 +26,9 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	if _, err := a.warehouse(); err != nil {
 		return nil, err
 	}
+	if err := a.led.Drop(ctx, nil); err != nil {
+		return nil, a.worldly(err)
+	}
 	res := &RunResult{Target: a.p.Target.Name, Builds: []BuildResult{}, Runs: []syncs.Report{}, Seconds: map[string]float64{}}
 	start := time.Now()
 	builds, made, err := a.build(ctx, "")
@@ -50,6 +53,7 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	res.Paused = paused
 	reports := make([]*syncs.Report, len(list))
 	errs := make([]error, len(list))
+	kept := make([]bool, len(list))
 	var g errgroup.Group
 	g.SetLimit(cmp.Or(a.o.Limit, parallel))
 	for i, s := range list {
@@ -60,6 +64,9 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 			task, err := a.bound(ctx, s, in, made)
 			if err == nil {
 				reports[i], err = runner.Run(ctx, task, syncs.RunOptions{Asked: a.o.Asked, Approved: a.o.Approve})
+			}
+			if err == nil {
+				kept[i], err = a.keepHeld(ctx, runner, task, reports[i], columnsOf(in, s))
 			}
 			if err != nil {
 				errs[i] = a.worldly(fmt.Errorf("sync %s: %w", s.Name, err))
@@ -75,6 +82,9 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 		}
 		if r != nil {
 			r.Holds = approvable(r.Holds, list[i].Name)
+			if kept[i] {
+				releasable(r)
+			}
 			res.Runs = append(res.Runs, *r)
 		}
 	}
@@ -86,6 +96,7 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 type Statuses struct {
 	Builds []BuildResult `json:"builds"`
 	Syncs  []Status      `json:"syncs"`
+	Plans  []KeptPlan    `json:"plans"` // saved ones and held ones, that can still be sent
 }
 
 // Status tells how every build and sync stands.
@@ -123,7 +134,8 @@ func (a *App) Status(ctx context.Context) (*Statuses, error) {
 		}
 		out.Syncs = append(out.Syncs, x)
 	}
-	return out, nil
+	out.Plans, err = a.keptPlans(ctx)
+	return out, err
 }
 
 // Runs lists runs, newest first.
@@ -159,6 +171,8 @@ type RunDetail struct {
 	Report  syncs.Report   `json:"report"`
 	Rejects []store.Reject `json:"rejects"`
 	InDoubt []string       `json:"in_doubt"` // keys that may or may not have arrived
+	Asked   string         `json:"asked"`    // who asked for it
+	Held    *KeptPlan      `json:"held"`     // what can be released of a run that a guard held; nil if nothing can
 }
 
 // Reports returns the run as a list of one.
@@ -170,11 +184,19 @@ func (a *App) RunDetail(ctx context.Context, run string) (*RunDetail, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &RunDetail{Report: reportOf(r), Rejects: []store.Reject{}, InDoubt: []string{}}
+	d := &RunDetail{Report: reportOf(r), Rejects: []store.Reject{}, InDoubt: []string{}, Asked: r.Asked}
 	if d.Rejects, err = a.st.Rejects(ctx, run); err != nil {
 		return nil, a.worldly(err)
 	}
-	d.InDoubt, err = a.inDoubt(ctx, r.Sync, run)
+	if d.InDoubt, err = a.inDoubt(ctx, r.Sync, run); err != nil {
+		return d, err
+	}
+	kept, err := a.keptPlans(ctx)
+	for i := range kept {
+		if kept[i].HeldRun == run {
+			d.Held = &kept[i]
+		}
+	}
 	return d, err
 }
 

@@ -21,14 +21,9 @@ import (
 )
 
 // task resolves a sync: what should be at its destination by a build, its ledger, and how to open
-// its destination.
-func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input) (*syncs.Task, error) {
-	return a.taskKnowing(ctx, s, in, nil)
-}
-
-// taskKnowing is task with the profiles that a plan which is sent later may name; see
-// ledger.Binding.Known.
-func (a *App) taskKnowing(ctx context.Context, s *syncs.Sync, in compile.Input, known func(compile.Rows) rel.Query) (*syncs.Task, error) {
+// its destination. known, which may be nil, gives the profiles that a plan which is sent later may
+// name; see ledger.Binding.Known.
+func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input, known func(compile.Rows) rel.Query) (*syncs.Task, error) {
 	d := a.p.Destination(s.Destination)
 	dest, ok := destinations.Lookup(d.Type)
 	if !ok {
@@ -70,6 +65,10 @@ func (a *App) taskKnowing(ctx context.Context, s *syncs.Sync, in compile.Input, 
 	}
 	if src := columnsOf(in, s); src != nil {
 		b.Columns = src
+	}
+	b.Definition = definition(s)
+	if t.Sources, b.Filled, err = a.sourceStates(ctx, s, in); err != nil {
+		return nil, err
 	}
 	if known != nil {
 		b.Known = known(rows)

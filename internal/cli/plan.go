@@ -7,18 +7,22 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-data/weir/internal/app"
+	"github.com/weir-data/weir/syncs"
 )
 
 func (s *session) planCmd() *cobra.Command {
 	var detailed, markdown bool
+	var o app.PlanOptions
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show who joins and leaves and what would be sent; send nothing",
-		Long:  "Builds the changed models beside the live ones, compares, and drops them again. Shows for\nevery segment who joins and who leaves, for every sync what a run would send, and which\nguard would hold it.",
+		Long:  "Builds the changed models beside the live ones, compares, and drops them again. Shows for\nevery segment who joins and who leaves, for every sync what a run would send, and which\nguard would hold it, and how many calls and how much time that takes at the destinations' limits.\n\n--out saves the plan: its rows stay in the warehouse for three days, and weir run --plan sends\nexactly them, or says what moved.",
 		Example: `  weir plan
   weir plan --select vip_lapsed+
   weir plan --detailed-exitcode   # 4 if there is something to do
-  weir plan --markdown >plan.md   # for a pull request`,
+  weir plan --markdown >plan.md   # for a pull request
+  weir plan --sample 3            # some of the changes, masked
+  weir plan --out plan.json       # for weir run --plan plan.json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a, err := s.load(c.Context())
@@ -26,7 +30,8 @@ func (s *session) planCmd() *cobra.Command {
 				return err
 			}
 			defer a.Close()
-			p, err := a.Plan(c.Context())
+			o.By = whoami()
+			p, err := a.Plan(c.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -45,6 +50,8 @@ func (s *session) planCmd() *cobra.Command {
 	s.approvals(c)
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 4 if a run would do something")
 	c.Flags().BoolVar(&markdown, "markdown", false, "print it as Markdown for a pull request (--json goes before it)")
+	c.Flags().StringVar(&o.Out, "out", "", "save the plan to this file, for weir run --plan")
+	c.Flags().IntVar(&o.Sample, "sample", 0, "show up to so many changes of each sync, masked")
 	return c
 }
 
@@ -68,10 +75,22 @@ func (s *session) printPlan(p *app.PlanResult) {
 		line += s.ui.bad(fmt.Sprintf(" · %d held by a guard", held))
 	}
 	s.out("%s", line)
-	if add+update+remove > 0 {
+	if p.Estimate.Calls > 0 {
+		s.out("%s", s.ui.dim("At the destinations' limits: "+estimate(p.Estimate)))
+	}
+	switch {
+	case p.Saved != nil:
+		s.out("Nothing was sent. Until %s:  weir run --plan %s", p.Saved.Expires.Format("2006-01-02 15:04 UTC"), p.Saved.File)
+		if p.Saved.Unbuilt > 0 {
+			s.out("%s", s.ui.dim(fmt.Sprintf("%s of people who are new since the last build are left to a later plan; to have them in it: weir build, then weir plan --out %s", plural(p.Saved.Unbuilt, "change"), p.Saved.File)))
+		}
+	case add+update+remove > 0:
 		s.out("%s", s.ui.dim("Nothing was sent. Send it:  weir run"))
 	}
 }
+
+// estimate says how many calls and how long.
+func estimate(e syncs.Estimate) string { return plural(e.Calls, "call") + ", " + e.Text }
 
 // printSyncs prints what a run would send for each sync, and what would hold it.
 func (s *session) printSyncs(plans []app.SyncPlan) {
@@ -90,6 +109,12 @@ func (s *session) printSyncs(plans []app.SyncPlan) {
 			into += " “" + x.Into + "”"
 		}
 		s.out("  %s sync %-24s %s → %s", mark, x.Sync, counts(c), x.Destination+" "+into)
+		if x.Estimate.Calls > 0 {
+			s.out("      %s", s.ui.dim(estimate(x.Estimate)))
+		}
+		for _, v := range x.Sample {
+			s.out("      %s", sampleLine(v))
+		}
 		for _, h := range x.Holds {
 			s.out("      %s %s", s.ui.bad("held:"), h.What)
 			if h.Fix != "" {
@@ -130,4 +155,32 @@ func (s *session) printSegments(all []app.SegmentChange) {
 		s.out("  %s %d %s unchanged", s.ui.dim("·"), still, what)
 	}
 	s.out("")
+}
+
+// sampleLine is one change of a plan in a line.
+func sampleLine(v app.SampleChange) string {
+	var parts []string
+	for _, m := range v.Match {
+		parts = append(parts, fmt.Sprintf("%s=%v", m.Name, m.Is))
+	}
+	for _, f := range v.Fields {
+		switch {
+		case v.Move == "update":
+			parts = append(parts, fmt.Sprintf("%s: %s → %s", f.Name, sampleValue(f.Was), sampleValue(f.Is)))
+		case f.Is != nil:
+			parts = append(parts, fmt.Sprintf("%s: %s", f.Name, sampleValue(f.Is)))
+		}
+	}
+	if v.Why != "" {
+		parts = append(parts, "("+v.Why+")")
+	}
+	mark := map[string]string{"add": "+", "update": "~", "remove": "−"}[v.Move]
+	return fmt.Sprintf("%s %-7s %s  %s", mark, v.Op, v.Key, strings.Join(parts, "  "))
+}
+
+func sampleValue(v any) string {
+	if v == nil {
+		return "nothing"
+	}
+	return fmt.Sprint(v)
 }

@@ -26,7 +26,14 @@ func planMarkdown(p *app.PlanResult) string {
 	if held > 0 {
 		fmt.Fprintf(&b, " · **%d held by a guard**", held)
 	}
-	fmt.Fprintf(&b, "\n\nAs of %s. Nothing was sent.\n", p.AsOf.UTC().Format("2006-01-02 15:04:05 UTC"))
+	fmt.Fprintf(&b, "\n\nAs of %s. Nothing was sent.", p.AsOf.UTC().Format("2006-01-02 15:04:05 UTC"))
+	if p.Estimate.Calls > 0 {
+		fmt.Fprintf(&b, " At the destinations' limits: %s.", estimate(p.Estimate))
+	}
+	b.WriteString("\n")
+	if p.Saved != nil {
+		fmt.Fprintf(&b, "\nSaved until %s; to send exactly this: `weir run --plan %s`\n", p.Saved.Expires.Format("2006-01-02 15:04 UTC"), strings.ReplaceAll(p.Saved.File, "`", ""))
+	}
 	for _, x := range p.Plans {
 		for _, h := range x.Holds {
 			fmt.Fprintf(&b, "\n- **%s is held** (%s): %s.", cell(x.Sync), cell(h.Code), cell(h.What))
@@ -76,14 +83,14 @@ func markdownSyncs(b *strings.Builder, plans []app.SyncPlan) {
 		return
 	}
 	fmt.Fprintf(b, "\n<details><summary>Syncs: %d</summary>\n\n", len(plans))
-	b.WriteString("| sync | destination | add | update | remove | unchanged | invalid | suppressed | held by |\n|---|---|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("| sync | destination | add | update | remove | unchanged | invalid | suppressed | calls | time | held by |\n|---|---|--:|--:|--:|--:|--:|--:|--:|---|---|\n")
 	for _, x := range plans {
 		to, c := x.Destination+" "+x.Object, x.Counts
 		if x.Into != "" {
 			to += " “" + x.Into + "”"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(x.Sync), cell(to), number(c.Added), number(c.Updated),
-			number(c.Removed), number(c.Unchanged), number(c.Invalid), number(c.Suppressed), cell(strings.Join(x.HeldBy, ", ")))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(x.Sync), cell(to), number(c.Added), number(c.Updated),
+			number(c.Removed), number(c.Unchanged), number(c.Invalid), number(c.Suppressed), number(x.Estimate.Calls), x.Estimate.Text, cell(strings.Join(x.HeldBy, ", ")))
 	}
 	b.WriteString("\n</details>\n")
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -11,13 +12,16 @@ import (
 )
 
 func (s *session) runCmd() *cobra.Command {
+	var plan, release string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Build, then send exactly what changed",
-		Long:  "Builds profiles and segments, compares them with what each destination last accepted, and\nsends the difference. The first Ctrl-C stops after what is on its way and records it; the\nnext run goes on from there.",
+		Long:  "Builds profiles and segments, compares them with what each destination last accepted, and\nsends the difference. The first Ctrl-C stops after what is on its way and records it; the\nnext run goes on from there.\n\n--plan sends exactly what weir plan --out saved, and --release exactly what a guard held, after a\nperson has looked at it; both refuse, and say what moved, if it does not fit any more.",
 		Example: `  weir run
   weir run --select vip_lapsed+
-  weir run --target prod --json`,
+  weir run --target prod --json
+  weir run --plan plan.json
+  weir run --release 20261122_140003_x7k2ab`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a, err := s.load(c.Context())
@@ -25,9 +29,18 @@ func (s *session) runCmd() *cobra.Command {
 				return err
 			}
 			defer a.Close()
-			r, err := a.Run(c.Context())
+			var r *app.RunResult
+			switch {
+			case plan != "" || release != "":
+				r, err = s.runSaved(c.Context(), a, plan, release)
+			default:
+				r, err = a.Run(c.Context())
+			}
 			if r != nil {
 				s.result = r
+				for _, b := range r.Before {
+					s.out("%s %-24s %s", s.ui.dim("·"), b.Sync, "was sent already: "+b.How)
+				}
 				for _, b := range r.Builds {
 					s.printBuild(b)
 				}
@@ -41,7 +54,27 @@ func (s *session) runCmd() *cobra.Command {
 		},
 	}
 	s.approvals(c)
+	c.Flags().StringVar(&plan, "plan", "", "send exactly this saved plan: a file of weir plan --out")
+	c.Flags().StringVar(&release, "release", "", "send exactly what a guard held: the id of the held run, or of a saved plan")
 	return c
+}
+
+// runSaved sends a plan that was saved, or held.
+func (s *session) runSaved(ctx context.Context, a *app.App, plan, release string) (*app.RunResult, error) {
+	if plan != "" && release != "" || len(s.selects) > 0 || s.asOf != "" {
+		return nil, &app.Error{Kind: app.Refused, Code: "cli.usage", Message: "a saved plan is sent as it is: --plan and --release go with none of the other, --select and --as-of", Fix: "plan again for anything else: weir plan --select NAME --out FILE"}
+	}
+	var f *app.PlanFile
+	var err error
+	if plan != "" {
+		f, err = app.ReadPlan(plan)
+	} else {
+		f, err = a.KeptPlan(ctx, release)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.RunSaved(ctx, f, app.SavedOptions{File: plan, Release: release != "", By: whoami()})
 }
 
 // approvals gives a command the flag by which a person accepts what a guard held.

@@ -65,6 +65,12 @@ func (s *session) runsShowCmd() *cobra.Command {
 			for _, k := range d.InDoubt {
 				s.out("    in doubt: %s", k)
 			}
+			if d.Asked != "" && d.Asked != "command" {
+				s.out("    %s", s.ui.dim("asked for by: "+d.Asked))
+			}
+			if d.Held != nil && !s.json {
+				s.printKept([]app.KeptPlan{*d.Held})
+			}
 			return nil
 		},
 	}

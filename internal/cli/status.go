@@ -51,6 +51,7 @@ func (s *session) statusCmd() *cobra.Command {
 			}
 			s.out("%s", strings.TrimSuffix(table(rows, 3), "\n"))
 			s.printPaused(paused)
+			s.printKept(st.Plans)
 			for _, x := range st.Syncs {
 				if x.Last != nil && x.Last.Status != syncs.OK {
 					s.out("")
@@ -62,5 +63,29 @@ func (s *session) statusCmd() *cobra.Command {
 			}
 			return nil
 		},
+	}
+}
+
+// printKept prints plans that were not sent and may be, with what sends them.
+func (s *session) printKept(plans []app.KeptPlan) {
+	for _, p := range plans {
+		what := "saved plan " + p.Plan
+		if p.Kind == "held" {
+			what = "held by a guard"
+		}
+		c := p.Counts
+		c.Due = 0 // everything is, before it is sent
+		s.out("%s %s: %s  %s", p.Sync, what, counts(c), s.ui.dim("until "+p.Expires.Format("2006-01-02 15:04 UTC")))
+		for _, h := range p.Holds {
+			s.out("    held: %s", h.What)
+		}
+		switch {
+		case p.Stale != "":
+			s.out("    it cannot be sent any more: %s", p.Stale)
+		case p.State == "begun":
+			s.out("    a run is sending it, or was interrupted")
+		default:
+			s.out("    send exactly this: %s", p.Command)
+		}
 	}
 }

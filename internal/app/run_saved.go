@@ -1,0 +1,307 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weir-data/weir/internal/build"
+	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/ledger"
+	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/internal/store"
+	"github.com/weir-data/weir/syncs"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// SavedOptions say how a saved plan is sent.
+type SavedOptions struct {
+	File    string // that it was read from, for messages; "" if it was named by its id
+	Release bool   // although guards hold it: a person has looked
+	By      string // who asks, for the history
+}
+
+// Before is a run that sent a part of a saved plan earlier.
+type Before struct {
+	Sync string    `json:"sync"`
+	Run  string    `json:"run"`
+	At   time.Time `json:"at"`
+	How  string    `json:"how"` // how it ended, in words
+}
+
+// RunSaved sends exactly what a saved plan says, or refuses with an *Error that says what moved.
+// Nothing is published: the build that it makes is to ask anew who may be reached, and is dropped.
+// Of a plan whose sending was interrupted it settles what was begun and sends the syncs that were
+// not.
+func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *RunResult, err error) {
+	if err := a.sends(); err != nil {
+		return nil, err
+	}
+	if _, err := a.warehouse(); err != nil {
+		return nil, err
+	}
+	res = &RunResult{Target: a.p.Target.Name, Plan: f.Plan, Builds: []BuildResult{}, Runs: []syncs.Report{}, Seconds: map[string]float64{}}
+	list, err := a.sendable(ctx, f, o, res)
+	if err != nil {
+		return res, err
+	}
+	start := time.Now()
+	scratch := make([]byte, 4)
+	_, _ = rand.Read(scratch) // never fails: crypto/rand ends the process instead
+	name := hex.EncodeToString(scratch)
+	defer func() {
+		err = errors.Join(err, a.worldly((&build.Builder{W: a.w}).Discard(context.WithoutCancel(ctx), name)))
+	}()
+	var names []string
+	for _, s := range list {
+		names = append(names, "sync:"+s.Sync)
+	}
+	if a.picked, err = newGraph(&a.p.Model, a.p.Syncs).pick(names); err != nil {
+		return res, err
+	}
+	_, made, err := a.build(ctx, name)
+	res.Seconds["build"] = time.Since(start).Seconds()
+	if err != nil {
+		return res, err
+	}
+	in, err := a.input(ctx)
+	if err != nil {
+		return res, err
+	}
+	runner, err := a.runner(ctx)
+	if err != nil {
+		return res, err
+	}
+	tasks, err := a.savedTasks(ctx, list, in, made)
+	if err != nil {
+		return res, err
+	}
+	start = time.Now()
+	asked := cmp.Or(a.o.Asked, "command") + ": plan " + f.Plan
+	if o.Release {
+		asked = "released by " + cmp.Or(o.By, "somebody") + ": plan " + f.Plan
+	}
+	reports := make([]*syncs.Report, len(list))
+	errs := make([]error, len(list))
+	var g errgroup.Group
+	g.SetLimit(cmp.Or(a.o.Limit, parallel))
+	for i, s := range list {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // not begun: nothing to say
+			}
+			approved := slices.Clone(a.o.Approve)
+			if o.Release {
+				for _, h := range s.Holds {
+					approved = append(approved, h.Code)
+				}
+			}
+			saved := &syncs.Plan{Sync: s.Sync, Hash: s.Hash, Ref: syncs.PlanRef{Sync: s.Sync, Run: s.Run}}
+			r, err := runner.Run(ctx, tasks[i], syncs.RunOptions{Asked: asked, Saved: saved, Approved: approved})
+			if err != nil {
+				errs[i] = a.worldly(fmt.Errorf("sync %s: %w", s.Sync, err))
+				return nil
+			}
+			reports[i] = r
+			return nil
+		})
+	}
+	_ = g.Wait() // errors are kept by sync
+	for i, r := range reports {
+		if r != nil {
+			r.Holds = approvable(r.Holds, list[i].Sync)
+			res.Runs = append(res.Runs, *r)
+		}
+	}
+	res.Seconds["syncs"] = time.Since(start).Seconds()
+	return res, errors.Join(errs...)
+}
+
+// savedTasks resolves the syncs of a saved plan, over a build of now.
+func (a *App) savedTasks(ctx context.Context, list []SavedSync, in compile.Input, made map[string]built) ([]*syncs.Task, error) {
+	out := make([]*syncs.Task, len(list))
+	for i, s := range list {
+		def := a.p.Sync(s.Sync)
+		t, err := a.boundKnowing(ctx, def, in, made, func(rows compile.Rows) rel.Query {
+			m, ok := made[a.entityOf(def)]
+			switch {
+			case !ok:
+				return nil // no profile is involved
+			case def.Source != "" || def.SQL != "":
+				// Of a row that is not there any more no policy can be asked.
+				return rel.Select{Distinct: true, Columns: []rel.Column{rel.As("profile_id", rel.C("r", "key"))}, From: rel.Sub{Query: rows.Query, Alias: "r"}}
+			}
+			return profilesOf(m.result.Build, a.entityOf(def))
+		})
+		if err != nil {
+			return nil, err
+		}
+		if now := savedPart(t, &syncs.Plan{}).Destination; now != s.Destination {
+			return nil, a.stale("plans.destination", "", []string{fmt.Sprintf("sync %s was to send to %s, and points at %s now", s.Sync, s.Destination, now)})
+		}
+		if now := columnsOf(in, def); !slices.Equal(now, s.Columns) {
+			return nil, a.stale("plans.changed", "", []string{"the columns of the source of sync " + s.Sync + " changed"})
+		}
+		out[i] = t
+	}
+	return out, nil
+}
+
+// profilesOf is a query of profile_id: every profile of a build.
+func profilesOf(b compile.Build, entity string) rel.Query {
+	return rel.Select{Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))}, From: rel.Table{Name: b.Table(entity, compile.Profiles), Alias: "p"}}
+}
+
+// stale is the refusal of a saved plan.
+func (a *App) stale(code, file string, why []string) error {
+	fix := "make a new plan: weir plan"
+	if file != "" {
+		fix = "make a new plan: weir plan --out " + file
+	}
+	return &Error{Kind: Refused, Code: code, Message: "the saved plan cannot be sent: " + strings.Join(why, "; "), Fix: fix}
+}
+
+// sendable checks everything that a saved plan rests on, and lists its syncs that are still to be
+// sent. What earlier runs sent of it is noted in the result.
+func (a *App) sendable(ctx context.Context, f *PlanFile, o SavedOptions, res *RunResult) ([]SavedSync, error) {
+	refuse := func(code string, why ...string) error { return a.stale(code, o.File, why) }
+	if f.Project != a.p.Name {
+		return nil, refuse("plans.other_project", fmt.Sprintf("it is of project %s, and this is %s", f.Project, a.p.Name))
+	}
+	if f.Target != a.p.Target.Name {
+		e := &Error{Kind: Refused, Code: "plans.other_target", Message: fmt.Sprintf("the saved plan cannot be sent: it was made for target %s, and this is %s", f.Target, a.p.Target.Name), Fix: "name it: --target " + f.Target}
+		return nil, e
+	}
+	list, err := a.unsent(ctx, f, res)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		var why []string
+		for _, b := range res.Before {
+			why = append(why, fmt.Sprintf("%s was sent already: %s", b.Sync, b.How))
+		}
+		if len(why) == 0 {
+			why = []string{"it has no syncs"}
+		}
+		return nil, refuse("plans.executed", why...)
+	}
+	now, err := a.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.After(f.Expires) {
+		return nil, refuse("plans.expired", "it expired at "+clock(f.Expires))
+	}
+	if why := f.changed(a.p); len(why) > 0 {
+		return nil, refuse("plans.changed", why...)
+	}
+	if err := a.fits(ctx, f, list, refuse); err != nil {
+		return nil, err
+	}
+	paused, err := a.paused(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range list {
+		if p, ok := paused[s.Sync]; ok {
+			return nil, &Error{Kind: Refused, Code: "plans.paused", Message: fmt.Sprintf("the saved plan cannot be sent: sync %s is paused since %s, by %s", s.Sync, clock(p.Since), p.By), Fix: "let it run again: weir sync resume " + s.Sync}
+		}
+		for _, h := range s.Holds {
+			if o.Release || slices.Contains(a.o.Approve, h.Code) {
+				continue
+			}
+			fix := "look at it, then: weir run --release " + f.Plan
+			if o.File != "" {
+				fix = fmt.Sprintf("look at it, then: weir run --plan %s --approve %s", o.File, h.Code)
+			}
+			return nil, &Error{Kind: Refused, Code: h.Code, Message: fmt.Sprintf("the saved plan of %s is held by a guard: %s", s.Sync, h.What), Fix: fix}
+		}
+	}
+	return list, nil
+}
+
+// unsent lists the syncs of a plan that no run has sent. One whose sending was begun and not
+// settled is among them, so that it is settled.
+func (a *App) unsent(ctx context.Context, f *PlanFile, res *RunResult) ([]SavedSync, error) {
+	kept, err := a.keptBy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st, err := a.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []SavedSync
+	for _, s := range f.Syncs {
+		k := kept[s.Run]
+		r, err := st.Run(ctx, s.Run)
+		switch {
+		case err == nil && r.Report != nil && k.State != ledger.KeptBegun:
+			res.Before = append(res.Before, Before{s.Sync, s.Run, r.Report.Ended, fmt.Sprintf("run %s of %s ended %s", s.Run, clock(r.Report.Ended), r.Report.Status)})
+		case err != nil && !errors.Is(err, store.ErrUnknownRun):
+			return nil, a.worldly(err)
+		case k.State == ledger.KeptSent:
+			res.Before = append(res.Before, Before{s.Sync, s.Run, k.SentAt, fmt.Sprintf("run %s was settled at %s", s.Run, clock(k.SentAt))})
+		default:
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+// keptBy are the kept plans by the run that sends them.
+func (a *App) keptBy(ctx context.Context) (map[string]ledger.Kept, error) {
+	all, err := a.led.Kept(ctx)
+	if err != nil {
+		return nil, a.worldly(err)
+	}
+	out := map[string]ledger.Kept{}
+	for _, k := range all {
+		out[k.Run] = k
+	}
+	return out, nil
+}
+
+// fits checks that the plans of a file are there as it says, and that the ledgers have not moved.
+func (a *App) fits(ctx context.Context, f *PlanFile, list []SavedSync, refuse func(string, ...string) error) error {
+	kept, err := a.keptBy(ctx)
+	if err != nil {
+		return err
+	}
+	var gone, moved []string
+	for _, s := range list {
+		k := kept[s.Run]
+		switch {
+		case k.State == ledger.KeptBegun:
+			continue // the engine settles it, then refuses it
+		case k.State != ledger.KeptReady:
+			gone = append(gone, fmt.Sprintf("the table of %s is gone: it was dropped, or the sync was reset", s.Sync))
+			continue
+		case k.Hash != s.Hash || k.Plan != f.Plan:
+			gone = append(gone, "the plan of "+s.Sync+" in the warehouse is not the one that was saved")
+			continue
+		}
+		why, err := a.ledgerMoved(ctx, s.Sync, s.Ledger, f.Made)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			moved = append(moved, why)
+		}
+	}
+	switch {
+	case len(moved) > 0:
+		return refuse("plans.moved", append(moved, gone...)...)
+	case len(gone) > 0:
+		return refuse("plans.gone", gone...)
+	}
+	return nil
+}
