@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"schedule", "server"},
 	{"app"},
 	{"modeltests"},
-	{"demo", "build"},
+	{"demo", "build", "jobs"},
 	{"project", "compile", "ledger", "store"},
 	{"warehouse"},
 	{"dialect"},

@@ -3,10 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"strings"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // ErrNoSpace says that the disk of the store is full. Nothing was recorded; the same call works
@@ -54,31 +50,34 @@ func (e *NewerError) Error() string {
 	return fmt.Sprintf("%s was written by a newer weir (format %d, this one knows %d)", e.Path, e.Have, e.Knows)
 }
 
-// typed gives an error of the driver the type that callers look for.
-func (s *Store) typed(err error) error { return typed(s.path, err) }
-
-func typed(path string, err error) error {
-	var se *sqlite.Error
-	if err == nil || !errors.As(err, &se) {
-		return err
-	}
-	switch se.Code() & 0xff {
-	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%w: %s", ErrNoSpace, path)
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return &LockedError{Path: path, Err: err}
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return &CorruptError{Path: path, Err: err}
-	case sqlite3.SQLITE_IOERR:
-		if strings.Contains(err.Error(), "no space") {
-			return fmt.Errorf("%w: %s", ErrNoSpace, path)
-		}
-	}
-	return err
+// UnreachableError says that the server of the store does not answer.
+type UnreachableError struct {
+	Path string
+	Err  error
 }
 
-// final reports whether an error leaves it unknown what reached the disk.
-func final(err error) bool {
-	var se *sqlite.Error
-	return errors.As(err, &se) && se.Code()&0xff == sqlite3.SQLITE_IOERR && !errors.Is(err, ErrNoSpace)
+// Error names the server.
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("%s does not answer: %v", e.Path, e.Err)
+}
+
+// Unwrap returns the driver's error.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// OwnerError says that the schema of a server holds the store of another project or target.
+type OwnerError struct {
+	Path, Owner, Want string
+}
+
+// Error names both.
+func (e *OwnerError) Error() string {
+	return fmt.Sprintf("%s is the store of %s, not of %s", e.Path, e.Owner, e.Want)
+}
+
+// typed gives an error of the driver the type that callers look for.
+func (s *Store) typed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return s.eng.typed(err)
 }

@@ -99,15 +99,16 @@ func (s *Store) Ack(ctx context.Context, run string, epoch int64, acks []syncs.A
 			return err
 		}
 		for i, a := range acks {
-			res, err := w.exec("INSERT INTO marks (run, attempt, lo, hi, rest, rows) VALUES (?, ?, ?, ?, ?, ?)", id, a.Attempt, a.Lo, a.Hi, int64(a.Rest), blobs[i])
-			if err != nil {
-				return err
-			}
+			const put = "INSERT INTO marks (run, attempt, lo, hi, rest, rows) VALUES (?, ?, ?, ?, ?, ?)"
+			said := []any{id, a.Attempt, a.Lo, a.Hi, int64(a.Rest), blobs[i]}
 			if a.Job == nil {
+				if _, err := w.exec(put, said...); err != nil {
+					return err
+				}
 				continue
 			}
-			mark, err := res.LastInsertId()
-			if err != nil {
+			var mark int64
+			if err := w.row(put+" RETURNING id", said, &mark); err != nil {
 				return err
 			}
 			if err := insertJob(w, id, sync, mark, *a.Job); err != nil {

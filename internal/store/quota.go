@@ -79,7 +79,7 @@ func (s *Store) Spend(ctx context.Context, account string, quota destinations.Ra
 		a = syncs.TakeQuota(quota, spent, n, now)
 		if a.Got != 0 {
 			_, err := w.exec(`INSERT INTO spent (account, bucket, per, slot, calls) VALUES (?, ?, ?, ?, ?)
-				ON CONFLICT (account, bucket, per, slot) DO UPDATE SET calls = calls + excluded.calls`, account, quota.Bucket, per, a.Slot, a.Got)
+				ON CONFLICT (account, bucket, per, slot) DO UPDATE SET calls = spent.calls + excluded.calls`, account, quota.Bucket, per, a.Slot, a.Got)
 			if err != nil {
 				return err
 			}
@@ -96,7 +96,7 @@ func (w *writing) spent(account, bucket string, per int64) (map[int64]int64, err
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(context.Background(), account, bucket, per)
+	rows, err := st.QueryContext(w.ctx, account, bucket, per)
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,14 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// Store is an open store. It is safe for concurrent use, also by several processes.
+// Store is an open store, in a file or on a server. It is safe for concurrent use, also by several
+// processes.
 type Store struct {
-	path  string
+	path  string // of the file; of a server, what people may read of its address
 	id    string
 	aside string
-	reads *sql.DB
+	eng   engine
+	reads reads
 	write *sql.DB
 
 	requests chan request
@@ -64,7 +66,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err := touch(path); err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	s := &Store{path: path, requests: make(chan request, 256), stop: make(chan struct{}), stopped: make(chan struct{})}
+	s := newStore(path, file{path})
 	var err error
 	if s.write, err = connect(path, 1); err != nil {
 		return nil, err
@@ -73,18 +75,18 @@ func open(ctx context.Context, path string) (*Store, error) {
 		s.write.Close()
 		return nil, fmt.Errorf("opening the store: %w", s.typed(err))
 	}
-	if s.reads, err = connect(path, 4); err != nil {
+	db, err := connect(path, 4)
+	if err != nil {
 		s.write.Close()
 		return nil, err
 	}
-	conn, err := s.write.Conn(ctx)
-	if err != nil {
-		s.reads.Close()
-		s.write.Close()
-		return nil, fmt.Errorf("opening the store: %w", s.typed(err))
-	}
-	go s.writer(conn)
+	s.reads = reads{db, s.eng}
+	go s.writer()
 	return s, nil
+}
+
+func newStore(path string, e engine) *Store {
+	return &Store{path: path, eng: e, requests: make(chan request, 256), stop: make(chan struct{}), stopped: make(chan struct{})}
 }
 
 // touch makes the file and its folder readable by their owner alone.
@@ -154,9 +156,7 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(versions))); err != nil {
 		return err
 	}
-	var b [8]byte
-	rand.Read(b[:])
-	if _, err := conn.ExecContext(ctx, "INSERT OR IGNORE INTO meta VALUES ('store', ?)", hex.EncodeToString(b[:])); err != nil {
+	if _, err := conn.ExecContext(ctx, "INSERT OR IGNORE INTO meta VALUES ('store', ?)", newID()); err != nil {
 		return err
 	}
 	err := conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'store'").Scan(&s.id)
@@ -164,6 +164,13 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn) error {
 		return &CorruptError{Path: s.path, Err: errors.New("it has no id")}
 	}
 	return err
+}
+
+// newID makes the id of a store.
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 // putAside renames a damaged file and what belongs to it.
@@ -180,19 +187,19 @@ func putAside(path string) (string, error) {
 // ID is random, made with the file and never changed: it tells one store from another.
 func (s *Store) ID() string { return s.id }
 
-// Path is the file.
+// Path is the file, or of a server what people may read of its address.
 func (s *Store) Path() string { return s.path }
 
 // Aside is where a damaged file was put when the store was opened, or "".
 func (s *Store) Aside() string { return s.aside }
 
-// Close waits for what was asked before it and closes the file. It can be called again.
+// Close waits for what was asked before it and closes the store. It can be called again.
 func (s *Store) Close() error {
 	var err error
 	s.closing.Do(func() {
 		close(s.stop)
 		<-s.stopped
-		err = errors.Join(s.reads.Close(), s.write.Close())
+		err = errors.Join(s.reads.Close(), s.write.Close(), s.eng.close())
 	})
 	return err
 }

@@ -383,18 +383,6 @@ func TestMemory(t *testing.T) {
 	if at, err := s.Fired(ctx, "vip"); err != nil || !at.Equal(noon) {
 		t.Errorf("fired = %v, %v; want noon", at, err)
 	}
-	if err := s.Pause(ctx, "vip", "holiday"); err != nil {
-		t.Fatal(err)
-	}
-	if p, err := s.Paused(ctx); err != nil || len(p) != 1 || p["vip"].Reason != "holiday" || time.Since(p["vip"].Since) > time.Minute {
-		t.Errorf("paused = %v, %v", p, err)
-	}
-	if err := s.Resume(ctx, "vip"); err != nil {
-		t.Fatal(err)
-	}
-	if p, err := s.Paused(ctx); err != nil || len(p) != 0 {
-		t.Errorf("paused after resuming = %v, %v", p, err)
-	}
 }
 
 func TestFileIsPrivateAndKeepsItsID(t *testing.T) {

@@ -18,15 +18,37 @@ const groupUpTo = 256
 
 // writing is the writer's connection inside a transaction. Statements are prepared once.
 type writing struct {
-	conn  *sql.Conn
+	eng   engine
+	conn  *sql.Conn // nil until it is needed, and after it was lost
 	stmts map[string]*sql.Stmt
+	ctx   context.Context //nolint:containedctx // of the transaction, never a caller's
+}
+
+// open takes a connection if there is none.
+func (w *writing) open(db *sql.DB) (err error) {
+	if w.conn == nil {
+		w.conn, err = db.Conn(w.ctx)
+	}
+	return err
+}
+
+// drop gives the connection up.
+func (w *writing) drop() {
+	for _, st := range w.stmts {
+		_ = st.Close() // it goes with its connection
+	}
+	clear(w.stmts)
+	if w.conn != nil {
+		_ = w.conn.Close() // what was written is known to be
+		w.conn = nil
+	}
 }
 
 func (w *writing) stmt(q string) (*sql.Stmt, error) {
 	if st, ok := w.stmts[q]; ok {
 		return st, nil
 	}
-	st, err := w.conn.PrepareContext(context.Background(), q)
+	st, err := w.conn.PrepareContext(w.ctx, w.eng.bind(q))
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +63,7 @@ func (w *writing) exec(q string, args ...any) (sql.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.ExecContext(context.Background(), args...)
+	return st.ExecContext(w.ctx, w.eng.args(args)...)
 }
 
 // row reads one row into dest; sql.ErrNoRows if there is none.
@@ -50,7 +72,7 @@ func (w *writing) row(q string, args []any, dest ...any) error {
 	if err != nil {
 		return err
 	}
-	return st.QueryRowContext(context.Background(), args...).Scan(dest...)
+	return st.QueryRowContext(w.ctx, w.eng.args(args)...).Scan(dest...)
 }
 
 // change hands do to the writer and waits until it is on disk.
@@ -90,16 +112,11 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// writer is the one goroutine that changes the file.
-func (s *Store) writer(conn *sql.Conn) {
+// writer is the one goroutine of this process that changes the store.
+func (s *Store) writer() {
 	defer close(s.stopped)
-	w := &writing{conn: conn, stmts: map[string]*sql.Stmt{}}
-	defer func() {
-		for _, st := range w.stmts {
-			st.Close()
-		}
-		conn.Close()
-	}()
+	w := &writing{eng: s.eng, stmts: map[string]*sql.Stmt{}}
+	defer w.drop()
 	var broken error
 	for {
 		var group []request
@@ -137,7 +154,16 @@ func (s *Store) writer(conn *sql.Conn) {
 // after which nothing may be written any more.
 func (s *Store) commit(w *writing, group []request) error {
 	errs := make([]error, len(group))
-	err := s.together(w, group, errs)
+	var cancel context.CancelFunc
+	if w.ctx, cancel = context.Background(), func() {}; s.eng.within() > 0 {
+		w.ctx, cancel = context.WithTimeout(w.ctx, s.eng.within())
+	}
+	defer cancel()
+	err := w.open(s.write)
+	if err == nil {
+		err = s.together(w, group, errs)
+	}
+	dropped := err
 	if err != nil {
 		err = s.typed(err)
 	}
@@ -147,16 +173,20 @@ func (s *Store) commit(w *writing, group []request) error {
 		}
 		r.done <- errs[i]
 	}
-	if final(err) {
+	if dropped == nil {
+		return nil
+	}
+	if s.eng.final(dropped) {
 		return err
 	}
+	w.drop() // whatever state it is in: the next change takes another
 	return nil
 }
 
 // together fills errs with each request's own error, which undoes that request alone, and
 // returns an error that undid all of them.
 func (s *Store) together(w *writing, group []request, errs []error) (err error) {
-	if _, err := w.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := s.eng.begin(w); err != nil {
 		return err
 	}
 	defer func() {

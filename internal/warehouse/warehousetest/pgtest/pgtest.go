@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,12 @@ func Start(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return dsn
+}
+
+// Dir is the folder of the socket of a server that Start started.
+func Dir(dsn string) string {
+	dir, _, _ := strings.Cut(strings.TrimPrefix(dsn, "host="), " ")
+	return dir
 }
 
 // absentError says that there is no PostgreSQL here.
