@@ -38,12 +38,18 @@ type effect struct {
 func newProc(w *world, id int) *proc { return &proc{w: w, id: id} }
 
 // start begins a run, or what a person decided.
-func (p *proc) start(d *syncs.Decision) {
+func (p *proc) start(d *syncs.Decision) { p.carryOut(syncs.Order{Decision: d}) }
+
+// carryOut begins what is ordered, as a new run if the order does not name one.
+func (p *proc) carryOut(o syncs.Order) {
 	w := p.w
 	w.stats.Runs++
 	p.life++
-	p.run = fmt.Sprintf("run%d.%d", p.id, p.life)
-	m, err := syncs.NewMachine(w.task, syncs.Order{Run: p.run, Decision: d}, w.config, syncs.NewBuckets())
+	if o.Run == "" {
+		o.Run = fmt.Sprintf("run%d.%d", p.id, p.life)
+	}
+	p.run = o.Run
+	m, err := syncs.NewMachine(w.task, o, w.config, syncs.NewBuckets())
 	if err != nil {
 		w.violated("starting: %v", err)
 		return
@@ -125,7 +131,7 @@ func (p *proc) finish(f syncs.Finish) {
 		w.violated("counts of %s do not add up: %+v", r.Run, c)
 	}
 	if n, ok := w.warehouse.settled[p.run]; ok && (c.Delivered != n.Delivered || c.Accepted != n.Accepted || c.Rejected != n.Rejected || c.InDoubt != n.InDoubt) &&
-		!slices.Contains([]string{"syncs.fenced", "syncs.journal", "syncs.settle", "syncs.lease_lost"}, r.Code) {
+		!slices.Contains([]string{"syncs.fenced", "syncs.journal", "syncs.settle", "syncs.lease_lost", "syncs.refused_plan"}, r.Code) {
 		w.violated("counts of %s are not what the ledger was told: %+v, %+v", r.Run, c, n)
 	}
 	for _, n := range []int64{c.Added, c.Updated, c.Removed, c.Due, c.Accepted, c.Delivered} {
