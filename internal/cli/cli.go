@@ -31,6 +31,11 @@ type session struct {
 	events         bool
 	ui             *ui
 
+	calls   func(app.Call)  // told of calls to destinations; may be nil
+	also    func(app.Event) // told of progress beside the terminal; may be nil
+	endSpan func(code string)
+	alert   bool // the command tells alerts how it went
+
 	command  string
 	result   any            // of the envelope
 	findings []diag.Finding // of the envelope
@@ -48,7 +53,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	ctx, stop := withSignals(ctx, stderr)
 	defer stop()
 	s.ui = newUI(stderr, stdout)
-	cmd, err := root.ExecuteContextC(ctx)
+	traces, err := s.startTracing(&ctx)
+	defer traces()
+	cmd := root
+	if err == nil {
+		cmd, err = root.ExecuteContextC(ctx)
+	}
 	if s.ui != nil {
 		s.ui.close()
 	}
@@ -62,6 +72,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	s.json = s.json || slices.Contains(args, "--json")
 	code := exitCode(ctx, err, s.code)
 	s.finish(err, code)
+	s.spanEnded(err, code)
 	return code
 }
 
@@ -78,6 +89,7 @@ func (s *session) root() *cobra.Command {
 			s.command = strings.TrimPrefix(c.CommandPath(), "weir ")
 			s.ui.quiet = s.json && s.events
 			s.ui.ndjson = s.events
+			s.beginSpan(c)
 		},
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -92,7 +104,7 @@ func (s *session) root() *cobra.Command {
 	f.BoolVar(&s.events, "events", false, "print progress as NDJSON to stderr")
 	root.AddCommand(
 		s.demoCmd(), s.initCmd(), s.validateCmd(), s.compileCmd(), s.buildCmd(), s.planCmd(), s.runCmd(),
-		s.testCmd(), s.serveCmd(), s.statusCmd(), s.runsCmd(), s.syncCmd(), s.verifyCmd(), s.forgetCmd(), s.suppressCmd(), s.doctorCmd(), s.identityCmd(), s.explainCmd(), s.profileCmd(), s.segmentCmd(), s.destinationsCmd(), s.sandboxCmd(), s.columnsCmd(), s.schemaCmd(), s.versionCmd(),
+		s.testCmd(), s.serveCmd(), s.alertsCmd(), s.statusCmd(), s.runsCmd(), s.syncCmd(), s.verifyCmd(), s.forgetCmd(), s.suppressCmd(), s.doctorCmd(), s.identityCmd(), s.explainCmd(), s.profileCmd(), s.segmentCmd(), s.destinationsCmd(), s.sandboxCmd(), s.columnsCmd(), s.schemaCmd(), s.versionCmd(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
@@ -100,7 +112,7 @@ func (s *session) root() *cobra.Command {
 
 // options are the app's options from the global flags.
 func (s *session) options() (app.Options, error) {
-	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Full: s.full, Progress: s.ui.event, Offline: s.offline}
+	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Full: s.full, Progress: s.progress, Calls: s.calls, Offline: s.offline}
 	if s.asOf != "" {
 		t, err := parseTime(s.asOf)
 		if err != nil {

@@ -47,6 +47,7 @@ func (s *session) runCmd() *cobra.Command {
 				s.printReports(r.Runs)
 				s.printPaused(r.Paused)
 			}
+			s.tell(c.Context(), a, r, err)
 			if err != nil {
 				return err
 			}
@@ -54,6 +55,7 @@ func (s *session) runCmd() *cobra.Command {
 		},
 	}
 	s.approvals(c)
+	c.Flags().BoolVar(&s.alert, "alert", false, "tell the project's alerts how it went, as weir serve does")
 	c.Flags().StringVar(&plan, "plan", "", "send exactly this saved plan: a file of weir plan --out")
 	c.Flags().StringVar(&release, "release", "", "send exactly what a guard held: the id of the held run, or of a saved plan")
 	return c

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,10 +28,11 @@ type serving struct {
 	drain  time.Duration
 	jitter time.Duration
 	format string
+	teller teller
 }
 
 func (s *session) serveCmd() *cobra.Command {
-	v := &serving{s: s, board: server.NewBoard()}
+	v := &serving{s: s, board: server.NewBoard(version())}
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the schedules of syncs until told to stop",
@@ -64,6 +64,8 @@ func (v *serving) run(ctx context.Context) error {
 	if v.format == "json" {
 		v.log = slog.New(slog.NewJSONHandler(v.s.stderr, nil))
 	}
+	v.s.calls = v.board.Called
+	v.s.also = v.event
 	a, err := v.s.load(ctx)
 	if err != nil {
 		return err
@@ -81,16 +83,16 @@ func (v *serving) run(ctx context.Context) error {
 	if err != nil {
 		return &app.Error{Kind: app.Unavailable, Code: "serve.listen", Message: err.Error(), Fix: "choose another address: --listen 127.0.0.1:0", Err: err}
 	}
-	h := &http.Server{Handler: v.board.Handler(), ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = h.Serve(l) }() // ends when it is closed
-	defer h.Close()                //nolint:errcheck // the process ends
+	defer v.board.Serve(l)()
+	defer v.teller.close()
 	v.log.Info("serving", "listen", l.Addr().String(), "syncs", len(entries))
 
 	book := schedule.NewBook(entries, memory.Fired, v.jitter, time.Now())
 	for sync, at := range memory.Well {
 		book.Done(sync, at, true)
+		v.board.Succeeded(sync, at)
 	}
-	v.board.Ready(true)
+	v.board.Ready(a.Ready)
 	ended := make(chan error, 1)
 	go func() { ended <- schedule.Run(ctx, book, v.work(), v.changes(ctx)) }()
 	select {
@@ -98,7 +100,7 @@ func (v *serving) run(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	v.board.Ready(false)
+	v.board.Draining()
 	v.log.Info("draining", "for_at_most", v.drain.String())
 	select {
 	case err := <-ended:

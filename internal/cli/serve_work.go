@@ -73,30 +73,8 @@ func (v *serving) group(ctx context.Context, due []schedule.Due) map[string]bool
 		names = append(names, d.Sync)
 		v.log.Info("due", "sync", d.Sync, "slot", d.Slot.UTC(), "missed_some", d.Missed)
 	}
-	well := map[string]bool{}
 	res, err := v.a.RunSyncs(ctx, names, v.limit)
-	if res != nil {
-		for _, r := range res.Runs {
-			v.board.Ran(r)
-			well[r.Sync] = app.EndedWell(r.Status)
-			v.log.Info("ran", "sync", r.Sync, "run", r.Run, "status", string(r.Status), "code", r.Code,
-				"added", r.Counts.Added, "updated", r.Counts.Updated, "removed", r.Counts.Removed, "rejected", r.Counts.Rejected,
-				"seconds", r.Ended.Sub(r.Started).Seconds())
-		}
-		for _, p := range res.Paused {
-			v.log.Info("paused", "sync", p.Sync)
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		v.board.Failed()
-		code := "weir.failed"
-		var ae *app.Error
-		if errors.As(err, &ae) {
-			code = ae.Code
-		}
-		v.log.Error("failed", "syncs", names, "code", code, "error", err.Error())
-	}
-	return well
+	return v.ended(ctx, v.a, names, res, err)
 }
 
 // reload reads the project again. With a finding the old one stays.
@@ -115,10 +93,11 @@ func (v *serving) reload() ([]schedule.Entry, bool) {
 		for _, f := range findings {
 			fmt.Fprint(v.s.stderr, v.s.ui.finding(f))
 		}
-		v.log.Error("kept the project as it was", "error", err.Error())
+		v.log.Error("kept the project as it was", "error", app.Unnamed(err.Error()))
 		return nil, false
 	}
 	v.a = a
+	v.known(a)
 	v.log.Info("reloaded", "syncs", len(entries))
 	return entries, true
 }
