@@ -10,11 +10,13 @@ import (
 // Fire records that a sync's schedule fired for a slot. An earlier slot than the last changes
 // nothing, so that a clock that is set back does not fire twice.
 func (s *Store) Fire(ctx context.Context, sync string, slot time.Time) error {
-	return s.change(ctx, "recording the schedule of "+sync, func(w *writing) error {
-		_, err := w.exec(`INSERT INTO syncs (sync, fired) VALUES (?, ?)
-			ON CONFLICT (sync) DO UPDATE SET fired = CASE WHEN syncs.fired > excluded.fired THEN syncs.fired ELSE excluded.fired END`, sync, micros(slot))
-		return err
-	})
+	return s.change(ctx, "recording the schedule of "+sync, func(w *writing) error { return w.fire(sync, slot) })
+}
+
+func (w *writing) fire(sync string, slot time.Time) error {
+	_, err := w.exec(`INSERT INTO syncs (sync, fired) VALUES (?, ?)
+		ON CONFLICT (sync) DO UPDATE SET fired = CASE WHEN syncs.fired > excluded.fired THEN syncs.fired ELSE excluded.fired END`, sync, micros(slot))
+	return err
 }
 
 // Fired returns the last slot for which a sync's schedule fired; zero if it never did.

@@ -62,4 +62,4 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_open ON jobs (sync, id) WHERE closed IS NULL;
 CREATE INDEX jobs_mark ON jobs (run) WHERE closed IS NOT NULL;
-`, alertsTable, quotaTables}
+`, alertsTable, quotaTables, turnsTable}
