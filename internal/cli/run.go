@@ -39,7 +39,7 @@ func (s *session) runCmd() *cobra.Command {
 			if r != nil {
 				s.result = r
 				for _, b := range r.Before {
-					s.out("%s %-24s %s", s.ui.dim("·"), b.Sync, "was sent already: "+b.How)
+					s.out("%s %-24s %s", s.ui.dim("·"), b.Sync, b.How)
 				}
 				for _, b := range r.Builds {
 					s.printBuild(b)
@@ -47,7 +47,9 @@ func (s *session) runCmd() *cobra.Command {
 				s.printReports(r.Runs)
 				s.printPaused(r.Paused)
 			}
-			s.tell(c.Context(), a, r, err)
+			if r != nil || plan == "" && release == "" {
+				s.tell(c.Context(), a, r, err)
+			}
 			if err != nil {
 				return err
 			}
