@@ -90,8 +90,12 @@ func (d Setting) check(v any) *SettingProblem {
 	}
 	switch d.Type {
 	case Integer:
-		if _, ok := v.(int64); !ok {
+		n, ok := v.(int64)
+		if !ok {
 			return wrong("a whole number", "give a number without a fraction or quotes")
+		}
+		if d.Min != 0 && n < d.Min {
+			return wrong(fmt.Sprintf("%d or more", d.Min), "give a larger number, or leave the setting out")
 		}
 	case Boolean:
 		if _, ok := v.(bool); !ok {

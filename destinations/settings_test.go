@@ -17,6 +17,7 @@ func TestCheckSettings(t *testing.T) {
 		{Name: "url", Type: String, Doc: "The URL.", Host: true},
 		{Name: "account", Type: String, Doc: "Digits only.", Pattern: `[0-9]+`},
 		{Name: "body", Type: Tree, Doc: "The body."},
+		{Name: "calls", Type: Integer, Min: 1, Doc: "Calls."},
 	}
 	problem := func(path, code, what, fix string) SettingProblem {
 		return SettingProblem{Path: path, Code: "destinations." + code, What: what, Fix: fix}
@@ -29,20 +30,21 @@ func TestCheckSettings(t *testing.T) {
 	}{
 		{"defaults and types",
 			map[string]any{"api_key": "${env:KEY}", "batch_size": 7, "dry": true, "every": "30s", "url": "https://x.example.com/a",
-				"account": "12", "body": map[string]any{"a": []any{1, "x"}}},
+				"account": "12", "body": map[string]any{"a": []any{1, "x"}}, "calls": 1},
 			map[string]any{"api_key": "${env:KEY}", "region": "eu", "batch_size": int64(7), "dry": true, "every": "30s",
-				"url": "https://x.example.com/a", "account": "12", "body": map[string]any{"a": []any{int64(1), "x"}}}, nil},
+				"url": "https://x.example.com/a", "account": "12", "body": map[string]any{"a": []any{int64(1), "x"}}, "calls": int64(1)}, nil},
 		{"references are checked once resolved",
 			map[string]any{"api_key": struct{}{}, "account": "${env:ACCOUNT}", "batch_size": "${env:N}"},
 			map[string]any{"api_key": struct{}{}, "account": "${env:ACCOUNT}", "batch_size": "${env:N}", "region": "eu"}, nil},
 		{"all problems at once",
-			map[string]any{"api_kye": "x", "region": "eeu", "batch_size": "7", "dry": "yes", "every": "soon", "url": "example.com", "account": "a1"},
+			map[string]any{"api_kye": "x", "region": "eeu", "batch_size": "7", "dry": "yes", "every": "soon", "url": "example.com", "account": "a1", "calls": 0},
 			map[string]any{},
 			[]SettingProblem{
 				problem("account", "bad_setting", `setting "account" must be of the form [0-9]+`, "Digits only."),
 				problem("api_key", "missing_setting", `setting "api_key" is required: The key.`, "add `api_key: \"${env:API_KEY}\"`"),
 				problem("api_kye", "unknown_setting", `unknown setting "api_kye"`, `did you mean "api_key"?`),
 				problem("batch_size", "bad_setting", `setting "batch_size" must be a whole number`, "give a number without a fraction or quotes"),
+				problem("calls", "bad_setting", `setting "calls" must be 1 or more`, "give a larger number, or leave the setting out"),
 				problem("dry", "bad_setting", `setting "dry" must be true or false`, "give true or false, without quotes"),
 				problem("every", "bad_setting", `setting "every" must be a duration`, `give a duration such as "30s" or "5m"`),
 				problem("region", "bad_setting", `setting "region" must be one of eu, us`, `did you mean "eu"?`),

@@ -73,6 +73,7 @@ type Setting struct {
 	Host     bool // an URL whose host requests may go to
 	Default  any
 	Enum     []string
+	Min      int64  // of an Integer: the smallest value; 0 means that any will do
 	Pattern  string // RE2 that a string must match as a whole
 }
 

@@ -290,3 +290,11 @@ func TestSign(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestRowsPerRequest(t *testing.T) {
+	for with, want := range map[string]int{`{}`: 100, `{batch_size: 20}`: 20, `{batch_size: 20, remove: {method: DELETE, path: "/m/{{ row.key }}"}}`: 1, `{batch_size: -1}`: 1} {
+		if got := (webhook{}).RowsPerRequest("rows", withs(t, with)); got != want {
+			t.Errorf("%s: %d rows, want %d", with, got, want)
+		}
+	}
+}

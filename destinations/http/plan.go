@@ -76,6 +76,19 @@ func parsePlan(with map[string]any) (*plan, []*flaw) {
 	return p, flaws
 }
 
+// RowsPerRequest is the size of the smallest request that with asks for.
+func (webhook) RowsPerRequest(_ string, with map[string]any) int {
+	p, flaws := parsePlan(with)
+	if len(flaws) > 0 {
+		return 1 // the session says what is wrong
+	}
+	n := p.sizeFor(&request{})
+	for _, r := range p.requests {
+		n = min(n, p.sizeFor(r))
+	}
+	return n
+}
+
 // sizeFor is how many rows go into one request of r.
 func (p *plan) sizeFor(r *request) int {
 	switch {

@@ -26,7 +26,7 @@ func (webhook) Spec() destinations.Spec {
 		Title: "HTTP request",
 		Docs:  "https://www.rfc-editor.org/rfc/rfc9110",
 		Proof: "sandbox",
-		Settings: []destinations.Setting{
+		Settings: append([]destinations.Setting{
 			{Name: "url", Type: destinations.String, Doc: "URL that requests go to; paths of requests are appended.", Required: true, Account: true, Host: true},
 			{Name: "bearer_token", Type: destinations.String, Doc: "Token for `Authorization: Bearer`.", Secret: true},
 			{Name: "username", Type: destinations.String, Doc: "Name for basic authentication."},
@@ -39,7 +39,7 @@ func (webhook) Spec() destinations.Spec {
 			{Name: "answer", Type: destinations.String, Doc: "What a success must look like: any, or json.", Enum: []string{"any", "json"}, Default: "any"},
 			{Name: "timeout", Type: destinations.Duration, Doc: "Longest time for one request.", Default: "30s"},
 			{Name: "allow_private", Type: destinations.Boolean, Doc: "Whether the host may have a private address, and http may be used.", Default: false},
-		},
+		}, destinations.RateSettings()...),
 		Objects: []destinations.Object{
 			{
 				Name: "rows", Title: "Rows",

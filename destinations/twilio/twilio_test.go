@@ -2,6 +2,7 @@ package twilio
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/destinations/destinationtest"
+	"github.com/weir-data/weir/destinations/rest"
 )
 
 func TestConformance(t *testing.T) {
@@ -195,4 +197,15 @@ func TestSandboxShowsDuplicates(t *testing.T) {
 			t.Error(d)
 		}
 	})
+}
+
+// The day's quota of an account is no matter of seconds: a run does not wait for it.
+func TestDailyLimit(t *testing.T) {
+	for head, want := range map[string]time.Duration{"": time.Hour, "60": time.Hour, "30000": 30000 * time.Second} {
+		r := &rest.Response{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {head}}, Write: true,
+			Body: []byte(`{"code": 63038, "message": "Account exceeded the daily messages limit", "status": 429}`)}
+		if f := fault(r); f == nil || f.Class != destinations.Throttled || f.Code != "63038" || f.RetryAfter != want {
+			t.Errorf("Retry-After %q: got %+v, want throttled for %s", head, f, want)
+		}
+	}
 }

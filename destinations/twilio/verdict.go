@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/destinations/rest"
@@ -59,6 +60,9 @@ func permanentCodes() []string {
 	return out
 }
 
+// quotaAgain is when a sender that has used up its day is tried again, since Twilio does not say it.
+const quotaAgain = time.Hour
+
 // answer is the body of an error, and the part of a message that is of use.
 type answer struct {
 	Code      int    `json:"code"`
@@ -80,6 +84,10 @@ func fault(r *rest.Response) *destinations.Fault {
 		f.Code, f.Text = strconv.Itoa(r.Status), ""
 	}
 	switch {
+	case a.Code == 63038:
+		// More than the account may send in a rolling 24 hours; room comes back as messages age
+		// (twilio.com/docs/api/errors/63038).
+		f.Class, f.RetryAfter = destinations.Throttled, max(r.RetryAfter(), quotaAgain)
 	case a.Code == 20429, a.Code == 21611, r.Status == http.StatusTooManyRequests:
 		// 20429: too many calls at once. 21611: the sender has more than its queue holds.
 		// Neither was processed.

@@ -39,6 +39,7 @@ func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input, known f
 			obj.Limits.Timeout = long
 		}
 	}
+	limit(&obj.Limits, dest, d.Settings, s)
 	rows, problems := compile.Desired(in, *s, obj, spec.Kind, a.p.Purpose(s))
 	if err := a.mismatch(problems); err != nil {
 		return nil, err
@@ -76,6 +77,21 @@ func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input, known f
 	t.Source = a.led.Source(b)
 	t.Session = func() (destinations.Session, error) { return a.open(ctx, dest, d) }
 	return t, nil
+}
+
+// limit adds the rates that the user declared. They are about requests, so that a batch is then no
+// more than one.
+func limit(l *destinations.Limits, dest destinations.Destination, settings map[string]any, s *syncs.Sync) {
+	declared := destinations.DeclaredRates(settings)
+	if len(declared) == 0 {
+		return
+	}
+	l.Rates = append(slices.Clone(l.Rates), declared...)
+	if split, ok := dest.(destinations.Splitter); ok {
+		if n := split.RowsPerRequest(s.Object, s.With); l.Rows == 0 || n < l.Rows {
+			l.Rows = n
+		}
+	}
 }
 
 // columnsOf describes the columns of a source or sql sync.

@@ -1,0 +1,61 @@
+//go:build cgo && !noduckdb
+
+package app
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/weir-data/weir/destinations/http"
+	"github.com/weir-data/weir/syncs"
+)
+
+const quotaYAML = `
+project: quota
+targets: {dev: TARGET}
+sources:
+  crm: {table: shop.crm, key: id, updated_at: changed_at, identifiers: {email: email}}
+entities:
+  customer:
+    identity: {identifiers: {email: {}}, from: crm}
+    traits: {email: {from: crm.email}}
+segments:
+  everybody: {entity: customer, where: {trait: email, exists: true}}
+destinations:
+  hook: {type: http, url: "https://example.com/hook", purpose: none, calls_per_day: 2}
+syncs:
+  to_hook: {segment: everybody, destination: hook, object: rows, match: {email: email}, with: {batch_size: 3}}
+`
+
+// TestDailyQuota holds that a quota which a project declares ends a run in order, in requests and
+// not in rows, and that another process sends nothing before there is room again.
+func TestDailyQuota(t *testing.T) {
+	dir := written(t, strings.Replace(quotaYAML, "TARGET", target(t), 1))
+	a := loaded(t, dir)
+	exec(t, a, "create schema shop", "create table shop.crm (id varchar, email varchar, changed_at timestamptz)",
+		"insert into shop.crm select 'k' || i, 'p' || i || '@example.com', timestamptz '2026-01-01 00:00:00+00' from generate_series(1, 8) t(i)")
+	run := func(a *App) syncs.Report {
+		t.Helper()
+		res, err := a.Run(t.Context())
+		if err != nil || len(res.Runs) != 1 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return res.Runs[0]
+	}
+	began := time.Now()
+	first := run(a)
+	if c := first.Counts; first.Status != syncs.Degraded || first.Code != "syncs.quota" || c.Delivered != 6 || c.Due != 2 || first.Requests != 2 {
+		t.Errorf("first run: %s %s (%s) %+v, %d requests", first.Status, first.Code, first.Error, c, first.Requests)
+	}
+	if d := first.Resumes.Sub(began); d < 24*time.Hour || d > 26*time.Hour {
+		t.Errorf("it goes on after %s", d)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := run(loaded(t, dir))
+	if c := second.Counts; second.Status != syncs.Degraded || second.Code != "syncs.quota" || c.Delivered != 0 || c.Due != 2 || second.Requests != 0 || !second.Resumes.Equal(first.Resumes) {
+		t.Errorf("after a restart: %s %s (%s) %+v, %d requests, goes on at %s", second.Status, second.Code, second.Error, c, second.Requests, second.Resumes)
+	}
+}
