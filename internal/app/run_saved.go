@@ -186,7 +186,7 @@ func (a *App) sendable(ctx context.Context, f *PlanFile, o SavedOptions, res *Ru
 	if len(list) == 0 {
 		var why []string
 		for _, b := range res.Before {
-			why = append(why, fmt.Sprintf("%s was sent already: %s", b.Sync, b.How))
+			why = append(why, b.Sync+" "+b.How)
 		}
 		if len(why) == 0 {
 			why = []string{"it has no syncs"}
@@ -245,16 +245,28 @@ func (a *App) unsent(ctx context.Context, f *PlanFile, res *RunResult) ([]SavedS
 		r, err := st.Run(ctx, s.Run)
 		switch {
 		case err == nil && r.Report != nil && k.State != ledger.KeptBegun:
-			res.Before = append(res.Before, Before{s.Sync, s.Run, r.Report.Ended, fmt.Sprintf("run %s of %s ended %s", s.Run, clock(r.Report.Ended), r.Report.Status)})
+			res.Before = append(res.Before, Before{s.Sync, s.Run, r.Report.Ended, howItEnded(r.Report)})
 		case err != nil && !errors.Is(err, store.ErrUnknownRun):
 			return nil, a.worldly(err)
 		case k.State == ledger.KeptSent:
-			res.Before = append(res.Before, Before{s.Sync, s.Run, k.SentAt, fmt.Sprintf("run %s was settled at %s", s.Run, clock(k.SentAt))})
+			res.Before = append(res.Before, Before{s.Sync, s.Run, k.SentAt, fmt.Sprintf("was sent already: run %s was settled at %s", s.Run, clock(k.SentAt))})
 		default:
 			list = append(list, s)
 		}
 	}
 	return list, nil
+}
+
+// howItEnded says what became of a part of a plan that a run sent, or tried to.
+func howItEnded(r *syncs.Report) string {
+	c, end := r.Counts, fmt.Sprintf("run %s of %s ended %s", r.Run, clock(r.Ended), r.Status)
+	if r.Status == syncs.OK || c.Delivered+c.Accepted+c.Rejected+c.InDoubt > 0 {
+		return "was sent already: " + end
+	}
+	if r.Error != "" {
+		end += ": " + r.Error
+	}
+	return "was tried already, and nothing of it was sent: " + end
 }
 
 // keptBy are the kept plans by the run that sends them.

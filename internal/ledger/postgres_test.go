@@ -43,7 +43,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"mapping": TestAMappingChangeSendsWhatItChanges, "hash": TestTheHashOfTheWarehouseChanges, "one place": TestTwoLedgersOnOnePlace,
 		"verdicts": TestVerdictsAreFoldedIn, "doubt": TestInDoubtIsSentAgainThoughTheSourceWentBack, "refused": TestRefusedRowsAreTriedAgain, "harmful": TestHarmfulRowsInDoubtWaitForAPerson,
 		"halves": TestHalfOfAChangedValue, "erasure": TestErasure, "suppression": TestSuppression, "late suppression": TestASuppressionBetweenPlanAndSend,
-		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "jobs": TestJobs, "lease": TestLease, "race": TestTwoTakeTheLeaseAtOnce, "again": TestTheSamePlanIsGivenAgain, "preview": TestPreview,
+		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "known": TestASavedPlanNamesKnownProfiles, "kept": TestKeptPlans, "jobs": TestJobs, "lease": TestLease, "race": TestTwoTakeTheLeaseAtOnce, "again": TestTheSamePlanIsGivenAgain, "preview": TestPreview,
 		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice, "lists": TestListsAreSentAsLists,
 		"pauses": TestPauses, "who runs": TestWhoRuns, "reset": TestResetForgetsAndAdopts, "open plans": TestResetGivesUpOpenPlans, "what was refused": TestRefused,
 		"verify": TestVerify, "verify mends": TestVerifyMends, "verify and jobs": TestVerifyTellsJobsApart, "verify refuses": TestVerifyRefuses,

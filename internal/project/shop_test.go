@@ -136,3 +136,59 @@ func TestHash(t *testing.T) {
 		}
 	}
 }
+
+// TestParts names what differs between two projects, and the file that says so.
+func TestParts(t *testing.T) {
+	load := func(change func(dir string)) *Project {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(shop)); err != nil {
+			t.Fatal(err)
+		}
+		if change != nil {
+			change(dir)
+		}
+		p, fs := Load(dir, "")
+		if len(fs) > 0 {
+			t.Fatal(render(fs))
+		}
+		return p
+	}
+	base := map[string]string{}
+	for _, x := range load(nil).Parts() {
+		if base[x.Name] != "" {
+			t.Errorf("there are two parts %s", x.Name)
+		}
+		base[x.Name] = x.Hash
+	}
+	differs := func(file, old, by string) string {
+		p := load(func(dir string) {
+			path := filepath.Join(dir, file)
+			b, err := os.ReadFile(path)
+			if err != nil || !strings.Contains(string(b), old) {
+				t.Fatalf("%s has no %q: %v", file, old, err)
+			}
+			if err := os.WriteFile(path, []byte(strings.Replace(string(b), old, by, 1)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
+		var out []string
+		for _, x := range p.Parts() {
+			if base[x.Name] != x.Hash {
+				out = append(out, x.Name+" in "+x.File)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	for _, tt := range []struct{ file, old, by, want string }{
+		{"segments/segments.yml", "at_least: 500", "at_least: 501", "segment vip in segments/segments.yml"},
+		{"syncs/syncs.yml", "Hi {first_name|there}", "Hello {first_name|there}", "sync cart_sms in syncs/syncs.yml"},
+		{"policies.yml", "is: true", "exists: true", "policy marketing_email in policies.yml"},
+		{"weir.yml", "Europe/Paris", "Europe/Berlin", "timezone in weir.yml"},
+		{"weir.yml", "send: sandbox", "send: live", "target dev in weir.yml"},
+		{"segments/segments.yml", "Spent 500 or more, our own people apart.", "Spent a lot.", ""},
+	} {
+		if got := differs(tt.file, tt.old, tt.by); got != tt.want {
+			t.Errorf("%s: %s differs, want %s", tt.by, got, tt.want)
+		}
+	}
+}
