@@ -68,6 +68,25 @@ func TestQuotaSpentWithNothingToSend(t *testing.T) {
 	})
 }
 
+// A call of which the destination took a part and then asked to wait is about the account too.
+func TestQuotaSpentInTheMiddleOfACall(t *testing.T) {
+	inItsTime(t, func(t *testing.T) {
+		s := newScene(t, 5000)
+		s.vendor.write = func(int, destinations.Batch) (destinations.Outcome, error) {
+			o := destinations.Outcome{Rest: destinations.Result{Status: destinations.Later, RetryAfter: 3 * time.Hour, Reason: "daily limit"}, Rows: map[int]destinations.Result{}}
+			for i := range 400 {
+				o.Rows[i] = destinations.Result{Status: destinations.Delivered}
+			}
+			return o, nil
+		}
+		r := s.run()
+		s.want(r, Degraded, "syncs.quota", Counts{Added: 5000, Delivered: 400, Due: 4600})
+		if r.Requests != 1 || len(s.journal.lessons) != 1 {
+			t.Errorf("%d requests, lessons %v", r.Requests, s.journal.lessons)
+		}
+	})
+}
+
 // A quota that is declared is counted in the journal: no stretch of its length ever has more calls,
 // whoever makes them.
 func TestF21QuotaThatIsDeclared(t *testing.T) {

@@ -54,6 +54,19 @@ func (m *Machine) throttledLong(wait time.Duration, f *destinations.Fault) {
 	m.do(learn{account: m.task.Account, lesson: Lesson{About: AboutQuota + m.bucket(f), Until: until, Text: f.Text}})
 }
 
+// askedToWait takes the longest wait that rows of a call were put off by: part of it was throttled,
+// which is about the account and not about the rows.
+func (m *Machine) askedToWait(c *call, wait time.Duration, why string) {
+	if wait <= 0 {
+		return
+	}
+	m.pace.trouble(m.at.Now, c.left)
+	m.buckets.Throttled(m.at.Now, m.task.Account, "", m.at.Now.Add(min(wait, quotaMost)))
+	if wait > m.cfg.Patience {
+		m.throttledLong(wait, &destinations.Fault{Text: why})
+	}
+}
+
 // quotaEnd is what people are told of a spent quota.
 func (m *Machine) quotaEnd() (text, fix string) {
 	text = "the destination takes nothing more before " + m.quota.until.UTC().Format("2006-01-02 15:04 MST")

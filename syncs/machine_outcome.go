@@ -66,7 +66,8 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 	}
 	rs := make([]result, len(c.items))
 	var again, unsure []*item
-	var wait time.Duration
+	var wait, asked time.Duration
+	var why string
 	good, taken, doubt := false, false, false
 	for i, it := range c.items {
 		r := o.Of(i)
@@ -85,6 +86,9 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 		case destinations.Later:
 			res.verdict = m.unless(it, NotTried)
 			it.tries++
+			if r.RetryAfter > asked {
+				asked, why = r.RetryAfter, r.Reason
+			}
 			if w := m.clamp(r.RetryAfter, it.tries); it.tries < maxLater && w <= m.cfg.Patience {
 				again, wait, final = append(again, it), max(wait, w), false
 			}
@@ -102,6 +106,7 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 		}
 	}
 	m.wentWell(c)
+	m.askedToWait(c, asked, why)
 	m.watchSilence(m.harmful && doubt && !good, c, "it cannot say what became of the rows")
 	m.addNotes(o.Notes)
 	var job *destinations.Job
