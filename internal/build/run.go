@@ -230,12 +230,16 @@ func (r *run) solve(ctx context.Context, do *compile.Solve) error {
 		read = append(read, r.s.Query(ctx, text))
 	}
 	// A session does one thing at a time: reading ends before loading begins.
-	var rows [][]any
+	wide := len(do.Into.Columns)
+	var rows []any // one after the other
 	for row, err := range do.Run(read) {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, slices.Clone(row))
+		if len(row) != wide {
+			return fmt.Errorf("a row of %d values for the %d columns of %s", len(row), wide, strings.Join(do.Into.Name, "."))
+		}
+		rows = append(rows, row...)
 	}
 	if _, err := r.exec(ctx, do.Into); err != nil {
 		return err
@@ -245,7 +249,7 @@ func (r *run) solve(ctx context.Context, do *compile.Solve) error {
 		columns = append(columns, c.Name)
 	}
 	load := func(yield func([]any, error) bool) {
-		for _, row := range rows {
+		for row := range slices.Chunk(rows, wide) {
 			if !yield(row, nil) {
 				return
 			}

@@ -26,8 +26,9 @@ func (x *identity) dictionary() {
 			values := rel.Select{From: from(x.work("now", s.n), "n"), GroupBy: []rel.Expr{rel.C("n", r)}, Where: rel.F(rel.Ne, rel.C("n", r), rel.T("")),
 				Columns: []rel.Column{same("n", r), rel.As("first_seen", least(rel.C("n", "first_seen"))), rel.As("last_seen", greatest(rel.C("n", "last_seen"))), rel.As("seen", sum(rel.C("n", "seen")))}}
 			if s.events() {
-				values = rel.Select{From: sourceRelation(s.Source, rowAlias), GroupBy: []rel.Expr{s.raw[i]}, Where: rel.F(rel.Ne, s.raw[i], rel.T("")),
-					Columns: []rel.Column{rel.As(r, s.raw[i]), rel.As("first_seen", least(s.time)), rel.As("last_seen", greatest(s.time)), rel.As("seen", count())}}
+				raw := orNull(s.raw[i])
+				values = rel.Select{From: sourceRelation(s.Source, rowAlias), GroupBy: []rel.Expr{raw}, Where: rel.F(rel.Ne, raw, rel.T("")),
+					Columns: []rel.Column{rel.As(r, raw), rel.As("first_seen", least(s.time)), rel.As("last_seen", greatest(s.time)), rel.As("seen", count())}}
 			}
 			q := rel.Select{From: rel.Sub{Query: x.normalised(one, values, counts), Alias: "v"}, Columns: []rel.Column{
 				rel.As("src", rel.I(int64(s.n))), rel.As("rank", rel.I(int64(id.rank))), rel.As("r", rel.C("v", r)), rel.As("x", rel.C("v", ranked("x", id.rank))), rel.As("w", otherForm(rel.C("v", r), rel.C("v", ranked("v", id.rank))))}}
@@ -72,6 +73,15 @@ func (x *identity) dictionary() {
 			rel.As("src", rel.I(int64(s.n))), same("q", "key"), rel.As("value", s.itself("q")), same("q", "first_seen"), same("q", "last_seen"), same("q", "seen")}})
 	}
 	x.step("combinations", append(do, x.selves(selves)...)...)
+}
+
+// orNull is the identifier of a row as it is in the source, without the empty text for one that is not
+// there: where only those that are there are looked at, the warehouse need not write that.
+func orNull(raw rel.Expr) rel.Expr {
+	if c, ok := raw.(rel.Call); ok && c.Fn == rel.Coalesce && len(c.Args) == 2 && c.Args[1] == rel.T("") {
+		return c.Args[0]
+	}
+	return raw
 }
 
 // otherForm is w of a value with a normal form, or without. Most values are written in it, and texts
@@ -131,7 +141,7 @@ func (x *identity) eventsInNodes(s identitySource) rel.Query {
 	q := rel.Select{From: sourceRelation(s.Source, rowAlias)}
 	for i, id := range s.ids {
 		m := ranked("m", id.rank)
-		q.Joins = append(q.Joins, join(rel.Left, from(x.work("values"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), s.raw[i])))
+		q.Joins = append(q.Joins, join(rel.Left, from(x.work("values"), m), eq(rel.C(m, "src"), rel.I(int64(s.n))), eq(rel.C(m, "rank"), rel.I(int64(id.rank))), eq(rel.C(m, "r"), orNull(s.raw[i]))))
 		num := rel.C(m, "num")
 		q.GroupBy = append(q.GroupBy, num)
 		q.Columns = append(q.Columns, rel.As(ranked("i", id.rank), num))

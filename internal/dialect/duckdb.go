@@ -142,12 +142,20 @@ func duckCast(try bool) string {
 	return "CAST"
 }
 
-// duckTrim takes blanks from both ends. The engine takes three times as long to trim a list of
-// characters as to see that there is nothing to trim, which is so of most values.
+// blanks are what is taken from the ends of a text, each as it is written in a string with escapes.
+var blanks = []string{" ", `\t`, `\n`, `\r`, `\f`, `\x0B`, "\u00a0"}
+
+// duckTrim takes blanks from both ends. The engine takes several times as long to trim a list of
+// characters as to see that there is nothing to trim, which is so of most values: what begins with a
+// blank of one byte comes before the first character that is none.
 func duckTrim(text string) string {
-	trimmed := "trim(" + text + `, E' \t\n\r\f\x0B` + "\u00a0')"
-	if strings.Contains(text, "(") { // a call: not to be written twice
+	trimmed := "trim(" + text + ", E'" + strings.Join(blanks, "") + "')"
+	if strings.Contains(text, "(") { // a call: not to be written more than once
 		return trimmed
 	}
-	return "CASE WHEN regexp_matches(" + text + `, '^[\s\v\x{A0}]|[\s\v\x{A0}]$') THEN ` + trimmed + " ELSE " + text + " END"
+	ends := text + " < '!' OR starts_with(" + text + ", '\u00a0')"
+	for _, c := range blanks {
+		ends += " OR ends_with(" + text + ", E'" + c + "')"
+	}
+	return "CASE WHEN " + ends + " THEN " + trimmed + " ELSE " + text + " END"
 }
