@@ -44,8 +44,8 @@ generate: build ## write what is made from the sources: the JSON Schema and the 
 	for t in $$($(BIN)/weir destinations | awk 'NR > 1 && NF >= 4 && $$1 ~ /^[a-z_]+$$/ {print $$1}'); do $(BIN)/weir destinations $$t > docs/destinations/$$t.txt; done
 
 .PHONY: simulate
-simulate: ## run the engine under the simulator: 20,000 seeds, at most 3 minutes
-	WEIR_SIM_SEEDS=20000 WEIR_SIM_TIME=3m $(GO) test -count=1 -v -run 'TestProtocol|TestFoundSeeds|TestVariants' ./syncs/syncstest
+simulate: ## run the engine under the simulator: every small world, and 20,000 seeds
+	WEIR_SIM_SEEDS=20000 WEIR_SIM_TIME=3m WEIR_SIM_WORLDS=all $(GO) test -count=1 -v -run 'TestProtocol|TestFoundSeeds|TestVariants|TestExplore' ./syncs/syncstest
 
 .PHONY: proof
 proof: ## the heavy proofs: kills, a million people, benchmarks, fuzzing (about an hour)

@@ -42,6 +42,13 @@ func newJournal(w *world) *journal {
 
 // flaky does a write, or not, and says so, or not.
 func (j *journal) flaky(do func() error) error {
+	switch trip := j.w.trip; {
+	case j.w.tripped(true):
+		if trip == 2 {
+			_ = do()
+		}
+		return errDisk
+	}
 	if j.w.chaos && j.w.chance(j.w.infra) {
 		if j.w.chance(0.5) {
 			_ = do()
@@ -79,6 +86,9 @@ func (j *journal) Begin(_ context.Context, r syncs.RunRecord) error {
 }
 
 func (j *journal) Intend(_ context.Context, run string, epoch int64, intents []syncs.Intent) error {
+	for _, in := range intents {
+		j.w.intended(run, in)
+	}
 	return j.flaky(func() error {
 		r, err := j.admit(run, epoch)
 		if err != nil {

@@ -37,24 +37,6 @@ func some(t *testing.T, n int, f func(t *testing.T, w *world)) {
 	}
 }
 
-// once lets the process do one thing, or time pass. It reports false when the process is done.
-func (w *world) once(p *proc) bool {
-	switch {
-	case p.m == nil:
-		return false
-	case w.network():
-	case p.m != nil && len(p.asked) > 0 && p.alive():
-		p.act()
-	case p.m != nil && p.alive() && !p.sleep.IsZero() && !w.now.Before(p.sleep):
-		p.sleep = time.Time{}
-		p.step(syncs.Tick{})
-	default:
-		w.advance()
-	}
-	w.check()
-	return true
-}
-
 // F34: killed at every point of the protocol, the next run converges, and no more is sent twice
 // than was under way.
 func TestF34KilledAtEveryStep(t *testing.T) {

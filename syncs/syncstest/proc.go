@@ -89,7 +89,7 @@ func (p *proc) step(in syncs.Input) {
 	if a, ok := in.(syncs.Written); ok {
 		delete(p.flight, a.Call)
 	}
-	for _, e := range p.m.Step(syncs.Moment{Now: w.now, Random: w.rng.Float64()}, in) {
+	for _, e := range p.m.Step(syncs.Moment{Now: w.now, Random: w.random()}, in) {
 		switch e := e.(type) {
 		case syncs.Sleep:
 			p.sleep = e.Until
@@ -144,7 +144,7 @@ func (p *proc) finish(f syncs.Finish) {
 // act does one of the things that the machine asked for, or tells it the result of one.
 func (p *proc) act() {
 	w := p.w
-	i := w.rng.IntN(len(p.asked))
+	i := w.pick(len(p.asked))
 	a := p.asked[i]
 	if a.result == nil {
 		if wr, ok := a.e.(syncs.Write); ok {
@@ -153,7 +153,7 @@ func (p *proc) act() {
 			return
 		}
 		a.result = p.perf.Perform(context.Background(), a.e, func() time.Time { return w.now })
-		if w.chaos && w.chance(0.3) {
+		if w.plot != nil || w.chaos && w.chance(0.3) {
 			return // the machine may crash before it hears of it
 		}
 	}
@@ -212,6 +212,7 @@ func (p *proc) checkCall(b destinations.Batch) {
 			w.violated("one person is in a call twice")
 		}
 		ids[r.IDs[0]] = true
+		w.checkKey(r)
 	}
 	if len(p.flight) >= l.Concurrency {
 		w.violated("%d calls at once", len(p.flight)+1)
@@ -227,6 +228,42 @@ func (p *proc) checkCall(b destinations.Batch) {
 			if i < 0 || !pl.rows[i].Forced {
 				w.violated("guard: a row of a held plan was sent")
 			}
+		}
+	}
+}
+
+// checkKey checks that a row of which nothing is known since it was sent is sent again under the
+// same key, unless another value of the same person may have gone out in between.
+func (w *world) checkKey(r destinations.Row) {
+	id, _ := r.IDs[0].(string)
+	what := says(r.Key, r.Op, r.IDs, r.Fields)
+	since := w.since[id]
+	if since == nil {
+		return // told of already, by somebody who should not have: other rules notice
+	}
+	if before := since[what]; before != "" && len(since) == 1 && before != r.Dedup && w.stats.LostJournals == 0 {
+		w.violated("key: %s was sent under %s, then under %s", what, before, r.Dedup)
+	}
+	since[what] = r.Dedup
+}
+
+func says(key string, op destinations.Op, ids, fields []any) string {
+	return fmt.Sprint(key, " ", op, ids, fields)
+}
+
+// intended remembers what may have been sent of each person since something was last known.
+func (w *world) intended(run string, in syncs.Intent) {
+	p := w.warehouse.plans[run]
+	if p == nil {
+		return
+	}
+	for _, c := range p.rows[in.Lo:in.Hi] {
+		id, _ := c.IDs[0].(string)
+		if w.since[id] == nil {
+			w.since[id] = map[string]string{}
+		}
+		if what := says(c.Key, c.Op, c.IDs, c.Fields); w.since[id][what] == "" {
+			w.since[id][what] = ""
 		}
 	}
 }

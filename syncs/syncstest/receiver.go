@@ -42,7 +42,9 @@ type packet struct {
 	arrives  time.Time
 	arrived  bool
 	answer   time.Time
+	twice    bool  // it arrives twice
 	part     int   // rows that are applied; the rest is lost
+	odd      int   // 1 to 5: how the first row is answered
 	err      error // what the sender hears, whatever happened
 	out      destinations.Outcome
 	answered bool
@@ -53,6 +55,10 @@ func (r *receiver) send(p *packet) {
 	w := r.w
 	p.part = len(p.batch.Rows)
 	r.sent += p.part
+	if w.plot != nil {
+		w.plot.send(r, p)
+		return
+	}
 	p.arrives = w.now.Add(w.upTo(3 * time.Second))
 	p.answer = p.arrives.Add(w.upTo(time.Second))
 	if !w.chaos || !w.chance(w.faults) {
@@ -142,8 +148,10 @@ func (r *receiver) arrive(p *packet) {
 		case bad[i]:
 			p.out.Rows[i] = destinations.Result{Status: destinations.Rejected, Code: "bad"}
 		case i >= p.part:
+		case i == 0 && p.odd > 0:
+			r.odd(p, i, p.odd-1)
 		case w.chaos && p.err == nil && !w.jobs && w.chance(w.faults/10):
-			r.odd(p, i)
+			r.odd(p, i, w.rng.IntN(5))
 		default:
 			r.apply(row)
 		}
@@ -151,26 +159,30 @@ func (r *receiver) arrive(p *packet) {
 	if p.part == len(p.batch.Rows) && len(p.out.Rows) == 0 {
 		r.seen[p.batch.ID] = true
 	}
+	if p.twice { // the answer is that to the second
+		p.twice = false
+		r.arrive(p)
+		return
+	}
 	if w.jobs && p.err == nil {
 		r.accept(p)
 	}
 }
 
 // odd gives one row an unusual answer.
-func (r *receiver) odd(p *packet, i int) {
-	w := r.w
-	switch w.rng.IntN(4) {
+func (r *receiver) odd(p *packet, i, how int) {
+	switch how {
 	case 0:
 		p.out.Rows[i] = destinations.Result{Status: destinations.Later, RetryAfter: time.Second}
 	case 1:
 		p.out.Rows[i] = destinations.Result{Status: destinations.Uncertain}
-		if w.chance(0.5) {
-			r.apply(&p.batch.Rows[i])
-		}
 	case 2:
-		p.out.Rows[i] = destinations.Result{} // no verdict
+		p.out.Rows[i] = destinations.Result{Status: destinations.Uncertain}
 		r.apply(&p.batch.Rows[i])
 	case 3:
+		p.out.Rows[i] = destinations.Result{} // no verdict
+		r.apply(&p.batch.Rows[i])
+	case 4:
 		p.out.Rows[i] = destinations.Result{Status: destinations.Suppressed, Code: "opted_out"}
 	}
 }
@@ -193,7 +205,14 @@ func (r *receiver) apply(row *destinations.Row) {
 func (r *receiver) accept(p *packet) {
 	w := r.w
 	id := fmt.Sprint("job", len(r.jobs))
-	r.jobs[id] = &work{done: w.now.Add(w.upTo(90 * time.Second)), out: p.out}
+	done := w.now.Add(5 * time.Second)
+	switch {
+	case w.plot == nil:
+		done = w.now.Add(w.upTo(90 * time.Second))
+	case w.plot.kind == slowJobs:
+		done = w.now.Add(2 * w.config.PollFor)
+	}
+	r.jobs[id] = &work{done: done, out: p.out}
 	ref, _ := json.Marshal(id)
 	p.out = destinations.Outcome{Rest: destinations.Result{Status: destinations.Accepted},
 		Job: &destinations.Job{Ref: ref, After: 3 * time.Second}}
@@ -211,7 +230,7 @@ func (r *receiver) Write(context.Context, destinations.Batch) (destinations.Outc
 
 // Refresh mends the credential, mostly.
 func (r *receiver) Refresh(context.Context) error {
-	if r.w.chaos && r.w.chance(0.1) {
+	if r.w.chaos && r.w.chance(0.1) || r.w.plot != nil && r.w.plot.armed && r.w.plot.trouble == expiring {
 		return errors.New("the token server says no")
 	}
 	r.expired = false

@@ -114,6 +114,11 @@ func (w *world) loseJournal() {
 			p.crash()
 		}
 	}
+	w.forget()
+}
+
+// forget loses the journal.
+func (w *world) forget() {
 	w.stats.LostJournals++
 	w.log("the journal is lost")
 	epoch := w.journal.epoch

@@ -72,15 +72,27 @@ func newWarehouse(w *world) *warehouse {
 	s := &warehouse{w: w, source: map[string]person{}, barred: map[string]bool{}, ledger: map[string]*entry{},
 		plans: map[string]*plan{}, marker: map[string]bool{}, settled: map[string]syncs.Counts{}, holder: -1, clean: true}
 	for i := range people {
-		if w.emit || w.chance(0.7) {
+		if w.plot == nil && (w.emit || w.chance(0.7)) {
 			s.source[s.profile(i)] = person{s.ident(i), int64(w.rng.IntN(values))}
 		}
 	}
 	return s
 }
 
-func (s *warehouse) profile(i int) string { return fmt.Sprint("p", i) }
-func (s *warehouse) ident(i int) string   { return fmt.Sprint("id", i) }
+func (s *warehouse) profile(i int) string { return profileNames[i] }
+func (s *warehouse) ident(i int) string   { return identNames[i] }
+
+var (
+	profileNames = names("p", 2*people)
+	identNames   = names("id", 2*people)
+)
+
+func names(prefix string, n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprint(prefix, i))
+	}
+	return out
+}
 
 // mutate changes the source: people come, go, change and come back as they were.
 func (s *warehouse) mutate() {
@@ -147,6 +159,9 @@ func (s *warehouse) fence(g syncs.Grant) error {
 }
 
 func (s *warehouse) fault() error {
+	if s.w.tripped(false) {
+		return errWarehouse
+	}
 	if s.w.chaos && s.w.chance(s.w.infra) {
 		return errWarehouse
 	}
@@ -246,11 +261,11 @@ func (s *warehouse) diff() *plan {
 		}
 		c := syncs.Change{Key: d.ident, Group: d.ident, IDs: []any{key}, Fields: []any{d.value}, Hash: d.value}
 		if e != nil {
-			c.Version, c.Doubt = e.version, e.doubt
+			c.Version, c.Doubt = e.version, e.doubt && s.w.variant != RepeatsHarm
 		}
 		there := e != nil && e.present
 		switch {
-		case s.w.emit && (there || e != nil && e.doubt || !wanted):
+		case s.w.emit && (there || e != nil && e.doubt && s.w.variant != RepeatsHarm || !wanted):
 			if e != nil && e.doubt {
 				t.InDoubt++
 			}
@@ -306,8 +321,12 @@ func (s *warehouse) diff() *plan {
 	for i := range rows {
 		rows[i].Seq = int64(i)
 	}
+	held := t.SourceRows == 0 && t.Ledger > 0
+	if s.w.variant == BlindGuard {
+		t.SourceRows = max(t.SourceRows, 1)
+	}
 	ref := syncs.PlanRef{Rows: int64(len(rows)), Forced: t.Forced, Tally: t, Hash: fmt.Sprint(rows)}
-	return &plan{ref: ref, rows: rows, held: t.SourceRows == 0 && t.Ledger > 0}
+	return &plan{ref: ref, rows: rows, held: held}
 }
 
 func (s *warehouse) Plan(_ context.Context, run string) (syncs.PlanRef, bool, error) {
@@ -366,6 +385,7 @@ func (s *warehouse) apply(c syncs.Change, run string) *entry {
 		s.ledger[key] = e
 	}
 	*e = entry{present: c.Op != destinations.Remove, value: c.Hash, profile: c.Key, version: e.version + 1, run: run}
+	delete(s.w.since, key)
 	return e
 }
 
@@ -382,7 +402,7 @@ func (s *warehouse) Settle(_ context.Context, g syncs.Grant, ref syncs.PlanRef, 
 	}
 	s.writes++
 	s.marker[ref.Run] = true
-	lost := s.w.variant == MarkerApart && s.w.chaos && s.w.chance(0.1)
+	lost := s.w.variant == MarkerApart && (s.w.chaos && s.w.chance(0.1) || s.w.trip > 0)
 	known := map[int64]syncs.Exception{}
 	for _, r := range v.Ranges {
 		for seq := r.Lo; seq < r.Hi; seq++ {
@@ -459,7 +479,7 @@ func (s *warehouse) settleRow(c syncs.Change, x syncs.Exception, run string) {
 		s.apply(c, run).job = true
 	case syncs.InDoubt:
 		e := s.row(key, c)
-		if e.doubt && e.tried != c.Hash {
+		if e.doubt && e.tried != c.Hash || s.w.variant == FreshKeys {
 			e.version++ // another payload was on its way before: never the same key for both
 		}
 		e.doubt, e.tried, e.run, e.job = true, c.Hash, run, false
@@ -504,12 +524,15 @@ func (s *warehouse) Refine(_ context.Context, g syncs.Grant, ref syncs.PlanRef, 
 		if e == nil || !e.job || e.run != ref.Run || e.value != c.Hash {
 			continue
 		}
+		if x.Verdict != syncs.Applied {
+			s.w.since[key] = map[string]string{says(c.Key, c.Op, c.IDs, c.Fields): ""}
+		}
 		switch e.job = false; x.Verdict {
 		case syncs.Rejected:
 			s.reject(e, c.Hash, x.Permanent)
-			e.doubt = true
+			e.doubt, e.tried = true, c.Hash
 		case syncs.InDoubt, syncs.NotTried:
-			e.doubt = true
+			e.doubt, e.tried = true, c.Hash
 		}
 	}
 	s.writes++
@@ -526,6 +549,7 @@ func (s *warehouse) Decide(_ context.Context, g syncs.Grant, run string, sent bo
 			continue
 		}
 		n++
+		delete(s.w.since, key)
 		if sent {
 			*e = entry{present: true, value: e.tried, profile: e.profile, version: e.version + 1, run: run}
 			continue

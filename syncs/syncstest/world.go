@@ -24,16 +24,19 @@ const (
 	NoHold                     // nobody waits for requests that may still arrive
 	ForgetfulJournal           // an intent is lost in a crash
 	OverdueSend                // calls leave after the lease is over
+	RepeatsHarm                // a message in doubt is planned again, without a person
+	FreshKeys                  // a row in doubt is sent again under another key
+	BlindGuard                 // guards do not learn that the source is empty
 )
 
 func (v Variant) String() string {
 	return [...]string{"sound", "not applied survives", "ack at plan", "snapshot at end", "no doubt", "marker apart",
-		"no fence", "no hold", "forgetful journal", "overdue send"}[v]
+		"no fence", "no hold", "forgetful journal", "overdue send", "repeats harm", "fresh keys", "blind guard"}[v]
 }
 
 // Variants lists those that break something.
 func Variants() []Variant {
-	return []Variant{NotAppliedSurvives, AckAtPlan, SnapshotAtEnd, NoDoubt, MarkerApart, NoFence, NoHold, ForgetfulJournal, OverdueSend}
+	return []Variant{NotAppliedSurvives, AckAtPlan, SnapshotAtEnd, NoDoubt, MarkerApart, NoFence, NoHold, ForgetfulJournal, OverdueSend, RepeatsHarm, FreshKeys, BlindGuard}
 }
 
 // poison is a value that the destination refuses.
@@ -57,7 +60,10 @@ type world struct {
 	config    syncs.Config
 	timeout   time.Duration
 	rate      destinations.Rate
-	keys      map[string]string // what batches said, by idempotency key
+	keys      map[string]string            // what batches said, by idempotency key
+	since     map[string]map[string]string // keys of rows by what they say, by person, since something was last known of the person
+	plot      *plot                        // nothing is left to chance, but this happens
+	trip      int                          // of a plot: 1 lets the next write fail, 2 lets it fail once it was done
 	warehouse *warehouse
 	journal   *journal
 	dest      *receiver
@@ -77,7 +83,8 @@ type Stats struct {
 
 func newWorld(seed uint64, v Variant) *world {
 	r := rand.New(rand.NewPCG(seed, 0x77656972))
-	w := &world{rng: r, now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), variant: v, timeout: 10 * time.Second, chaos: true, keys: map[string]string{}}
+	w := empty(v)
+	w.rng, w.chaos = r, true
 	w.emit = r.IntN(4) == 0
 	w.jobs = !w.emit && r.IntN(5) == 0
 	w.wholeBad = r.IntN(3) == 0
@@ -85,11 +92,7 @@ func newWorld(seed uint64, v Variant) *world {
 	w.mayLose = r.IntN(10) == 0
 	w.faults = []float64{0.05, 0.2, 0.4}[r.IntN(3)]
 	w.infra = []float64{0, 0.02, 0.05}[r.IntN(3)]
-	w.config = syncs.Config{TTL: time.Minute, Margin: 2 * time.Second, Hold: 15 * time.Second, Grace: 5 * time.Second,
-		Patience: time.Minute, PollFor: 20 * time.Second, Retries: 6}
-	o := destinations.Object{Name: "list", Ops: []destinations.Op{destinations.Add, destinations.Remove}, Idempotent: true,
-		Identifiers: []destinations.Identifier{{Name: "id"}},
-		Limits:      destinations.Limits{Rows: 2 + r.IntN(2), Concurrency: 1 + r.IntN(3), UniqueIDs: r.IntN(2) == 0, Timeout: w.timeout}}
+	o := destinations.Object{Limits: destinations.Limits{Rows: 2 + r.IntN(2), Concurrency: 1 + r.IntN(3), UniqueIDs: r.IntN(2) == 0}}
 	if r.IntN(3) == 0 {
 		o.GroupBy = destinations.ByOp
 	}
@@ -97,6 +100,22 @@ func newWorld(seed uint64, v Variant) *world {
 		w.rate = destinations.Rate{N: 2, Per: 3 * time.Second, Bucket: "calls"}
 		o.Limits.Rates = []destinations.Rate{w.rate}
 	}
+	w.furnish(o)
+	return w
+}
+
+// empty is a world with nothing in it.
+func empty(v Variant) *world {
+	return &world{now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), variant: v, timeout: 10 * time.Second,
+		keys: map[string]string{}, since: map[string]map[string]string{},
+		config: syncs.Config{TTL: time.Minute, Margin: 2 * time.Second, Hold: 15 * time.Second, Grace: 5 * time.Second,
+			Patience: time.Minute, PollFor: 20 * time.Second, Retries: 6}}
+}
+
+// furnish puts warehouse, journal, destination and processes into it; o has the limits.
+func (w *world) furnish(o destinations.Object) {
+	o.Name, o.Ops, o.Idempotent = "list", []destinations.Op{destinations.Add, destinations.Remove}, true
+	o.Identifiers, o.Limits.Timeout = []destinations.Identifier{{Name: "id"}}, w.timeout
 	s := syncs.Sync{Name: "vip", Mode: syncs.Mirror}
 	if w.emit {
 		o.Ops, o.Idempotent = []destinations.Op{destinations.Emit}, false
@@ -110,7 +129,6 @@ func newWorld(seed uint64, v Variant) *world {
 	for i := range w.procs {
 		w.procs[i] = newProc(w, i)
 	}
-	return w
 }
 
 func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
