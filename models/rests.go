@@ -10,8 +10,7 @@ type Resting struct {
 	seen    map[string]bool // traits and segments, so that circles end
 }
 
-// RestsOn begins with nobody: what is about profiles of an entity rests on the sources of its
-// identity, which Profiles adds.
+// RestsOn begins with no source. e may be nil where no profiles are involved.
 func (m *Model) RestsOn(e *Entity) *Resting {
 	return &Resting{m: m, e: e, seen: map[string]bool{}}
 }
@@ -19,10 +18,26 @@ func (m *Model) RestsOn(e *Entity) *Resting {
 // Sources lists them, each once, in the order in which they were found.
 func (r *Resting) Sources() []string { return r.sources }
 
-// Profiles adds the sources that decide who is a profile.
-func (r *Resting) Profiles() {
-	if r.e != nil {
-		r.Source(r.e.Identity.From...)
+// Profiles adds the sources that decide who is a profile: all those of the identity, or without all
+// those that join: a row with one identifier makes nobody out of two.
+func (r *Resting) Profiles(all bool) {
+	if r.e == nil {
+		return
+	}
+	for _, name := range r.e.Identity.From {
+		s := r.m.Source(name)
+		if s == nil {
+			continue
+		}
+		known := 0
+		for _, id := range s.Identifiers {
+			if t, _ := r.e.Identifier(id.Type); t != nil {
+				known++
+			}
+		}
+		if all || known > 1 {
+			r.Source(name)
+		}
 	}
 }
 
@@ -71,6 +86,17 @@ func (r *Resting) Trait(name string) {
 	}
 }
 
+// Mapped adds what a mapped value comes from: a trait, or where rows of a source are sent a column.
+func (r *Resting) Mapped(source, name string) {
+	switch {
+	case name == "":
+	case source != "":
+		r.read(r.m.ColumnsRead(source, name))
+	default:
+		r.Trait(name)
+	}
+}
+
 // Segment adds what decides who is in a segment.
 func (r *Resting) Segment(name string) {
 	if r.seen["segment "+name] {
@@ -86,6 +112,9 @@ func (r *Resting) Segment(name string) {
 	}
 	for _, t := range s.StratifyBy {
 		r.Trait(t)
+	}
+	if s.Where.empty() && len(s.Priority) == 0 { // everybody
+		r.Profiles(true)
 	}
 	r.Condition(&s.Where)
 }

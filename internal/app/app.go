@@ -46,6 +46,8 @@ type App struct {
 	led     *ledger.Ledger
 	box     *Sandbox
 	buckets *syncs.Buckets
+
+	newestRows sync.Map // newestKey to time.Time: see newest
 }
 
 // Load reads and checks a project. Findings come back in every case; with an error among them,

@@ -65,6 +65,11 @@ func TestPeopleOnPostgreSQL(t *testing.T) {
 	})
 }
 
+// TestSourcesOnPostgreSQL looks at the sources of syncs on another warehouse.
+func TestSourcesOnPostgreSQL(t *testing.T) {
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){"stale": TestStaleSourcesHold, "emptied": TestAnEmptiedPolicySourceHolds})
+}
+
 // TestLifeOnPostgreSQL erases, resets and examines on another warehouse.
 func TestLifeOnPostgreSQL(t *testing.T) {
 	onPostgreSQL(t, "shop", map[string]func(*testing.T){"forget": TestForgetBarsNobodyElse, "refused": TestALifeIsRefused, "doctor": TestDoctorTellsWhatIsWrong})

@@ -5,6 +5,7 @@
 //
 //	ledger_<sync>     one row per person that the destination was told of, or that it refused
 //	ledgers           one row per sync: what its ledger is bound to, fingerprint, version
+//	definitions       one row per sync: what it was when a run of it was last settled
 //	epochs            one row per sync: the newest epoch, and who holds its lease until when
 //	stores            the journals that this warehouse knows
 //	plans             one row per plan: being made, saved as a preview, open, or kept for its jobs

@@ -68,6 +68,10 @@ type Binding struct {
 	// profiles. A plan that is to be sent later names only profiles of a build in force, whose ids
 	// stay; whoever is no profile any more when it is sent is kept back. nil means everybody.
 	Known rel.Query
+	// Definition says what the sync is, and Filled which sources of its policies have rows; both are
+	// kept with the ledger when a run is settled. See Definition.
+	Definition string
+	Filled     []string
 	// Epoch is the newest epoch that this machine's store has seen of the sync.
 	Epoch int64
 }

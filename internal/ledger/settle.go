@@ -97,7 +97,7 @@ func (s *source) tidy(ctx context.Context, ref syncs.PlanRef, keep bool) error {
 
 // precious lists the tables that cannot be made again.
 func (s *source) precious(ctx context.Context, se *session, have map[string]bool) (out []string, err error) {
-	out = []string{tEpochs, tStores, tLedgers, tRuns, tErasures, tSuppressions, tSecret}
+	out = []string{tEpochs, tStores, tLedgers, tDefinitions, tRuns, tErasures, tSuppressions, tSecret}
 	err = se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("sync", rel.C("t", "sync"))}, From: rel.Table{Name: s.table(tLedgers), Alias: "t"}}, func(r []any) error {
 		if t := ledgerTable(asText(r[0])); have[t] {
 			out = append(out, t)
@@ -254,6 +254,7 @@ func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
 	// is found.
 	next := map[bool]string{true: planKept, false: planMaking}[f.keep]
 	state := rel.Update{Table: f.table(tPlans), Set: []rel.Assign{{Column: "state", Value: rel.T(next)}}, Where: f.planIs(f.ref.Run)}
+	sts = append(sts, f.define(f.now)...)
 	return f.se.do(ctx, append(sts, state, f.advance())...)
 }
 

@@ -25,8 +25,9 @@ const (
 	tErasures     = "erasures"
 	tSuppressions = "suppressions"
 	tSecret       = "secret"
-	tControls     = "controls" // what people said of a sync: to pause, to adopt who is there
-	tKept         = "kept"     // plans that were not sent and may be
+	tControls     = "controls"    // what people said of a sync: to pause, to adopt who is there
+	tDefinitions  = "definitions" // what each sync was when it was last settled
+	tKept         = "kept"        // plans that were not sent and may be
 )
 
 // The states of a plans row.
@@ -69,6 +70,7 @@ var tables = map[string][]rel.Field{
 	tSuppressions: fields("channel hash at:t source"),
 	tSecret:       fields("name hash"),
 	tControls:     fields("sync paused:t by_whom reason adopt:b"),
+	tDefinitions:  fields("sync definition filled at:t"),
 	tKept:         fields("plan sync run kind origin made:t ends:t asked about"),
 }
 
