@@ -11,7 +11,7 @@ import (
 )
 
 // The vectors that vendors publish, and the rules on their pages applied by hand.
-func TestVectors(t *testing.T) {
+func TestF58Vectors(t *testing.T) {
 	raw, err := os.ReadFile("testdata/vectors.json")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func TestPrepareNeverHashesTwice(t *testing.T) {
+func TestF58PrepareNeverHashesTwice(t *testing.T) {
 	sum := sha256.Sum256([]byte("alexz@example.com"))
 	once := hex.EncodeToString(sum[:])
 	const b64 = "UJ6TMBm7KFoTSpM0uLtnnf950M4CPVKa9L10TUe0/Yo="

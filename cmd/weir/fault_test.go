@@ -422,7 +422,7 @@ func (p *process) end(t *testing.T, sig os.Signal) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-func TestInterrupted(t *testing.T) {
+func TestF41Interrupted(t *testing.T) {
 	t.Parallel()
 	srv := newCRM(t)
 	srv.fail = func(int, http.ResponseWriter, *http.Request) bool { time.Sleep(300 * time.Millisecond); return false }
@@ -473,7 +473,7 @@ func TestKilledFirstRun(t *testing.T) {
 	heals(t, dir, srv)
 }
 
-func TestInterruptedTwice(t *testing.T) {
+func TestF41InterruptedTwice(t *testing.T) {
 	t.Parallel()
 	srv := newCRM(t)
 	hold := make(chan struct{})
@@ -571,7 +571,7 @@ func full(t *testing.T) (dir string, fill, free func()) {
 	return dir, fill, free
 }
 
-func TestFullDisk(t *testing.T) {
+func TestF43FullDisk(t *testing.T) {
 	t.Parallel()
 	t.Run("before the build", func(t *testing.T) {
 		dir, fill, free := full(t)

@@ -426,7 +426,7 @@ func touch(t *testing.T, dir string, i int) {
 	execute(t, filepath.Join(dir, "shop.duckdb"), fmt.Sprintf("update shop.shop.orders set amount = amount + %d where order_id %% 7 = %d", i, i/10%7))
 }
 
-func TestKilledRunsLoseNothing(t *testing.T) {
+func TestF35KilledRunsLoseNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the demonstration many times")
 	}

@@ -61,7 +61,7 @@ func wantClass(t *testing.T, err error, c destinations.Class, code string) *dest
 }
 
 // A write that left is never repeated, whatever comes back; a read is, a few times.
-func TestOnlyReadsAreRepeated(t *testing.T) {
+func TestF25OnlyReadsAreRepeated(t *testing.T) {
 	answers := map[string]func(http.ResponseWriter){
 		"500":       func(w http.ResponseWriter) { jsonAnswer(w, 500, `{}`) },
 		"503":       func(w http.ResponseWriter) { jsonAnswer(w, 503, `{}`) },
@@ -167,8 +167,8 @@ func TestUnreachableIsTransient(t *testing.T) {
 	wantClass(t, err, destinations.Transient, "refused")
 }
 
-// F30: a huge answer, an endless one and a compressed bomb are read to the limit only.
-func TestAnswersAreBounded(t *testing.T) {
+// A huge answer, an endless one and a compressed bomb are read to the limit only.
+func TestF30AnswersAreBounded(t *testing.T) {
 	var written atomic.Int64
 	chunk := bytes.Repeat([]byte("x"), 64<<10)
 	endless := func(w http.ResponseWriter, zip bool) {
@@ -206,8 +206,8 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// F31: an answer that trickles in is given up at the deadline.
-func TestSlowAnswer(t *testing.T) {
+// An answer that trickles in is given up at the deadline.
+func TestF31SlowAnswer(t *testing.T) {
 	c := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		for r.Context().Err() == nil {
@@ -224,8 +224,8 @@ func TestSlowAnswer(t *testing.T) {
 	}
 }
 
-// F29: a redirect never carries the credential to another host.
-func TestRedirects(t *testing.T) {
+// A redirect never carries the credential to another host.
+func TestF29Redirects(t *testing.T) {
 	var stolen atomic.Int64
 	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stolen.Add(1) }))
 	defer thief.Close()
@@ -258,7 +258,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// F64: where a request may go is decided on the resolved address.
+// Where a request may go is decided on the resolved address.
 func TestGuardAddresses(t *testing.T) {
 	cases := map[string][2]bool{ // address: reachable, reachable with AllowPrivate
 		"127.0.0.1": {false, true}, "127.8.8.8": {false, true}, "::1": {false, true}, "::ffff:127.0.0.1": {false, true},
@@ -308,8 +308,7 @@ func TestGuardHosts(t *testing.T) {
 	}
 }
 
-// F19.
-func TestRetryAfter(t *testing.T) {
+func TestF19RetryAfter(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	cases := []struct {
 		name, value string
@@ -341,8 +340,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// F57: nothing of a person, no credential and no query reaches an error.
-func TestNoErrorShowsAnything(t *testing.T) {
+// Nothing of a person, no credential and no query reaches an error.
+func TestF57NoErrorShowsAnything(t *testing.T) {
 	const secret, email, phone = "pk_canarysecret123", "canary@example.com", "+33639981234"
 	auth := func(r *http.Request) error { r.Header.Set("Authorization", "Key "+secret); return nil }
 	reason := func(r *Response) (string, string) {

@@ -80,9 +80,9 @@ func (s *dyingSession) Tx(ctx context.Context, f func(context.Context) error) er
 	return nil
 }
 
-// TestDeathAtEveryStep plans and settles with a death at each call in turn, does the same again
+// TestF34DeathAtEveryStep plans and settles with a death at each call in turn, does the same again
 // in a new process, and expects what happens without any.
-func TestDeathAtEveryStep(t *testing.T) { // F34, F48 for the warehouse's half
+func TestF34DeathAtEveryStep(t *testing.T) {
 	step := 4 // every step where everything is required
 	switch {
 	case os.Getenv("WEIR_REQUIRE") == "all":

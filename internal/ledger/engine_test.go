@@ -234,7 +234,7 @@ func TestEngineNeverRepeatsAMessage(t *testing.T) {
 	})
 }
 
-func TestEngineAfterALostJournal(t *testing.T) { // F45
+func TestF45EngineAfterALostJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(t, list, 1, nil)
 		defer func() { e.st.Close() }()

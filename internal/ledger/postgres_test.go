@@ -39,11 +39,11 @@ func TestOnPostgreSQL(t *testing.T) {
 		return w
 	}
 	for name, test := range map[string]func(*testing.T){
-		"what is sent": TestWhatIsSent, "append after a time": TestAppendAfterATime, "tally": TestTally, "keys": TestNullAndDoubledKeys, "columns": TestColumnOrderChangesNothing,
-		"mapping": TestAMappingChangeSendsWhatItChanges, "hash": TestTheHashOfTheWarehouseChanges, "one place": TestTwoLedgersOnOnePlace,
-		"verdicts": TestVerdictsAreFoldedIn, "doubt": TestInDoubtIsSentAgainThoughTheSourceWentBack, "refused": TestRefusedRowsAreTriedAgain, "harmful": TestHarmfulRowsInDoubtWaitForAPerson,
-		"halves": TestHalfOfAChangedValue, "erasure": TestErasure, "suppression": TestSuppression, "late suppression": TestASuppressionBetweenPlanAndSend,
-		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "known": TestASavedPlanNamesKnownProfiles, "kept": TestKeptPlans, "jobs": TestJobs, "lease": TestLease, "race": TestTwoTakeTheLeaseAtOnce, "again": TestTheSamePlanIsGivenAgain, "preview": TestPreview,
+		"what is sent": TestWhatIsSent, "append after a time": TestAppendAfterATime, "tally": TestTally, "keys": TestF01F02NullAndDoubledKeys, "columns": TestF07ColumnOrderChangesNothing,
+		"mapping": TestF08AMappingChangeSendsWhatItChanges, "hash": TestF10TheHashOfTheWarehouseChanges, "one place": TestTwoLedgersOnOnePlace,
+		"verdicts": TestVerdictsAreFoldedIn, "doubt": TestF22F23InDoubtIsSentAgainThoughTheSourceWentBack, "refused": TestF15RefusedRowsAreTriedAgain, "harmful": TestHarmfulRowsInDoubtWaitForAPerson,
+		"halves": TestF55HalfOfAChangedValue, "erasure": TestF51F56Erasure, "suppression": TestSuppression, "late suppression": TestF52ASuppressionBetweenPlanAndSend,
+		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "known": TestASavedPlanNamesKnownProfiles, "kept": TestKeptPlans, "jobs": TestJobs, "lease": TestLease, "race": TestF37TwoTakeTheLeaseAtOnce, "again": TestF14TheSamePlanIsGivenAgain, "preview": TestF59Preview,
 		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice, "lists": TestListsAreSentAsLists,
 		"pauses": TestPauses, "who runs": TestWhoRuns, "reset": TestResetForgetsAndAdopts, "open plans": TestResetGivesUpOpenPlans, "what was refused": TestRefused,
 		"verify": TestVerify, "verify mends": TestVerifyMends, "verify and jobs": TestVerifyTellsJobsApart, "verify refuses": TestVerifyRefuses,

@@ -49,12 +49,12 @@ func TestWhatIsSent(t *testing.T) {
 		change func(*Binding)
 		steps  []step
 	}{
-		"members come, change and go, in the order remove, update, add": {steps: []step{
+		"F09 members come, change and go, in the order remove, update, add": {steps: []step{
 			{[]person{cleo, ann, bob}, []string{addAnn, addBob, addCleo}},
 			{[]person{ann, bob, cleo}, nil},
 			{[]person{ann, bob.named("Robert"), person{key: "p4", email: "dan@example.com"}},
 				[]string{"remove p3 email=cleo@example.com", "~add p2 email=bob@example.com name=Robert", "add p4 email=dan@example.com"}},
-			{[]person{ann, bob.named("Robert"), cleo}, []string{"remove p4 email=dan@example.com", addCleo}}, // F09: who comes again is added once
+			{[]person{ann, bob.named("Robert"), cleo}, []string{"remove p4 email=dan@example.com", addCleo}}, // who comes again is added once
 			{nil, []string{"remove p1 email=ann@example.com", "remove p2 email=bob@example.com", "remove p3 email=cleo@example.com"}},
 			{nil, nil},
 		}},
@@ -62,7 +62,7 @@ func TestWhatIsSent(t *testing.T) {
 			{[]person{ann}, []string{addAnn}},
 			{[]person{ann.named("")}, []string{"~add p1 email=ann@example.com"}},
 		}},
-		"a changed match value is a removal and an addition side by side (F55)": {steps: []step{
+		"F55 a changed match value is a removal and an addition side by side": {steps: []step{
 			{[]person{ann, bob, cleo}, []string{addAnn, addBob, addCleo}},
 			{[]person{ann.named("Anna"), bob.at("bob@new.example.com"), person{key: "p0", email: "zoe@example.com"}}, []string{
 				"remove p2 email=bob@example.com", "add p2 email=bob@new.example.com name=Bob", "remove p3 email=cleo@example.com",
@@ -282,7 +282,7 @@ func TestTally(t *testing.T) {
 	}
 }
 
-func TestNullAndDoubledKeys(t *testing.T) { // F01, F02
+func TestF01F02NullAndDoubledKeys(t *testing.T) {
 	w := newWorld(t, record, func(b *Binding) { b.Sync.Segment, b.Sync.Source, b.Sync.Mode = "", "crm", syncs.Upsert })
 	w.want(ann, bob, bob.at("other@example.com"), person{email: "nobody@example.com"}, person{email: "none@example.com"})
 	ref := w.expect("upsert p1 email=ann@example.com name=Ann")
@@ -292,7 +292,7 @@ func TestNullAndDoubledKeys(t *testing.T) { // F01, F02
 	}
 }
 
-func TestHashesDifferIfWhatIsSentDiffers(t *testing.T) { // F06
+func TestF06HashesDifferIfWhatIsSentDiffers(t *testing.T) {
 	w := newWorld(t, list, nil)
 	two := func(a, b models.Type) {
 		w.b.Rows.Fields = []compile.RowColumn{{Name: "a", Type: a}, {Name: "b", Type: b}}
@@ -337,7 +337,7 @@ func TestHashesDifferIfWhatIsSentDiffers(t *testing.T) { // F06
 	}
 }
 
-func TestColumnOrderChangesNothing(t *testing.T) { // F07
+func TestF07ColumnOrderChangesNothing(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann.on("+33639980001")).sends("add p1 email=ann@example.com phone=+33639980001 name=Ann")
 	p := func(c string) rel.Expr { return rel.C("p", c) }
@@ -351,7 +351,7 @@ func TestColumnOrderChangesNothing(t *testing.T) { // F07
 	}
 }
 
-func TestAMappingChangeSendsWhatItChanges(t *testing.T) { // F08
+func TestF08AMappingChangeSendsWhatItChanges(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob.named("")).sends(addAnn, "add p2 email=bob@example.com")
 	w.b.Rows.Fields[0].Name, w.b.Rows.Fingerprint = "first_name", "map-2"
@@ -384,7 +384,7 @@ func TestAnIdentifierThatIsNoLongerMapped(t *testing.T) {
 	}
 }
 
-func TestTheHashOfTheWarehouseChanges(t *testing.T) { // F10
+func TestF10TheHashOfTheWarehouseChanges(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob).sends(addAnn, addBob)
 	w.exec("UPDATE weir.ledgers SET canary = canary + 1", "UPDATE weir.ledger_vip SET hash = hash + 1")

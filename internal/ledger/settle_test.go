@@ -69,7 +69,7 @@ func TestVerdictsAreFoldedIn(t *testing.T) {
 	}
 }
 
-func TestInDoubtIsSentAgainThoughTheSourceWentBack(t *testing.T) {
+func TestF22F23InDoubtIsSentAgainThoughTheSourceWentBack(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob).sends(addAnn, addBob)
 	ref := w.want(ann.named("Anna")).expect("remove p2 email=bob@example.com", "~add p1 email=ann@example.com name=Anna")
@@ -78,14 +78,14 @@ func TestInDoubtIsSentAgainThoughTheSourceWentBack(t *testing.T) {
 	w.sends()
 }
 
-func TestAnAddInDoubtOfSomebodyWhoLeft(t *testing.T) {
+func TestF24AnAddInDoubtOfSomebodyWhoLeft(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.settle(w.want(ann).expect(addAnn), syncs.InDoubt)
 	w.want().sends("remove p1 email=ann@example.com doubt")
 	w.sends()
 }
 
-func TestRefusedRowsAreTriedAgain(t *testing.T) { // SEMANTICS 35
+func TestF15RefusedRowsAreTriedAgain(t *testing.T) { // SEMANTICS 35
 	w := newWorld(t, list, nil)
 	w.want(ann).later(0)
 	for i, wait := range waits {
@@ -170,7 +170,7 @@ func TestHarmfulRowsInDoubtWaitForAPerson(t *testing.T) { // SEMANTICS 33
 	}
 }
 
-func TestHalfOfAChangedValue(t *testing.T) { // F55 across a crash between the two
+func TestF55HalfOfAChangedValue(t *testing.T) {
 	before, after := ann.on("+33639980001"), ann.on("+33639980002")
 	lines := []string{"remove p1 phone=+33639980001", "~add p1 email=ann@example.com phone=+33639980002 name=Ann"}
 	t.Run("the removal only, and the source goes back", func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestHalfOfAChangedValue(t *testing.T) { // F55 across a crash between the t
 	})
 }
 
-func TestErasure(t *testing.T) { // F51, F56
+func TestF51F56Erasure(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob, cleo).sends(addAnn, addBob, addCleo)
 	if err := w.l.Erase(ctx, []Identifier{{"email", "bob@example.com"}, {"phone", "+33639980009"}}, nil); err != nil {
@@ -309,7 +309,7 @@ func TestSuppression(t *testing.T) {
 	w.sends("remove p1 email=ann@example.com forced")
 }
 
-func TestASuppressionBetweenPlanAndSend(t *testing.T) { // F52
+func TestF52ASuppressionBetweenPlanAndSend(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob).sends(addAnn, addBob)
 	ref := w.want(ann.named("Anna"), cleo).expect("remove p2 email=bob@example.com", "~add p1 email=ann@example.com name=Anna", addCleo)
@@ -541,7 +541,7 @@ func TestAnUnknownStoreIsRefused(t *testing.T) { // SEMANTICS 31
 	}
 }
 
-func TestARestoredWarehouseIsRefused(t *testing.T) { // F49
+func TestF49ARestoredWarehouseIsRefused(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann).sends(addAnn)
 	if err := w.src.Release(ctx, w.g, true); err != nil {
@@ -594,7 +594,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-func TestTheSamePlanIsGivenAgain(t *testing.T) { // F14
+func TestF14TheSamePlanIsGivenAgain(t *testing.T) {
 	w := newWorld(t, list, nil)
 	ref := w.want(ann).expect(addAnn)
 	w.want(ann, bob)
@@ -624,7 +624,7 @@ func TestGarbageIsCollected(t *testing.T) {
 	}
 }
 
-func TestAFailedPlanLeavesNothing(t *testing.T) { // F11
+func TestF11AFailedPlanLeavesNothing(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann).sends(addAnn)
 	w.exec("DROP TABLE shop.people")
@@ -639,7 +639,7 @@ func TestAFailedPlanLeavesNothing(t *testing.T) { // F11
 	}
 }
 
-func TestPreview(t *testing.T) { // F59
+func TestF59Preview(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob)
 	ref, err := w.src.Freeze(ctx, syncs.Grant{}, "look")
@@ -699,7 +699,7 @@ func TestVerdictsOutOfOrder(t *testing.T) {
 	w.settle(ref, syncs.Applied)
 }
 
-func TestTwoTakeTheLeaseAtOnce(t *testing.T) { // F37
+func TestF37TwoTakeTheLeaseAtOnce(t *testing.T) {
 	w := newWorld(t, list, nil)
 	if err := w.l.Prepare(ctx); err != nil {
 		t.Fatal(err)
@@ -798,7 +798,7 @@ func TestForget(t *testing.T) {
 	w.sends()
 }
 
-func TestErasureOfSomebodyWhoWasWrittenTo(t *testing.T) { // F56
+func TestF56ErasureOfSomebodyWhoWasWrittenTo(t *testing.T) {
 	w := newWorld(t, message, appendWith("", syncs.Send))
 	w.want(ann.as("p1:1"), bob.as("p2:1")).sends("emit p1:1 email=ann@example.com name=Ann", "emit p2:1 email=bob@example.com name=Bob")
 	if err := w.l.Erase(ctx, []Identifier{{"email", ann.email}}, nil); err != nil {

@@ -54,7 +54,7 @@ func writeUntilKilled(path string) {
 	wg.Wait()
 }
 
-func TestWhatWasAckedSurvivesAKill(t *testing.T) {
+func TestF35WhatWasAckedSurvivesAKill(t *testing.T) {
 	rounds := 5
 	if testing.Short() {
 		rounds = 1

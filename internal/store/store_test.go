@@ -420,7 +420,7 @@ func TestFileIsPrivateAndKeepsItsID(t *testing.T) {
 	}
 }
 
-func TestADamagedFileIsPutAside(t *testing.T) {
+func TestF45ADamagedFileIsPutAside(t *testing.T) {
 	ctx := context.Background()
 	for name, damage := range map[string]func([]byte) []byte{
 		"no database": func(b []byte) []byte { return []byte(strings.Repeat("not a database ", 1000)) },
@@ -483,7 +483,7 @@ func TestANewerFileIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFullDisk(t *testing.T) {
+func TestF43AFullDisk(t *testing.T) {
 	ctx := context.Background()
 	s := fresh(t)
 	begin(t, s, "r", "vip", 1)

@@ -159,7 +159,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 }
 
 // A write-ahead log that cannot be replayed is moved aside once, with an error that tells.
-func TestDamagedLogIsSetAside(t *testing.T) {
+func TestF45DamagedLogIsSetAside(t *testing.T) {
 	w := open(t, t.TempDir())
 	run(t, w, "CREATE TABLE kept AS SELECT 1 AS x")
 	w.Close() // a checkpoint
