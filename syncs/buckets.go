@@ -32,8 +32,9 @@ type window struct {
 	filled int // calls in the newest slot
 	// share of N that is used: halved when the destination says that it was too much, and one
 	// eighth more for each window that passes.
-	share float64
-	since time.Time
+	share  float64
+	since  time.Time
+	halved time.Time // last
 }
 
 // maxSlots bounds the memory of a window. A limit of more calls than that is kept in slots of
@@ -91,9 +92,10 @@ func (b *Buckets) Sent(now time.Time, account string, rates []destinations.Rate,
 	}
 }
 
-// Throttled records that the destination asked to wait until then: all syncs of the account
-// wait, and go on at half the rate. No name means every bucket of the account.
-func (b *Buckets) Throttled(now time.Time, account, name string, until time.Time) {
+// Throttled records that the destination asked a call, which had left at some time, to wait until
+// then: all syncs of the account wait, and go on at half the rate. Calls that left before a rate was
+// halved do not halve it again. No name means every bucket of the account.
+func (b *Buckets) Throttled(now, left time.Time, account, name string, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.of(account, name)
@@ -105,8 +107,11 @@ func (b *Buckets) Throttled(now time.Time, account, name string, until time.Time
 			continue
 		}
 		for r, w := range k.windows {
+			if !w.halved.IsZero() && !left.After(w.halved) {
+				continue
+			}
 			w.recover(now, r)
-			w.share = max(w.share/2, 1.0/16)
+			w.share, w.halved = max(w.share/2, 1.0/16), now
 		}
 	}
 }

@@ -16,7 +16,7 @@ func (m *Machine) fault(c *call, f *destinations.Fault) {
 		s.throttles++
 		m.pace.trouble(m.at.Now, c.left)
 		wait := m.clamp(f.RetryAfter, s.throttles)
-		m.buckets.Throttled(m.at.Now, m.task.Account, m.bucket(f), m.at.Now.Add(min(wait, quotaMost)))
+		m.buckets.Throttled(m.at.Now, c.left, m.task.Account, m.bucket(f), m.at.Now.Add(min(wait, quotaMost)))
 		switch {
 		case wait > m.cfg.Patience:
 			m.throttledLong(wait, f)

@@ -61,7 +61,7 @@ func (m *Machine) askedToWait(c *call, wait time.Duration, why string) {
 		return
 	}
 	m.pace.trouble(m.at.Now, c.left)
-	m.buckets.Throttled(m.at.Now, m.task.Account, "", m.at.Now.Add(min(wait, quotaMost)))
+	m.buckets.Throttled(m.at.Now, c.left, m.task.Account, "", m.at.Now.Add(min(wait, quotaMost)))
 	if wait > m.cfg.Patience {
 		m.throttledLong(wait, &destinations.Fault{Text: why})
 	}
