@@ -134,9 +134,24 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`"[^"]*"|“[^”]*”|'[^' ][^']*'|` + "`[^`]*`"), "“…”"},
 	{regexp.MustCompile(`[^\s<>,;:()]+@[^\s<>,;:()]+`), "…@…"},
-	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "…"},
-	{regexp.MustCompile(`(?i)\b[0-9a-f]*[0-9][0-9a-f]{15,}\b`), "…"},
+	{regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?\b`), "N"},
+	{regexp.MustCompile(`[\p{L}0-9][\p{L}0-9_-]*[\p{L}0-9]`), ""}, // see idWord
 	{regexp.MustCompile(`\+?\b[0-9][0-9 .,:/()-]*[0-9]\b|\b[0-9]\b`), "N"},
+}
+
+var (
+	digit  = regexp.MustCompile(`[0-9]`)
+	letter = regexp.MustCompile(`\p{L}`)
+	// named are words that have digits and are no ids: sha256, iso-8601, and fields such as line_2.
+	named = regexp.MustCompile(`(?i)^(?:(?:base|e|h|http|ipv|iso|md|oauth|rfc|sha|tls|utf|v)[-_]?[0-9]{1,4}|\p{L}[\p{L}_]{3,}[0-9])$`)
+)
+
+// idWord puts … in place of a word of letters and digits: an id of somebody, or of a request.
+func idWord(word string) string {
+	if !digit.MatchString(word) || !letter.MatchString(word) || named.MatchString(word) {
+		return word
+	}
+	return "…"
 }
 
 // commonWords is a message without what differs from row to row, which also takes out what is
@@ -144,6 +159,10 @@ var varying = []struct {
 func commonWords(message string) string {
 	message = strings.Join(strings.Fields(message), " ")
 	for _, v := range varying {
+		if v.with == "" {
+			message = v.re.ReplaceAllStringFunc(message, idWord)
+			continue
+		}
 		message = v.re.ReplaceAllString(message, v.with)
 	}
 	if r := []rune(message); len(r) > 200 {
