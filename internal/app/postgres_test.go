@@ -74,3 +74,8 @@ func TestSourcesOnPostgreSQL(t *testing.T) {
 func TestLifeOnPostgreSQL(t *testing.T) {
 	onPostgreSQL(t, "shop", map[string]func(*testing.T){"forget": TestForgetBarsNobodyElse, "refused": TestALifeIsRefused, "doctor": TestDoctorTellsWhatIsWrong})
 }
+
+// TestSavedPlansOnPostgreSQL saves plans and sends them on another warehouse.
+func TestSavedPlansOnPostgreSQL(t *testing.T) {
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){"two syncs": TestASavedPlanOfTwoSyncs, "refused": TestASavedPlanIsRefused})
+}

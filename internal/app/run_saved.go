@@ -63,9 +63,12 @@ func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *R
 	for _, s := range list {
 		names = append(names, "sync:"+s.Sync)
 	}
-	if a.picked, err = newGraph(&a.p.Model, a.p.Syncs).pick(names); err != nil {
+	picked, err := newGraph(&a.p.Model, a.p.Syncs).pick(names)
+	if err != nil {
 		return res, err
 	}
+	defer func(was map[node]bool) { a.picked = was }(a.picked)
+	a.picked = picked
 	_, made, err := a.build(ctx, name)
 	res.Seconds["build"] = time.Since(start).Seconds()
 	if err != nil {
@@ -79,7 +82,7 @@ func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *R
 	if err != nil {
 		return res, err
 	}
-	tasks, err := a.savedTasks(ctx, list, in, made)
+	tasks, err := a.savedTasks(ctx, list, o, in, made)
 	if err != nil {
 		return res, err
 	}
@@ -97,14 +100,8 @@ func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *R
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // not begun: nothing to say
 			}
-			approved := slices.Clone(a.o.Approve)
-			if o.Release {
-				for _, h := range s.Holds {
-					approved = append(approved, h.Code)
-				}
-			}
 			saved := &syncs.Plan{Sync: s.Sync, Hash: s.Hash, Ref: syncs.PlanRef{Sync: s.Sync, Run: s.Run}}
-			r, err := runner.Run(ctx, tasks[i], syncs.RunOptions{Asked: asked, Saved: saved, Approved: approved})
+			r, err := runner.Run(ctx, tasks[i], syncs.RunOptions{Asked: asked, Saved: saved, Approved: a.agreed(s, o)})
 			if err != nil {
 				errs[i] = a.worldly(fmt.Errorf("sync %s: %w", s.Sync, err))
 				return nil
@@ -125,7 +122,7 @@ func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *R
 }
 
 // savedTasks resolves the syncs of a saved plan, over a build of now.
-func (a *App) savedTasks(ctx context.Context, list []SavedSync, in compile.Input, made map[string]built) ([]*syncs.Task, error) {
+func (a *App) savedTasks(ctx context.Context, list []SavedSync, o SavedOptions, in compile.Input, made map[string]built) ([]*syncs.Task, error) {
 	out := make([]*syncs.Task, len(list))
 	for i, s := range list {
 		def := a.p.Sync(s.Sync)
@@ -149,9 +146,39 @@ func (a *App) savedTasks(ctx context.Context, list []SavedSync, in compile.Input
 		if now := columnsOf(in, def); !slices.Equal(now, s.Columns) {
 			return nil, a.stale("plans.changed", "", []string{"the columns of the source of sync " + s.Sync + " changed"})
 		}
+		// What a guard says now is known before the plan is begun: one that is held is not used up.
+		ref, ok, err := t.Source.Plan(ctx, s.Run)
+		if err != nil {
+			return nil, a.worldly(err)
+		}
+		if hs := syncs.NewPlan(t, ref, a.agreed(s, o)).Holds; ok && len(hs) > 0 {
+			return nil, a.heldPlan(s, hs[0], o)
+		}
 		out[i] = t
 	}
 	return out, nil
+}
+
+// agreed are the codes of the guards that may not hold a saved plan: those that a person named, or
+// all that held it when the person who releases it looked.
+func (a *App) agreed(s SavedSync, o SavedOptions) []string {
+	codes := slices.Clone(a.o.Approve)
+	if o.Release {
+		for _, h := range s.Holds {
+			codes = append(codes, h.Code)
+		}
+	}
+	return codes
+}
+
+// heldPlan is the refusal of a saved plan that a guard holds.
+func (a *App) heldPlan(s SavedSync, h syncs.Hold, o SavedOptions) error {
+	again := "--release " + s.Run
+	if o.File != "" {
+		again = "--plan " + o.File
+	}
+	return &Error{Kind: Refused, Code: h.Code, Message: fmt.Sprintf("the saved plan of %s is held by a guard: %s", s.Sync, h.What),
+		Fix: fmt.Sprintf("look at it, then: weir run %s --approve %s", again, h.Code)}
 }
 
 // profilesOf is a query of profile_id: every profile of a build.
@@ -214,15 +241,10 @@ func (a *App) sendable(ctx context.Context, f *PlanFile, o SavedOptions, res *Ru
 		if p, ok := paused[s.Sync]; ok {
 			return nil, &Error{Kind: Refused, Code: "plans.paused", Message: fmt.Sprintf("the saved plan cannot be sent: sync %s is paused since %s, by %s", s.Sync, clock(p.Since), p.By), Fix: "let it run again: weir sync resume " + s.Sync}
 		}
-		for _, h := range s.Holds {
-			if o.Release || slices.Contains(a.o.Approve, h.Code) {
-				continue
+		for _, h := range s.Holds { // known without a build
+			if !slices.Contains(a.agreed(s, o), h.Code) {
+				return nil, a.heldPlan(s, h, o)
 			}
-			fix := "look at it, then: weir run --release " + f.Plan
-			if o.File != "" {
-				fix = fmt.Sprintf("look at it, then: weir run --plan %s --approve %s", o.File, h.Code)
-			}
-			return nil, &Error{Kind: Refused, Code: h.Code, Message: fmt.Sprintf("the saved plan of %s is held by a guard: %s", s.Sync, h.What), Fix: fix}
 		}
 	}
 	return list, nil
