@@ -137,6 +137,9 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	if err := f.holdArms(ctx, &ref); err != nil {
 		return ref, err
 	}
+	if err := f.holdShape(ctx, &ref); err != nil {
+		return ref, err
+	}
 	ref.Hash, err = f.digest(ctx, ref)
 	return ref, err
 }
