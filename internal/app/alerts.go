@@ -56,11 +56,12 @@ func (a *App) Alerting() bool {
 }
 
 // Tell tells people what came of runs: of the syncs called names, which res and err are about, as
-// Run or RunSyncs returned them. It returns what was told; an alert that did not arrive is an entry
+// Run or RunSyncs returned them; of what was stopped, without an error and without Failures, since
+// that is nobody's fault. It returns what was told; an alert that did not arrive is an entry
 // with an Error and nothing else. err is about the store only. It opens what it needs and closes it.
 func (a *App) Tell(ctx context.Context, names []string, res *RunResult, err error) (out []Alerted, _ error) {
-	if !a.Alerting() || err != nil && ctx.Err() != nil {
-		return nil, nil //nolint:nilerr // it was asked to stop: that is nobody's fault
+	if !a.Alerting() {
+		return nil, nil
 	}
 	g := &App{o: a.o, p: a.p, buckets: a.buckets}
 	defer func() { _ = g.Close() }()

@@ -85,6 +85,11 @@ func (s *session) tell(ctx context.Context, a *app.App, res *app.RunResult, err 
 	if !s.alert {
 		return
 	}
+	if ctx.Err() != nil {
+		if err = nil; res != nil {
+			res.Failures = nil
+		}
+	}
 	var names []string
 	for _, t := range a.Timings() {
 		names = append(names, t.Sync)
@@ -92,12 +97,12 @@ func (s *session) tell(ctx context.Context, a *app.App, res *app.RunResult, err 
 	told, terr := a.Tell(context.WithoutCancel(ctx), names, res, err)
 	for _, t := range told {
 		if t.Error == "" {
-			s.ui.say("%s", "told " + t.Alert + ": " + t.Title)
+			s.ui.say("%s", "told "+t.Alert+": "+t.Title)
 			continue
 		}
-		s.ui.say("%s", "alert " + t.Alert + " did not arrive: " + t.Error)
+		s.ui.say("%s", "alert "+t.Alert+" did not arrive: "+t.Error)
 	}
 	if terr != nil {
-		s.ui.say("%s", "alerts: " + app.Unnamed(terr.Error()))
+		s.ui.say("%s", "alerts: "+app.Unnamed(terr.Error()))
 	}
 }

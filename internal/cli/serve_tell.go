@@ -36,6 +36,12 @@ func (v *serving) ended(ctx context.Context, a *app.App, names []string, res *ap
 			}
 		}
 	}
+	if ctx.Err() != nil { // it was asked to stop: that is nobody's fault
+		err = nil
+		if res != nil {
+			res.Failures = nil
+		}
+	}
 	if a.Alerting() {
 		v.teller.tell(func(ctx context.Context) { v.alert(ctx, a, names, res, err) })
 	}
