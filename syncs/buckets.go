@@ -116,6 +116,18 @@ func (b *Buckets) Throttled(now, left time.Time, account, name string, until tim
 	}
 }
 
+// Forgive ends waits of an account that are longer than until: the journal, which knows of such, has
+// none of them, so that a person took them back.
+func (b *Buckets) Forgive(now time.Time, account string, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, k := range b.m {
+		if key.account == account && k.paused.After(until) {
+			k.paused = now
+		}
+	}
+}
+
 func (b *Buckets) of(account, name string) *bucket {
 	key := bucketKey{account, name}
 	k := b.m[key]

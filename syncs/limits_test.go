@@ -68,6 +68,26 @@ func TestQuotaSpentWithNothingToSend(t *testing.T) {
 	})
 }
 
+// A quota that a person took back, since more was bought, is asked for again, also by the process
+// that heard of it.
+func TestQuotaTakenBack(t *testing.T) {
+	inItsTime(t, func(t *testing.T) {
+		s := newScene(t, 2)
+		s.vendor.write = func(n int, _ destinations.Batch) (destinations.Outcome, error) {
+			if n == 1 {
+				return destinations.Outcome{}, &destinations.Fault{Class: destinations.Throttled, RetryAfter: 5 * time.Hour}
+			}
+			return delivered, nil
+		}
+		s.want(s.run(), Degraded, "syncs.quota", Counts{Added: 2, Due: 2})
+		buckets := s.runner.Buckets
+		clear(s.journal.lessons)
+		s.again(2)
+		s.runner.Buckets, s.vendor.write = buckets, nil
+		s.want(s.run(), OK, "", Counts{Added: 2, Delivered: 2})
+	})
+}
+
 // A call of which the destination took a part and then asked to wait is about the account too.
 func TestQuotaSpentInTheMiddleOfACall(t *testing.T) {
 	inItsTime(t, func(t *testing.T) {

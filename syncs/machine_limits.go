@@ -33,6 +33,9 @@ func (m *Machine) remember(lessons []Lesson) {
 			m.send.maxRows, m.send.learned = l.Rows, l.Rows
 		}
 	}
+	if m.known == nil {
+		m.buckets.Forgive(m.at.Now, m.task.Account, m.at.Now.Add(m.cfg.Patience))
+	}
 }
 
 // concerns reports whether calls of the object count against a bucket; "" is all of an account.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-data/weir/destinations"
 	_ "github.com/weir-data/weir/destinations/http"
 	"github.com/weir-data/weir/syncs"
 )
@@ -58,4 +59,34 @@ func TestDailyQuota(t *testing.T) {
 	if c := second.Counts; second.Status != syncs.Degraded || second.Code != "syncs.quota" || c.Delivered != 0 || c.Due != 2 || second.Requests != 0 || !second.Resumes.Equal(first.Resumes) {
 		t.Errorf("after a restart: %s %s (%s) %+v, %d requests, goes on at %s", second.Status, second.Code, second.Error, c, second.Requests, second.Resumes)
 	}
+
+	// What is counted stays when a person asks again; what a destination said is taken back.
+	last := loaded(t, dir)
+	if w, err := last.RetryRejects(t.Context(), "to_hook"); err != nil || w.Done {
+		t.Errorf("retry: %+v, %v", w, err)
+	}
+	until := time.Now().Add(time.Hour)
+	account := last.account(last.p.Destination("hook"), destinationSpec(t, "http"))
+	if err := must(last.journal(t.Context())).Learn(t.Context(), account, syncs.Lesson{About: syncs.AboutQuota, Until: until, Text: "daily limit"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(last); !strings.Contains(r.Error, "daily limit") {
+		t.Errorf("what the destination said: %+v", r)
+	}
+	w, err := last.RetryRejects(t.Context(), "to_hook")
+	if err != nil || !w.Done || len(w.Then) != 2 || !strings.Contains(w.Then[1], until.UTC().Format("15:04")) {
+		t.Errorf("retry: %+v, %v", w, err)
+	}
+	if r := run(last); r.Code != "syncs.quota" || strings.Contains(r.Error, "daily limit") {
+		t.Errorf("after it: %+v", r)
+	}
+}
+
+func destinationSpec(t *testing.T, name string) destinations.Spec {
+	t.Helper()
+	d, ok := destinations.Lookup(name)
+	if !ok {
+		t.Fatal("there is no destination " + name)
+	}
+	return d.Spec()
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/ledger"
 	"github.com/weir-data/weir/syncs"
 )
@@ -72,6 +73,41 @@ func (a *App) Rejects(ctx context.Context, name string, reveal bool) ([]Rejects,
 		return cmp.Or(cmp.Compare(x.Sync, y.Sync), cmp.Compare(y.Rows, x.Rows), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Message, y.Message), btoi(x.Quarantined)-btoi(y.Quarantined))
 	})
 	return out, nil
+}
+
+// asksAgain takes back what a destination said of its quota, when a person knows better, and says so;
+// "" if it said nothing. Quotas that the project declares are counted, and stay.
+func (a *App) asksAgain(ctx context.Context, s *syncs.Sync) (string, error) {
+	d := a.p.Destination(s.Destination)
+	dest, ok := destinations.Lookup(d.Type)
+	if !ok {
+		return "", nil
+	}
+	st, err := a.journal(ctx)
+	if err != nil {
+		return "", err
+	}
+	account, now, said := a.account(d, dest.Spec()), time.Now(), time.Time{}
+	lessons, err := st.Recall(ctx, account, now)
+	if err != nil {
+		return "", a.worldly(err)
+	}
+	for _, l := range lessons {
+		if !strings.HasPrefix(l.About, syncs.AboutQuota) {
+			continue
+		}
+		if l.Until.After(said) {
+			said = l.Until
+		}
+		l.Until = now
+		if err := st.Learn(ctx, account, l, now); err != nil {
+			return "", a.worldly(err)
+		}
+	}
+	if said.IsZero() {
+		return "", nil
+	}
+	return "the next run asks " + d.Name + " again, which said that it takes nothing before " + said.UTC().Format("2006-01-02 15:04 MST"), nil
 }
 
 type rejectKind struct {

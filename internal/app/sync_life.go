@@ -125,7 +125,8 @@ func (a *App) FullSync(ctx context.Context, name string) (*SyncWord, error) {
 	return w, nil
 }
 
-// RetryRejects makes the rows of a sync that were refused, quarantined ones included, due at once.
+// RetryRejects makes the rows of a sync that were refused, quarantined ones included, due at once,
+// and lets the next run ask a destination again whose quota was spent.
 func (a *App) RetryRejects(ctx context.Context, name string) (*SyncWord, error) {
 	s, _, err := a.lifeOf(ctx, name)
 	if err != nil {
@@ -141,6 +142,13 @@ func (a *App) RetryRejects(ctx context.Context, name string) (*SyncWord, error) 
 	}
 	if w.Rows > 0 {
 		w.Done, w.Then = true, []string{"the next run tries them again, as they are by then: weir run --select " + s.Name}
+	}
+	asks, err := a.asksAgain(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if asks != "" {
+		w.Done, w.Then = true, append(w.Then, asks)
 	}
 	return w, nil
 }
