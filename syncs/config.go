@@ -22,14 +22,15 @@ type Config struct {
 	// Grace is how long calls in flight may take to finish after a run was asked to stop.
 	// Defaults to 20 s.
 	Grace time.Duration
-	// Patience is the longest that a run waits because a destination asks it to; beyond that the
-	// run ends and its rows stay due. Defaults to 10 min.
+	// Patience is the longest that a run waits because a destination asks it to; beyond that a
+	// quota is spent: the run ends and its rows stay due. Defaults to 10 min.
 	Patience time.Duration
 	// PollFor is how long a run waits for its own asynchronous jobs, before it leaves them to
 	// later runs. Defaults to 2 min.
 	PollFor time.Duration
-	// Retries is how many calls a run may repeat after errors, beside one for every two calls
-	// that went well. Defaults to 10.
+	// Retries is how many calls a run may repeat after errors, beside one for every ten calls
+	// that went well. After those, one call at a time asks whether the destination is back.
+	// Defaults to 10.
 	Retries int
 	// Splits is the largest number of calls spent on finding the bad rows of one refused batch.
 	// Defaults to 200.

@@ -74,9 +74,11 @@
 // # Ends
 //
 // A Fault decides about the call and never about a row: throttled calls wait, for all syncs of the
-// account; transient errors back off and spend from a budget of one repetition for two calls that
-// went well; an expired credential is refreshed once; a refused one, wrong settings or a list that
-// is gone end the run and blame no row. A batch that is refused as a whole is halved until the bad
+// account, and make less room for calls at once; a wait that is longer than a run waits, or a quota
+// that the journal has no more calls of, ends the run, and later ones begin to send when it is over;
+// transient errors back off and spend from a budget of one repetition for ten calls that went well,
+// after which the circuit is open and one call at a time asks; an expired credential is refreshed
+// once; a refused one, wrong settings or a list that is gone end the run and blame no row. A batch that is refused as a whole is halved until the bad
 // rows stand alone; if every row that stands alone is refused and none was taken, the destination
 // is at fault.
 //

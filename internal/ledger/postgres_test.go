@@ -42,7 +42,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"what is sent": TestWhatIsSent, "append after a time": TestAppendAfterATime, "tally": TestTally, "keys": TestF01F02NullAndDoubledKeys, "columns": TestF07ColumnOrderChangesNothing,
 		"mapping": TestF08AMappingChangeSendsWhatItChanges, "hash": TestF10TheHashOfTheWarehouseChanges, "one place": TestTwoLedgersOnOnePlace,
 		"verdicts": TestVerdictsAreFoldedIn, "doubt": TestF22F23InDoubtIsSentAgainThoughTheSourceWentBack, "refused": TestF15RefusedRowsAreTriedAgain, "harmful": TestHarmfulRowsInDoubtWaitForAPerson,
-		"halves": TestF55HalfOfAChangedValue, "erasure": TestF51F56Erasure, "suppression": TestSuppression, "late suppression": TestF52ASuppressionBetweenPlanAndSend,
+		"halves": TestF55HalfOfAChangedValue, "erasure": TestF51F56Erasure, "kinds": TestErasureIsOfAKind, "suppression": TestSuppression, "late suppression": TestF52ASuppressionBetweenPlanAndSend,
 		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "known": TestASavedPlanNamesKnownProfiles, "kept": TestKeptPlans, "jobs": TestJobs, "lease": TestLease, "race": TestF37TwoTakeTheLeaseAtOnce, "again": TestF14TheSamePlanIsGivenAgain, "preview": TestF59Preview,
 		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice, "lists": TestListsAreSentAsLists,
 		"pauses": TestPauses, "who runs": TestWhoRuns, "reset": TestResetForgetsAndAdopts, "open plans": TestResetGivesUpOpenPlans, "what was refused": TestRefused,
