@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -56,8 +57,8 @@ func (a *App) Alerting() bool {
 }
 
 // Tell tells people what came of runs: of the syncs called names, which res and err are about, as
-// Run or RunSyncs returned them; of what was stopped, without an error and without Failures, since
-// that is nobody's fault. It returns what was told; an alert that did not arrive is an entry
+// Run returned, or a Service told them; of what was stopped, without an error and without Failures,
+// since that is nobody's fault. It returns what was told; an alert that did not arrive is an entry
 // with an Error and nothing else. err is about the store only. It opens what it needs and closes it.
 func (a *App) Tell(ctx context.Context, names []string, res *RunResult, err error) (out []Alerted, _ error) {
 	if !a.Alerting() {
@@ -278,6 +279,8 @@ func (a *App) TestAlert(ctx context.Context, name string) (*Alerted, error) {
 // phones, tokens and URLs.
 func Unnamed(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
-	quoted := varying[0]
-	return rest.Scrub(quoted.re.ReplaceAllString(text, quoted.with))
+	return rest.Scrub(quoted.ReplaceAllString(text, "“…”"))
 }
+
+// quoted finds what stands in quotes; not the apostrophe of a word.
+var quoted = regexp.MustCompile(`"[^"]*"|“[^”]*”|«[^»]*»|'[^' ][^']*'|` + "`[^`]*`")

@@ -43,6 +43,7 @@ type App struct {
 	mu      sync.Mutex
 	w       warehouse.Warehouse
 	st      *store.Store
+	lent    bool // st is closed by somebody else
 	led     *ledger.Ledger
 	box     *Sandbox
 	buckets *syncs.Buckets
@@ -90,10 +91,10 @@ func (a *App) Close() error {
 		errs = append(errs, a.box.Close())
 		a.box = nil
 	}
-	if a.st != nil {
+	if a.st != nil && !a.lent {
 		errs = append(errs, a.st.Close())
-		a.st = nil
 	}
+	a.st = nil
 	if a.w != nil {
 		errs = append(errs, a.w.Close())
 		a.w, a.led = nil, nil
@@ -146,6 +147,32 @@ func (a *App) journal(ctx context.Context) (*store.Store, error) {
 	if a.st != nil {
 		return a.st, nil
 	}
+	st, err := a.openStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.st = st
+	return st, nil
+}
+
+// openStore opens the store of the target: on the server that it names, or in the file beside the
+// project.
+func (a *App) openStore(ctx context.Context) (*store.Store, error) {
+	if text := a.p.Target.Store; text != "" {
+		url, err := a.p.Resolve(text)
+		if err != nil {
+			return nil, a.refused("targets.store", err)
+		}
+		st, err := store.OpenServer(ctx, store.Server{URL: url.Reveal(), Owner: a.p.Name + "/" + a.p.Target.Name})
+		var typed *store.OwnerError
+		switch {
+		case errors.As(err, &typed):
+			return nil, &Error{Kind: Refused, Code: "targets.store", Message: typed.Error(), Fix: "give each project and target a schema of its own: add ?schema=NAME to the address", Err: err}
+		case err != nil:
+			return nil, a.worldly(err)
+		}
+		return st, nil
+	}
 	st, err := store.Open(ctx, filepath.Join(a.p.Dir, project.StateDir, a.p.Target.Name+".db"))
 	if err != nil {
 		return nil, a.worldly(err)
@@ -153,7 +180,6 @@ func (a *App) journal(ctx context.Context) (*store.Store, error) {
 	if aside := st.Aside(); aside != "" {
 		a.emit(Event{Kind: "store.damaged", Step: "journal", Text: "the journal was damaged and put aside as " + aside + "; the warehouse's ledger is the truth now"})
 	}
-	a.st = st
 	return st, nil
 }
 

@@ -35,6 +35,7 @@ func (a *App) worldly(err error) error {
 	var missing *warehouse.MissingError
 	var storeLocked *store.LockedError
 	var newer *store.NewerError
+	var storeAway *store.UnreachableError
 	var busy *build.BusyError
 	var held *build.HeldError
 	var problems *build.ProblemsError
@@ -50,6 +51,8 @@ func (a *App) worldly(err error) error {
 		return &Error{Kind: Unavailable, Code: "warehouse.locked", Message: locked.Error(), Fix: "end that process, or wait for it", Err: err}
 	case errors.As(err, &storeLocked):
 		return &Error{Kind: Unavailable, Code: "store.locked", Message: storeLocked.Error(), Fix: "end that process, or wait for it", Err: err}
+	case errors.As(err, &storeAway):
+		return &Error{Kind: Unavailable, Code: "store.unreachable", Message: firstLine(storeAway), Fix: "check that the store of the target leads to it, that it runs, and that this user may use it", Err: err}
 	case errors.As(err, &newer):
 		return &Error{Kind: Unavailable, Code: "store.newer", Message: newer.Error(), Fix: "use the newer weir that wrote it", Err: err}
 	case errors.Is(err, warehouse.ErrNoSpace), errors.Is(err, store.ErrNoSpace), errors.Is(err, syscall.ENOSPC):

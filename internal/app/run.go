@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/syncs"
 
@@ -53,7 +54,6 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	res.Paused = paused
 	reports := make([]*syncs.Report, len(list))
 	errs := make([]error, len(list))
-	kept := make([]bool, len(list))
 	var g errgroup.Group
 	g.SetLimit(cmp.Or(a.o.Limit, parallel))
 	for i, s := range list {
@@ -61,16 +61,7 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // not begun: nothing to say
 			}
-			task, err := a.bound(ctx, s, in, made)
-			if err == nil {
-				reports[i], err = runner.Run(ctx, task, syncs.RunOptions{Asked: a.o.Asked, Approved: a.o.Approve})
-			}
-			if err == nil {
-				kept[i], err = a.keepHeld(ctx, runner, task, reports[i], columnsOf(in, s))
-			}
-			if err != nil {
-				errs[i] = a.worldly(fmt.Errorf("sync %s: %w", s.Name, err))
-			}
+			reports[i], errs[i] = a.runOne(ctx, runner, s, in, made)
 			return nil
 		})
 	}
@@ -81,10 +72,6 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 			res.Failures[list[i].Name] = errs[i]
 		}
 		if r != nil {
-			r.Holds = approvable(r.Holds, list[i].Name)
-			if kept[i] {
-				releasable(r)
-			}
 			res.Runs = append(res.Runs, *r)
 		}
 	}
@@ -92,11 +79,35 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	return res, errors.Join(errs...)
 }
 
+// runOne runs a sync against a build. The report is nil if the run did not begin.
+func (a *App) runOne(ctx context.Context, runner *syncs.Runner, s *syncs.Sync, in compile.Input, made map[string]built) (r *syncs.Report, err error) {
+	task, err := a.bound(ctx, s, in, made)
+	if err == nil {
+		r, err = runner.Run(ctx, task, syncs.RunOptions{Asked: a.o.Asked, Approved: a.o.Approve})
+	}
+	kept := false
+	if err == nil {
+		kept, err = a.keepHeld(ctx, runner, task, r, columnsOf(in, s))
+	}
+	if r != nil {
+		r.Holds = approvable(r.Holds, s.Name)
+		if kept {
+			releasable(r)
+		}
+	}
+	if err != nil {
+		err = a.worldly(fmt.Errorf("sync %s: %w", s.Name, err))
+	}
+	return r, err
+}
+
 // Statuses are how everything stands.
 type Statuses struct {
 	Builds []BuildResult `json:"builds"`
 	Syncs  []Status      `json:"syncs"`
 	Plans  []KeptPlan    `json:"plans"` // saved ones and held ones, that can still be sent
+	// Orphans are ledgers of syncs that are not in the project any more.
+	Orphans []Orphan `json:"orphans,omitempty"`
 }
 
 // Status tells how every build and sync stands.
@@ -133,6 +144,9 @@ func (a *App) Status(ctx context.Context) (*Statuses, error) {
 			x.Paused = &p
 		}
 		out.Syncs = append(out.Syncs, x)
+	}
+	if out.Orphans, err = a.orphans(ctx); err != nil {
+		return nil, err
 	}
 	out.Plans, err = a.keptPlans(ctx)
 	return out, err

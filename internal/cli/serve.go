@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,7 +21,9 @@ import (
 // serving is one weir serve.
 type serving struct {
 	s      *session
-	a      *app.App
+	svc    *app.Service
+	mu     sync.Mutex
+	a      *app.App // as last read; what runs goes on with its own
 	log    *slog.Logger
 	board  *server.Board
 	limit  int
@@ -29,6 +32,7 @@ type serving struct {
 	jitter time.Duration
 	format string
 	teller teller
+	broken error // why nothing is begun at present, or nil
 }
 
 func (s *session) serveCmd() *cobra.Command {
@@ -75,9 +79,12 @@ func (v *serving) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	memory, err := a.Remember(ctx, time.Now())
-	if err = errors.Join(err, a.Close()); err != nil {
+	if v.svc, err = a.Serve(ctx, app.ServiceOptions{Parallel: v.limit, Work: v.handed, Log: v.log}); err != nil {
 		return err
+	}
+	memory, err := v.svc.Memory(ctx, a, time.Now())
+	if err != nil {
+		return errors.Join(err, v.svc.Close())
 	}
 	l, err := net.Listen("tcp", v.listen) //nolint:noctx // it binds and returns
 	if err != nil {
@@ -85,30 +92,61 @@ func (v *serving) run(ctx context.Context) error {
 	}
 	defer v.board.Serve(l)()
 	defer v.teller.close()
-	v.log.Info("serving", "listen", l.Addr().String(), "syncs", len(entries))
-
-	book := schedule.NewBook(entries, memory.Fired, v.jitter, time.Now())
+	v.log.Info("serving", "listen", l.Addr().String(), "syncs", len(entries), "shared", v.svc.Shared())
 	for sync, at := range memory.Well {
-		book.Done(sync, at, true)
 		v.board.Succeeded(sync, at)
 	}
-	v.board.Ready(a.Ready)
+	v.board.Ready(v.ready)
 	ended := make(chan error, 1)
-	go func() { ended <- schedule.Run(ctx, book, v.work(), v.changes(ctx)) }()
+	go func() { ended <- v.schedule(ctx, entries, memory) }()
 	select {
 	case err := <-ended:
-		return err
+		return errors.Join(err, v.svc.Close())
 	case <-ctx.Done():
 	}
 	v.board.Draining()
 	v.log.Info("draining", "for_at_most", v.drain.String())
+	late := time.NewTimer(v.drain)
+	defer late.Stop()
 	select {
 	case err := <-ended:
 		v.log.Info("stopped")
-		return err
-	case <-time.After(v.drain):
-		return &app.Error{Kind: app.Failed, Code: "serve.drain", Message: "a run did not stop within " + v.drain.String(), Fix: "give it longer: --drain; the next run settles what it left"}
+		return errors.Join(err, v.svc.Close())
+	case <-late.C: // what still runs has the store: the end of the process closes it
+		return &app.Error{Kind: app.Failed, Code: "serve.drain", Message: "a run did not stop within " + v.drain.String(), Fix: "give it longer: --drain; the next start goes on with what it left"}
 	}
+}
+
+// schedule runs what is due until ctx ends and everything has stopped.
+func (v *serving) schedule(ctx context.Context, entries []schedule.Entry, m app.Memory) error {
+	if v.svc.Shared() {
+		worked := make(chan error, 1)
+		go func() { worked <- v.svc.Work(ctx) }()
+		schedule.Share(ctx, entries, v.shared(), v.changes(ctx))
+		return <-worked
+	}
+	book := schedule.NewBook(entries, m.Fired, v.jitter, time.Now())
+	for sync, at := range m.Well {
+		book.Done(sync, at, true)
+	}
+	var owed []schedule.Due
+	for _, o := range m.Open {
+		owed = append(owed, schedule.Due{Sync: o.Sync, Slot: o.At})
+	}
+	book.Owe(owed)
+	schedule.Run(ctx, book, v.work(), v.changes(ctx))
+	return nil
+}
+
+// ready is what /readyz asks: whether the schedules get on, and a run could begin.
+func (v *serving) ready(ctx context.Context) error {
+	v.mu.Lock()
+	a, broken := v.a, v.broken
+	v.mu.Unlock()
+	if broken != nil {
+		return broken
+	}
+	return a.Ready(ctx)
 }
 
 // changes tells of SIGHUP and of changed files until ctx ends.

@@ -183,5 +183,5 @@ func (v *serving) known(a *app.App) {
 		names = append(names, t.Sync)
 	}
 	v.board.Keep(names)
-	v.board.Ready(a.Ready)
+	v.board.Ready(v.ready)
 }

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weir-data/weir/internal/app"
@@ -37,44 +39,166 @@ func entriesOf(a *app.App) ([]schedule.Entry, error) {
 	return out, nil
 }
 
-// work is what the loop calls.
+// app is the project as last read.
+func (v *serving) app() *app.App {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.a
+}
+
+// work is what the loop of a process calls that has its slots to itself.
 func (v *serving) work() schedule.Work {
 	return schedule.Work{
-		Fire: func(ctx context.Context, due []schedule.Due) (err error) {
-			for _, d := range due {
-				err = errors.Join(err, v.a.Fire(ctx, d.Sync, d.Slot))
+		Take: func(ctx context.Context, due []schedule.Due) error {
+			err := v.svc.Take(ctx, slotsOf(due))
+			if err == nil {
+				v.due(due)
 			}
-			return errors.Join(err, v.a.Close())
+			return err
 		},
-		Group: v.group,
-		Skipped: func(skipped []schedule.Skip) {
-			for _, x := range skipped {
-				v.board.Skipped(x.Sync)
-				v.log.Warn("skipped: it still runs", "sync", x.Sync, "slot", x.Slot.UTC())
+		Group: func(due []schedule.Due) func(context.Context, func(string, bool)) {
+			a := v.app()
+			return func(ctx context.Context, ended func(string, bool)) {
+				v.group(ctx, a, namesOf(due), func(sync string, well, through bool, _ time.Time) {
+					if through {
+						if err := v.svc.Ended(context.WithoutCancel(ctx), sync); err != nil {
+							v.log.Warn("the end of a slot could not be recorded: its sync is run once more after a restart", "sync", sync, "error", app.Unnamed(err.Error()))
+						}
+					}
+					ended(sync, well)
+				})
 			}
+		},
+		Skip: func(ctx context.Context, skipped []schedule.Skip) error {
+			var slots []app.Slot
+			for _, x := range skipped {
+				slots = append(slots, app.Slot{Sync: x.Sync, At: x.Slot})
+			}
+			err := v.svc.Skip(ctx, slots)
+			if err == nil {
+				v.skipped(slots)
+			}
+			return err
 		},
 		Reload: v.reload,
-		Looked: func(b *schedule.Book) {
-			next := map[string]time.Time{}
-			for _, t := range v.a.Timings() {
-				if at := b.Next(t.Sync); !at.IsZero() {
-					next[t.Sync] = at
-				}
-			}
-			v.board.Next(next)
-		},
+		Looked: v.looked,
+		Broken: v.stuck,
 	}
 }
 
-// group runs syncs together.
-func (v *serving) group(ctx context.Context, due []schedule.Due) map[string]bool {
+// shared is what a process calls that shares its slots with others.
+func (v *serving) shared() schedule.Shared {
+	return schedule.Shared{
+		Jitter: v.jitter,
+		Known: func(ctx context.Context) (schedule.Known, error) {
+			m, err := v.svc.Memory(ctx, v.app(), time.Now())
+			return schedule.Known{Fired: m.Fired, Well: m.Well}, err
+		},
+		Offer: func(ctx context.Context, due []schedule.Due) error {
+			taken, skipped, err := v.svc.Offer(ctx, slotsOf(due))
+			v.skipped(skipped)
+			v.due(slices.DeleteFunc(due, func(d schedule.Due) bool {
+				return !slices.ContainsFunc(taken, func(s app.Slot) bool { return s.Sync == d.Sync })
+			}))
+			return err
+		},
+		Reload: v.reload,
+		Looked: v.looked,
+		Broken: v.stuck,
+	}
+}
+
+// handed runs slots that all processes share and that were handed to this one.
+func (v *serving) handed(ctx context.Context, slots []app.Slot, again bool, ended func(string)) time.Duration {
 	var names []string
+	for _, s := range slots {
+		names = append(names, s.Sync)
+		if again {
+			v.log.Info("taken over", "sync", s.Sync, "slot", s.At.UTC())
+		}
+	}
+	var mu sync.Mutex
+	var until time.Time
+	v.group(ctx, v.app(), names, func(sync string, _, through bool, held time.Time) {
+		if again && !held.IsZero() { // by the process that had it before, or what is left of it
+			mu.Lock()
+			until = held
+			mu.Unlock()
+			return
+		}
+		if through {
+			ended(sync)
+		}
+	})
+	if until.IsZero() {
+		return 0
+	}
+	return max(min(time.Until(until), time.Minute), 0) + time.Second
+}
+
+// group runs syncs together and tells of each how it ended: well; through, if nothing is left to go
+// on with; and until when somebody else held it.
+func (v *serving) group(ctx context.Context, a *app.App, names []string, ended func(sync string, well, through bool, held time.Time)) {
+	v.svc.Run(ctx, a, names, func(names []string, res *app.RunResult, err error) {
+		well := v.ended(ctx, a, names, res, err)
+		for _, n := range names {
+			ended(n, well[n], app.Through(ctx, n, res, err), app.HeldUntil(err))
+		}
+	})
+}
+
+func slotsOf(due []schedule.Due) []app.Slot {
+	var out []app.Slot
 	for _, d := range due {
-		names = append(names, d.Sync)
+		out = append(out, app.Slot{Sync: d.Sync, At: d.Slot})
+	}
+	return out
+}
+
+func namesOf(due []schedule.Due) []string {
+	var out []string
+	for _, d := range due {
+		out = append(out, d.Sync)
+	}
+	return out
+}
+
+// due tells of slots that this process took or offered.
+func (v *serving) due(due []schedule.Due) {
+	for _, d := range due {
 		v.log.Info("due", "sync", d.Sync, "slot", d.Slot.UTC(), "missed_some", d.Missed)
 	}
-	res, err := v.a.RunSyncs(ctx, names, v.limit)
-	return v.ended(ctx, v.a, names, res, err)
+}
+
+func (v *serving) skipped(slots []app.Slot) {
+	for _, x := range slots {
+		v.board.Skipped(x.Sync)
+		v.log.Warn("skipped: it still runs", "sync", x.Sync, "slot", x.At.UTC())
+	}
+}
+
+// looked shows when syncs are due next.
+func (v *serving) looked(b *schedule.Book) {
+	next := map[string]time.Time{}
+	for _, t := range v.app().Timings() {
+		if at := b.Next(t.Sync); !at.IsZero() {
+			next[t.Sync] = at
+		}
+	}
+	v.board.Next(next)
+}
+
+// stuck notes why nothing is begun at present, for the log and /readyz; nil if things get on again.
+func (v *serving) stuck(err error) {
+	if err == nil {
+		v.log.Info("the store answers again")
+	} else {
+		err = errors.New("the store is away: " + app.Unnamed(err.Error()))
+		v.log.Error("nothing is begun for now, tried again soon", "error", err.Error())
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.broken = err
 }
 
 // reload reads the project again. With a finding the old one stays.
@@ -96,7 +220,9 @@ func (v *serving) reload() ([]schedule.Entry, bool) {
 		v.log.Error("kept the project as it was", "error", app.Unnamed(err.Error()))
 		return nil, false
 	}
+	v.mu.Lock()
 	v.a = a
+	v.mu.Unlock()
 	v.known(a)
 	v.log.Info("reloaded", "syncs", len(entries))
 	return entries, true

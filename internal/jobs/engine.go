@@ -137,7 +137,7 @@ func (e *Engine) Offer(ctx context.Context, slots []store.Slot) (taken, skipped 
 			return err
 		}
 		moved, err := texts(ctx, tx, `INSERT INTO syncs AS s (sync, fired) SELECT * FROM unnest($1::text[], $2::bigint[])
-			ON CONFLICT (sync) DO UPDATE SET fired = excluded.fired WHERE s.fired IS NULL OR s.fired < excluded.fired RETURNING sync`, names, at)
+			ON CONFLICT (sync) DO UPDATE SET fired = excluded.fired WHERE s.fired IS NULL OR s.fired < excluded.fired OR s.fired > excluded.fired + 86400000000 RETURNING sync`, names, at)
 		if err != nil {
 			return err
 		}

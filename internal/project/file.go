@@ -24,6 +24,7 @@ type Target struct {
 	Name     string         `yaml:",key"`
 	Type     string         `yaml:"type,required" doc:"Kind of warehouse."`
 	Send     string         `yaml:"send" enum:"live,sandbox,none" doc:"Where syncs may send: live to the vendors, sandbox to local stand-ins, none nowhere. Defaults to none."`
+	Store    string         `yaml:"store" doc:"Where runs and schedules are remembered: a PostgreSQL URL, as a reference, shared by several machines. Defaults to a file beside the project." like:"state,journal"`
 	Settings map[string]any `yaml:",rest"` // as written, references unresolved
 }
 

@@ -115,5 +115,7 @@ func (p *Project) canonical() canonical {
 	slices.SortFunc(m.Policies, func(a, b models.Policy) int { return byName(a.Name, b.Name) })
 	slices.SortFunc(ss, func(a, b syncT) int { return byName(a.Name, b.Name) })
 	slices.SortFunc(ds, func(a, b Destination) int { return byName(a.Name, b.Name) })
-	return canonical{p.Name, p.Timezone.String(), p.Target, m, ds, ss, p.SecretKey}
+	target := p.Target
+	target.Store = "" // where it is remembered changes nothing of what is sent
+	return canonical{p.Name, p.Timezone.String(), target, m, ds, ss, p.SecretKey}
 }

@@ -66,7 +66,7 @@ func secretKeys() []string {
 			}
 		}
 	}
-	out = append(out, "secret", "password") // of alerts
+	out = append(out, "secret", "password", "store") // of alerts and targets
 	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -62,6 +63,7 @@ func (l *loader) target(t *Target, chosen bool) {
 	if what, fix := models.NameProblem(t.Name); what != "" {
 		l.failKey(at, "models.name", fix, "%s", what)
 	}
+	l.store(t, chosen)
 	kind, ok := warehouse.Lookup(t.Type)
 	if !ok {
 		report := l.warn
@@ -92,8 +94,35 @@ func (l *loader) target(t *Target, chosen bool) {
 	}
 	for name := range t.Settings {
 		if !slices.Contains(known, name) {
-			l.failKey(at+"."+name, "project.unknown_setting", diag.DidYouMean(name, append([]string{"type", "send"}, known...)), "unknown setting %q of %s", name, t.Type)
+			l.failKey(at+"."+name, "project.unknown_setting", diag.DidYouMean(name, append([]string{"type", "send", "store"}, known...)), "unknown setting %q of %s", name, t.Type)
 		}
+	}
+}
+
+// store checks where a target's runs are remembered.
+func (l *loader) store(t *Target, chosen bool) {
+	if t.Store == "" {
+		return
+	}
+	at := models.Path("targets", t.Name, "store")
+	switch {
+	case strings.Contains(t.Store, "${"):
+		l.references(at, t.Store)
+		if !safeReference(t.Store) {
+			l.fail(at, "project.secret_in_plain", `write store: "${env:WEIR_STORE}" and put the address into that variable`, "the default of a reference may hold a password")
+		}
+	case !strings.HasPrefix(t.Store, "postgres://") && !strings.HasPrefix(t.Store, "postgresql://"):
+		l.fail(at, "targets.store", `write store: "${env:WEIR_STORE}" with an address like postgres://user:password@host/database in that variable; leave it out for a file`, "this is not the address of a PostgreSQL server")
+	default:
+		if u, err := url.Parse(t.Store); err != nil {
+			l.fail(at, "targets.store", "write postgres://host/database, with % and two digits for unusual characters", "this is not an address")
+		} else if _, plain := u.User.Password(); plain || u.Query().Has("password") {
+			l.fail(at, "project.secret_in_plain", `write store: "${env:WEIR_STORE}" and put the address into that variable`, "the address holds a password written in plain")
+		}
+	}
+	if chosen && l.p.SecretKey == "" {
+		l.failKey(at, "targets.store_key", `add secret_key: "${env:WEIR_SECRET_KEY}" to the project: 32 random bytes or more, the same on every machine`,
+			"target %s shares its store, and each machine would make a secret key of its own: people who were erased would not be recognised", t.Name)
 	}
 }
 

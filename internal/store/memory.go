@@ -8,14 +8,15 @@ import (
 )
 
 // Fire records that a sync's schedule fired for a slot. An earlier slot than the last changes
-// nothing, so that a clock that is set back does not fire twice.
+// nothing, so that a clock that is set back does not fire twice; one that lies a day ahead or more
+// was taken by a clock that was wrong, and gives way.
 func (s *Store) Fire(ctx context.Context, sync string, slot time.Time) error {
 	return s.change(ctx, "recording the schedule of "+sync, func(w *writing) error { return w.fire(sync, slot) })
 }
 
 func (w *writing) fire(sync string, slot time.Time) error {
 	_, err := w.exec(`INSERT INTO syncs (sync, fired) VALUES (?, ?)
-		ON CONFLICT (sync) DO UPDATE SET fired = CASE WHEN syncs.fired > excluded.fired THEN syncs.fired ELSE excluded.fired END`, sync, micros(slot))
+		ON CONFLICT (sync) DO UPDATE SET fired = CASE WHEN syncs.fired > excluded.fired AND syncs.fired < excluded.fired + 86400000000 THEN syncs.fired ELSE excluded.fired END`, sync, micros(slot))
 	return err
 }
 
