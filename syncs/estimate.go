@@ -12,9 +12,12 @@ type Load struct {
 	Account string // what rates are shared by
 	Object  destinations.Object
 	Columns destinations.Columns
-	Added   int64
-	Updated int64
-	Removed int64
+	// RequestRows is how many rows fit into one of the requests that a batch becomes, where it may
+	// become several; see destinations.Splitter. 0 means that a batch is a request.
+	RequestRows int
+	Added       int64
+	Updated     int64
+	Removed     int64
 }
 
 // Estimate is how many calls a plan needs and how long they take at the least, by the limits
@@ -80,7 +83,7 @@ func paced(n int64, r destinations.Rate) time.Duration {
 	return time.Duration((n-1)/int64(r.N)) * r.Per
 }
 
-// calls counts the batches: full ones of each operation that may not share a call.
+// calls counts the requests of the batches: full ones of each operation that may not share a call.
 func (l Load) calls() int64 {
 	per := int64(Config{}.rows(l.Object.Limits))
 	if b := l.Object.Limits.Bytes; b > 0 {
@@ -88,7 +91,19 @@ func (l Load) calls() int64 {
 		size := p.names + guessedID*len(l.Columns.IDs) + guessedField*len(l.Columns.Fields)
 		per = max(1, min(per, int64(b/size)))
 	}
-	full := func(rows int64) int64 { return (rows + per - 1) / per }
+	requests := func(rows int64) int64 {
+		if r := int64(l.RequestRows); r > 0 && r < per {
+			return (rows + r - 1) / r
+		}
+		return 1
+	}
+	full := func(rows int64) int64 {
+		n := rows / per * requests(per)
+		if rest := rows % per; rest > 0 {
+			n += requests(rest)
+		}
+		return n
+	}
 	if l.Object.GroupBy == destinations.ByOp {
 		return full(l.Added+l.Updated) + full(l.Removed)
 	}

@@ -41,6 +41,9 @@ func TestEstimates(t *testing.T) {
 		"a call is bounded by its size": { // 16 + (4+6+32) + 2×(5+6+16) = 112 bytes: 89 rows
 			[]Load{{Account: "a", Object: sized, Columns: destinations.Columns{IDs: []string{"mail"}, Fields: []string{"first", "other"}}, Added: 890}},
 			[]Estimate{est(10, 5, "about 5 s")}, est(10, 5, "about 5 s")},
+		"a batch may be several requests": { // 30 + 30 + 30 + 10 rows twice, 30 + 5 rows
+			[]Load{{Account: "a", Object: mixed, RequestRows: 30, Added: 235}},
+			[]Estimate{est(10, 1.5, "about 2 s")}, est(10, 1.5, "about 2 s")},
 		"without limits, the engine's own": {
 			[]Load{{Account: "a", Added: 10_001}},
 			[]Estimate{est(2, 1, "about 1 s")}, est(2, 1, "about 1 s")},

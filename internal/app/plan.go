@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/build"
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/rel"
@@ -115,7 +116,11 @@ func (a *App) Plan(ctx context.Context, o PlanOptions) (res *PlanResult, err err
 		if err != nil {
 			return nil, a.worldly(err)
 		}
-		loads = append(loads, syncs.Load{Account: task.Account, Object: task.Object, Columns: task.Columns, Added: p.Counts.Added, Updated: p.Counts.Updated, Removed: p.Counts.Removed})
+		load := syncs.Load{Account: task.Account, Object: task.Object, Columns: task.Columns, Added: p.Counts.Added, Updated: p.Counts.Updated, Removed: p.Counts.Removed}
+		if split, ok := a.destinationOf(s).(destinations.Splitter); ok {
+			load.RequestRows = split.RowsPerRequest(s.Object, s.With)
+		}
+		loads = append(loads, load)
 		x := SyncPlan{
 			Sync: s.Name, Segment: s.Segment, Destination: s.Destination, Object: s.Object, Into: s.Into,
 			Hash: p.Hash, Counts: p.Counts, HeldBy: []string{}, Holds: approvable(p.Holds, s.Name), Tally: p.Tally, Sample: sample,
@@ -133,6 +138,12 @@ func (a *App) Plan(ctx context.Context, o PlanOptions) (res *PlanResult, err err
 	}
 	res.Saved, err = saving.save(ctx, res)
 	return res, err
+}
+
+// destinationOf is the kind of destination that a sync sends to.
+func (a *App) destinationOf(s *syncs.Sync) destinations.Destination {
+	d, _ := destinations.Lookup(a.p.Destination(s.Destination).Type) // checked when the project was read
+	return d
 }
 
 // approvable puts the command that approves a hold into its fix.

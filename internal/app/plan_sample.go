@@ -129,10 +129,9 @@ func (a *App) beforeAndAfter(ctx context.Context, s *syncs.Sync, in compile.Inpu
 	}
 	in.Entity, in.AsOf = entity, m.result.AsOf
 	obj, _ := a.objectOf(s)
-	dest, _ := destinations.Lookup(a.p.Destination(s.Destination).Type) // checked when the project was read
 	read := func(b compile.Build) (map[string][]any, error) {
 		in.Build = b
-		rows, problems := compile.Desired(in, *s, obj, dest.Spec().Kind, a.p.Purpose(s))
+		rows, problems := compile.Desired(in, *s, obj, a.destinationOf(s).Spec().Kind, a.p.Purpose(s))
 		if err := a.mismatch(problems); err != nil {
 			return nil, err
 		}

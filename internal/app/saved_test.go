@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -205,5 +206,36 @@ func TestNoPlanIsSavedHalf(t *testing.T) {
 	left := must(os.ReadDir(dir))
 	if len(left) != 1 {
 		t.Errorf("files were left: %v", left)
+	}
+}
+
+// TestAnInterruptedSavedPlan leaves a plan as a process does that died right after it published it.
+func TestAnInterruptedSavedPlan(t *testing.T) {
+	a := savedWorld(t)
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "a.plan")
+	a.picked = must(newGraph(&a.p.Model, a.p.Syncs).pick([]string{"ads"}))
+	if _, err := a.Plan(ctx, PlanOptions{Out: path}); err != nil {
+		t.Fatal(err)
+	}
+	f := must(ReadPlan(path))
+	s := a.p.Sync("ads")
+	task := must(a.bound(ctx, s, must(a.input(ctx)), must(a.inForce(ctx, s))))
+	g := must(task.Source.Acquire(ctx, must(a.holder(ctx)), time.Millisecond))
+	run := f.Syncs[0].Run
+	ref := must(task.Source.Freeze(ctx, g, run))
+	if err := a.st.Begin(ctx, syncs.RunRecord{Run: run, Sync: "ads", Epoch: g.Epoch, Plan: ref, Started: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if st := must(a.Status(ctx)); len(st.Plans) != 1 || st.Plans[0].State != "begun" {
+		t.Errorf("status says %+v", st.Plans)
+	}
+	_, err := a.RunSaved(ctx, f, SavedOptions{File: path})
+	refusedWith(t, err, "syncs.stale_plan", "begun before and interrupted")
+	_, err = a.RunSaved(ctx, f, SavedOptions{File: path})
+	refusedWith(t, err, "plans.executed", "ads was tried already, and nothing of it was sent: run "+run)
+	res, err := a.Run(ctx)
+	if err != nil || len(res.Runs) != 1 || res.Runs[0].Counts.Added != 4 || res.Runs[0].Counts.Due != 0 {
+		t.Errorf("the next run: %+v, %v", res, err)
 	}
 }
