@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"schedule", "server"},
 	{"app"},
 	{"modeltests"},
-	{"demo", "build", "jobs"},
+	{"demo", "build", "jobs", "bench"},
 	{"project", "compile", "ledger", "store"},
 	{"warehouse"},
 	{"dialect"},
