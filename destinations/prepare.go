@@ -132,6 +132,11 @@ var (
 
 // looksHashed reports whether v has the shape of an MD5 or SHA-256.
 func looksHashed(v string) bool {
+	switch len(v) {
+	case 2 * sha256.Size, 2 * md5.Size, 44:
+	default:
+		return false
+	}
 	return hex64.MatchString(v) || hex32.MatchString(v) || base64of.MatchString(v)
 }
 

@@ -22,7 +22,7 @@ func TestConformance(t *testing.T) {
 }
 
 // withs reads a sync's `with:` as the project's loader does.
-func withs(t *testing.T, text string) map[string]any {
+func withs(t testing.TB, text string) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := yaml.Unmarshal([]byte(text), &m); err != nil {

@@ -20,7 +20,8 @@ func (s *session) build(b destinations.Batch, r *request, part slice) (rest.Requ
 	rows := []any{}
 	sc := scope{"batch": map[string]any{"id": b.ID, "op": b.Rows[part.lo].Op.String(), "target": b.Target,
 		"size": int64(part.hi - part.lo), "replay": b.Replay}}
-	for i := part.lo; i < part.hi; i++ {
+	ready, elsewise := writeDirect(&b, r, part)
+	for i := part.lo; elsewise != nil && i < part.hi; i++ {
 		sc["row"] = rowScope(b, i)
 		rows = append(rows, grow(r.row, sc))
 	}
@@ -54,7 +55,11 @@ func (s *session) build(b destinations.Batch, r *request, part slice) (rest.Requ
 			out.Header[name] = text
 		}
 	}
-	if !r.noBody {
+	switch {
+	case r.noBody:
+	case elsewise == nil:
+		out.Body, out.Type = ready, map[string]string{"json": "application/json", "ndjson": "application/x-ndjson"}[r.encoding]
+	default:
 		body, kind, err := encode(r, sc, rows)
 		if err != nil {
 			return reject("encoding", "a value can not be written")

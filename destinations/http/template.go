@@ -26,6 +26,9 @@ type request struct {
 	body     tree
 	noBody   bool
 	single   bool // the path, query, headers or body name the row: one row in a request
+
+	// row and body where they can be written straight into bytes; see append.go.
+	directRow, directBody *direct
 }
 
 var encodings = []string{"json", "form", "ndjson"}
@@ -131,6 +134,9 @@ func parseRequest(v any) (*request, error) {
 	r.single = uses(r.body, "row") || r.path.uses("row") || usesAny(r.query, "row") || usesAny(r.headers, "row")
 	if r.path.uses("rows") {
 		return nil, &flaw{"path", "path can not hold rows"}
+	}
+	if r.encoding != "form" && !r.single && !usesAny(r.query, "rows") && !usesAny(r.headers, "rows") {
+		r.directRow, r.directBody = directly(r.row), directly(r.body)
 	}
 	return r, nil
 }
