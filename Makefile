@@ -7,7 +7,7 @@ DATA     ?= $(abspath $(CURDIR)/../shared/data)
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 # The packages with goroutines of their own: the race detector runs on these.
-CONCURRENT := ./syncs/... ./destinations/... ./internal/store/... ./internal/cli/... ./internal/schedule/... ./internal/server/... ./internal/modeltests/...
+CONCURRENT := ./syncs/... ./destinations/... ./internal/store/... ./internal/cli/... ./internal/schedule/... ./internal/jobs/... ./internal/server/... ./internal/modeltests/...
 
 .PHONY: help
 help: ## print the targets
@@ -24,7 +24,8 @@ test: ## run every test that needs Go and a C compiler, and each warehouse that 
 
 .PHONY: test-warehouses
 test-warehouses: ## run the cases on every warehouse; an absent one fails
-	WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(GO) test $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/...
+	WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(GO) test $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/... ./internal/store/... ./internal/jobs/...
+	WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'TestTwoMachines' ./cmd/weir
 
 .PHONY: race
 race: ## run the race detector on the concurrent packages

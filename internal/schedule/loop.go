@@ -67,7 +67,11 @@ func Run(ctx context.Context, b *Book, w Work, reload <-chan struct{}) {
 		if ctx.Err() != nil && l.groups == 0 {
 			return
 		}
-		timer.Reset(l.wait())
+		var tick <-chan time.Time
+		if ctx.Err() == nil { // while it drains nothing begins, and what falls due is not waited for
+			timer.Reset(l.wait())
+			tick = timer.C
+		}
 		select {
 		case <-stop:
 			stop = nil
@@ -84,7 +88,7 @@ func Run(ctx context.Context, b *Book, w Work, reload <-chan struct{}) {
 				continue
 			}
 			b.Done(e.sync, time.Now(), e.well)
-		case <-timer.C:
+		case <-tick:
 		}
 	}
 }
