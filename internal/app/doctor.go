@@ -282,7 +282,7 @@ func (a *App) doctorStore(ctx context.Context, x *Examination, adopt bool) bool 
 	}
 	for _, name := range slices.Sorted(maps.Keys(is.Bound)) {
 		if a.p.Sync(name) == nil {
-			x.add("sync "+name, note, "give it its old name back to go on, or remove there by hand what it put", "it is not in the project any more; what it sent to %s stays there", is.Bound[name].Place())
+			x.add("sync "+name, note, "if it was renamed: weir sync rename "+name+" NEW; if it was deleted: weir sync drop "+name+" --remove, or --leave", "it is not in the project any more; what it sent to %s stays there", is.Bound[name].Place())
 		}
 	}
 	return true

@@ -88,6 +88,9 @@ func (a *App) Plan(ctx context.Context, o PlanOptions) (res *PlanResult, err err
 	if _, res.Paused, err = a.unpaused(ctx); err != nil {
 		return nil, err
 	}
+	if res.Orphans, err = a.orphans(ctx); err != nil {
+		return nil, err
+	}
 	runner, err := a.runner(ctx)
 	if err != nil {
 		return nil, err
@@ -123,7 +126,7 @@ func (a *App) Plan(ctx context.Context, o PlanOptions) (res *PlanResult, err err
 		loads = append(loads, load)
 		x := SyncPlan{
 			Sync: s.Name, Segment: s.Segment, Destination: s.Destination, Object: s.Object, Into: s.Into,
-			Hash: p.Hash, Counts: p.Counts, HeldBy: []string{}, Holds: approvable(p.Holds, s.Name), Tally: p.Tally, Sample: sample,
+			Hash: p.Hash, Counts: p.Counts, HeldBy: []string{}, Holds: approvable(p.Holds, s.Name), Warnings: p.Warnings, Tally: p.Tally, Sample: sample,
 		}
 		for _, h := range p.Holds {
 			x.HeldBy = append(x.HeldBy, h.Code)

@@ -63,8 +63,9 @@ type PlanResult struct {
 	AsOf     time.Time       `json:"as_of"`
 	Segments []SegmentChange `json:"segments"`
 	Plans    []SyncPlan      `json:"plans"`
-	Paused   []PausedSync    `json:"paused,omitempty"` // of these plans; a run leaves them out
-	Estimate syncs.Estimate  `json:"estimate"`         // of all syncs side by side
+	Paused   []PausedSync    `json:"paused,omitempty"`  // of these plans; a run leaves them out
+	Orphans  []Orphan        `json:"orphans,omitempty"` // ledgers of syncs that are not in the project any more
+	Estimate syncs.Estimate  `json:"estimate"`          // of all syncs side by side
 	Saved    *SavedPlan      `json:"saved,omitempty"`
 }
 
@@ -87,6 +88,7 @@ type SyncPlan struct {
 	Counts      syncs.Counts `json:"counts"`
 	HeldBy      []string     `json:"held_by"` // codes
 	Holds       []syncs.Hold `json:"holds"`
+	Warnings    []string     `json:"warnings,omitempty"` // what holds nothing and somebody should know
 	Tally       syncs.Tally  `json:"tally"`
 	// Estimate is of calls and time at the destination's limits, shared with the other syncs.
 	Estimate syncs.Estimate `json:"estimate"`

@@ -63,6 +63,7 @@ func (s *session) printPlan(p *app.PlanResult) {
 	s.printSegments(p.Segments)
 	s.printSyncs(p.Plans)
 	s.printPaused(p.Paused)
+	s.printOrphans(p.Orphans)
 	var add, update, remove, held int64
 	for _, x := range p.Plans {
 		add, update, remove = add+x.Counts.Added, update+x.Counts.Updated, remove+x.Counts.Removed
@@ -114,6 +115,9 @@ func (s *session) printSyncs(plans []app.SyncPlan) {
 		}
 		for _, v := range x.Sample {
 			s.out("      %s", sampleLine(v))
+		}
+		for _, w := range x.Warnings {
+			s.out("      %s %s", s.ui.warn("note:"), w)
 		}
 		for _, h := range x.Holds {
 			s.out("      %s %s", s.ui.bad("held:"), h.What)

@@ -45,6 +45,14 @@ func planMarkdown(p *app.PlanResult) string {
 	if held > 0 {
 		b.WriteString("\n")
 	}
+	for _, x := range p.Plans {
+		for _, w := range x.Warnings {
+			fmt.Fprintf(&b, "\n%s: %s.\n", cell(x.Sync), cell(w))
+		}
+	}
+	for _, o := range p.Orphans {
+		fmt.Fprintf(&b, "\n%s is not in the project any more; %s rows of it are still at %s.\n", cell(o.Sync), number(o.Rows), cell(o.Place))
+	}
 	for _, x := range p.Paused {
 		fmt.Fprintf(&b, "\n%s is paused: a run leaves it out.\n", cell(x.Sync))
 	}

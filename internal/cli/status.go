@@ -52,6 +52,7 @@ func (s *session) statusCmd() *cobra.Command {
 			s.out("%s", strings.TrimSuffix(table(rows, 3), "\n"))
 			s.printPaused(paused)
 			s.printKept(st.Plans)
+			s.printOrphans(st.Orphans)
 			for _, x := range st.Syncs {
 				if x.Last != nil && x.Last.Status != syncs.OK {
 					s.out("")

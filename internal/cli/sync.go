@@ -11,11 +11,11 @@ import (
 func (s *session) syncCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sync",
-		Short: "The life of one sync: pause, resume, reset, send everything again",
+		Short: "The life of one sync: pause, resume, reset, send everything again, rename, drop",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(s.syncPauseCmd(), s.syncResumeCmd(), s.syncResetCmd(), s.syncFullCmd())
+	c.AddCommand(s.syncPauseCmd(), s.syncResumeCmd(), s.syncResetCmd(), s.syncFullCmd(), s.syncRenameCmd(), s.syncDropCmd())
 	return c
 }
 

@@ -31,9 +31,17 @@ func (e *BoundError) Code() string {
 // Fix says what to do.
 func (e *BoundError) Fix() string {
 	if e.Other != "" {
-		return "point one of them elsewhere; if " + e.Other + " has only got another name, give it its old one back"
+		return "point one of them elsewhere; if " + e.Other + " has only got another name: weir sync rename " + e.Other + " " + e.Sync
 	}
 	return "undo the change of destination, object or into, or of the target's send; to start anew there: weir sync reset " + e.Sync
+}
+
+// Code is the stable code.
+func (e *RenameError) Code() string { return "ledger.rename" }
+
+// Fix says what to do.
+func (e *RenameError) Fix() string {
+	return "see weir status; where something of " + e.From + " is open, give it its old name back in the project, run it, then rename it"
 }
 
 // UnknownStoreError says that no store of this machine has ever run anything in this warehouse,

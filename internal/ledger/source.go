@@ -174,6 +174,11 @@ func (s *source) newBound(ctx context.Context, se *session) (*bound, error) {
 				return &BoundError{Sync: s.name, Other: other, Place: s.b.place()}
 			}
 		}
+		// What a copy that was never finished left in the table is nobody's.
+		known := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: s.table(tLedgers), Alias: "k"}, Where: eq(rel.C("k", "sync"), rel.T(s.name))}}
+		if err := se.do(ctx, rel.Delete{From: s.own(), Where: not(known)}); err != nil {
+			return err
+		}
 		// started stays NULL until the first run is settled.
 		return se.insertNew(ctx, s.table(tLedgers), []rel.Column{
 			rel.As("sync", rel.T(s.name)), rel.As("account", rel.T(s.b.Account)), rel.As("object", rel.T(s.b.Object.Name)), rel.As("target", rel.T(s.b.Sync.Into)),
