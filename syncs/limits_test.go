@@ -326,6 +326,30 @@ func TestF27BudgetAndCircuit(t *testing.T) {
 	})
 }
 
+// A destination whose every call breaks off in the middle, so that it knows nothing of some rows and
+// did not try the others, is down as well.
+func TestF27DownInTheMiddleOfEveryCall(t *testing.T) {
+	inItsTime(t, func(t *testing.T) {
+		s := newScene(t, 2500)
+		s.task.Object.Limits = destinations.Limits{Rows: 500, Concurrency: 4}
+		s.vendor.write = func(_ int, b destinations.Batch) (destinations.Outcome, error) {
+			o := destinations.Outcome{Rest: destinations.Result{Status: destinations.Later}, Rows: map[int]destinations.Result{}}
+			for i := range min(100, len(b.Rows)) {
+				o.Rows[i] = destinations.Result{Status: destinations.Uncertain, Reason: "Internal Server Error"}
+			}
+			return o, nil
+		}
+		start := time.Now()
+		r := s.run()
+		if c := r.Counts; r.Status != Failed || r.Code != "syncs.unavailable" || !strings.Contains(r.Error, "Internal Server Error") || c.InDoubt == 0 || c.Delivered != 0 {
+			t.Errorf("%s %s (%s) %+v", r.Status, r.Code, r.Error, c)
+		}
+		if d := time.Since(start); d > 2*time.Minute || r.Requests > 30 {
+			t.Errorf("it took %s and %d requests to see that it is down", d, r.Requests)
+		}
+	})
+}
+
 // server is a destination that works on so many calls at once; the others wait their turn, or are
 // turned away.
 type server struct {

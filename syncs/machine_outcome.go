@@ -67,22 +67,22 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 	rs := make([]result, len(c.items))
 	var again, unsure []*item
 	var wait, asked time.Duration
-	var why string
-	good, taken, doubt := false, false, false
+	var why, vague string
+	good, taken, doubt, settled := false, false, false, false
 	for i, it := range c.items {
 		r := o.Of(i)
 		res := result{code: r.Code, reason: r.Reason, remoteID: r.RemoteID}
 		final := true
 		switch r.Status {
 		case destinations.Delivered, destinations.Unchanged:
-			res.verdict, good = Applied, true
+			res.verdict, good, settled = Applied, true, true
 		case destinations.Accepted:
-			res.verdict, good, taken = Taken, true, true
+			res.verdict, good, taken, settled = Taken, true, true, true
 		case destinations.Rejected:
-			res.verdict = m.unless(it, Rejected)
+			res.verdict, settled = m.unless(it, Rejected), true
 			res.permanent = slices.Contains(m.task.Object.Permanent, r.Code)
 		case destinations.Suppressed:
-			res.verdict = m.unless(it, Barred)
+			res.verdict, settled = m.unless(it, Barred), true
 		case destinations.Later:
 			res.verdict = m.unless(it, NotTried)
 			it.tries++
@@ -93,7 +93,7 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 				again, wait, final = append(again, it), max(wait, w), false
 			}
 		default:
-			it.ambiguous, doubt = true, true
+			it.ambiguous, doubt, vague = true, true, or(r.Reason, "it does not say what became of the rows")
 			m.doubtful = m.at.Now
 			res.verdict = InDoubt
 			if it.tries++; !m.harmful && it.tries < maxAmbiguous {
@@ -105,7 +105,9 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 			m.finishRow(it, res.verdict, res.code, res.reason, "")
 		}
 	}
-	m.wentWell(c)
+	if settled { // an answer that puts every row off, or does not know, is none that went well
+		m.wentWell(c)
+	}
 	m.askedToWait(c, asked, why)
 	m.watchSilence(m.harmful && doubt && !good, c, "it cannot say what became of the rows")
 	m.addNotes(o.Notes)
@@ -125,10 +127,13 @@ func (m *Machine) outcome(c *call, o destinations.Outcome) {
 		rest = &call{items: again, notBefore: m.at.Now.Add(wait)}
 		m.requeue(rest)
 	}
-	if len(unsure) > 0 && m.spend(m.at.Now) {
+	switch {
+	case len(unsure) == 0:
+	case m.spend(c.left):
 		rest = &call{items: unsure, notBefore: s.paused}
 		m.requeue(rest)
-	} else {
+	default:
+		m.fail("syncs.unavailable", "run again later; what may have arrived is sent again", "the destination gave no usable answer: %s", vague)
 		m.giveUp(unsure, "syncs.in_doubt", "the destination did not say what became of the row")
 	}
 	if rest != nil { // what waits for this call waits for what is left of it
