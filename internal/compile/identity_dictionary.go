@@ -12,6 +12,7 @@ import (
 //
 //	values    src, rank, r (as the source has it), x, w, first_seen, last_seen, seen, num in order of birth;
 //	          w is the normal form if that is not r, and the empty text if there is none
+//	mixed     the ranks of which several values may have one normal form
 //	nodes     node, rank, value, src, first_seen, last_seen, seen: node is the first num of a normal form
 //	odd       num, node, x: the values whose node is not their own number
 //	part_<n>  the combinations with nodes; of records the stored columns, of events what is no text
@@ -46,11 +47,22 @@ func (x *identity) dictionary() {
 	do := temp(x.work("values"), numbered)
 	v := rel.Case{Whens: []rel.When{{If: isNull(e("w")), Then: e("r")}, {If: rel.F(rel.Ne, e("w"), rel.T("")), Then: e("w")}}}
 	joins := rel.F(rel.Distinct, e("w"), rel.T(""))
-	do = append(do, temp(x.forms(), rel.Select{
-		Columns: []rel.Column{rel.As("node", least(e("num"))), same("e", "rank"), rel.As("value", v), rel.As("src", least(e("src"))),
-			rel.As("first_seen", least(e("first_seen"))), rel.As("last_seen", greatest(e("last_seen"))), rel.As("seen", sum(e("seen"))), rel.As("k", count())},
-		From: from(x.work("values"), "e"), Where: joins, GroupBy: []rel.Expr{e("rank"), v},
-	})...)
+	do = append(do, temp(x.work("mixed"), x.mixed())...)
+	of := func(kind rel.JoinKind) []rel.Join {
+		return []rel.Join{join(kind, from(x.work("mixed"), "m"), eq(rel.C("m", "rank"), e("rank")))}
+	}
+	do = append(do, temp(x.forms(), union([]rel.Query{
+		rel.Select{
+			Columns: []rel.Column{rel.As("node", least(e("num"))), same("e", "rank"), rel.As("value", v), rel.As("src", least(e("src"))),
+				rel.As("first_seen", least(e("first_seen"))), rel.As("last_seen", greatest(e("last_seen"))), rel.As("seen", sum(e("seen"))), rel.As("k", count())},
+			From: from(x.work("values"), "e"), Joins: of(rel.Inner), Where: joins, GroupBy: []rel.Expr{e("rank"), v},
+		},
+		rel.Select{
+			Columns: []rel.Column{rel.As("node", e("num")), same("e", "rank"), rel.As("value", e("r")), same("e", "src"),
+				same("e", "first_seen"), same("e", "last_seen"), same("e", "seen"), rel.As("k", rel.I(1))},
+			From: from(x.work("values"), "e"), Joins: of(rel.Left), Where: rel.F(rel.And, isNull(rel.C("m", "rank")), isNull(e("w"))),
+		},
+	}))...)
 	// Most normal forms have one spelling in one place: their number is the value's. What is odd are
 	// the others, and values that do not join.
 	node := rel.Case{Whens: []rel.When{{If: joins, Then: either(rel.C("d", "node"), e("num"))}}}
@@ -82,6 +94,29 @@ func orNull(raw rel.Expr) rel.Expr {
 		return c.Args[0]
 	}
 	return raw
+}
+
+// mixed lists the ranks of which several values may have one normal form: values of a source are
+// distinct, so that either several sources bring them, or one is written otherwise than in its form.
+func (x *identity) mixed() rel.Query {
+	e := func(name string) rel.Expr { return rel.C("e", name) }
+	brought := map[int]int{}
+	for _, s := range x.sources {
+		for _, id := range s.ids {
+			brought[id.rank]++
+		}
+	}
+	var several []int
+	for rank := range x.ids {
+		if brought[rank] > 1 {
+			several = append(several, rank)
+		}
+	}
+	where := rel.Expr(rel.F(rel.Ne, e("w"), rel.T("")))
+	if len(several) > 0 {
+		where = rel.F(rel.Or, where, x.rankIn(e("rank"), several))
+	}
+	return rel.Select{Distinct: true, Columns: []rel.Column{same("e", "rank")}, From: from(x.work("values"), "e"), Where: where}
 }
 
 // otherForm is w of a value with a normal form, or without. Most values are written in it, and texts

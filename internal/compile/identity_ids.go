@@ -210,14 +210,19 @@ func (x *identity) away() []rel.Statement {
 		join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster")), rel.F(rel.Ne, rel.C("k", "number"), rel.C("g", "old"))),
 		join(rel.Inner, from(x.work("was"), "a"), eq(rel.C("a", "old"), rel.C("g", "old")), eq(rel.C("a", "cluster"), rel.C("g", "cluster")))}})
 	do = append(do, temp(x.work("taker"), rel.Select{Columns: members, From: from(x.work("was"), "a"), Where: inTable(x.work("away"), "cluster", rel.C("a", "cluster"))})...)
-	// The identifiers of those who took, each with where it stands beside others.
+	// The identifiers of those who took, each with where it stands beside others. Where all of a
+	// combination were of one profile, only one that is new brings two together.
+	fresh := x.goesOn && !x.all && x.together() && !x.limited()
 	var stand []rel.Query
 	for _, l := range x.links {
 		for _, rank := range x.linking() {
 			if l.has[rank] {
 				n := rel.C("l", ranked("n", rank))
-				stand = append(stand, rel.Select{Columns: []rel.Column{rel.As("src", rel.I(int64(l.src))), same("l", "combo"), rel.As("node", n)}, From: l.rel("l"),
-					Where: inTable(x.work("taker"), "node", n)})
+				where := []rel.Expr{inTable(x.work("taker"), "node", n)}
+				if fresh {
+					where = append(where, eq(rel.C("l", "changed"), rel.I(1)))
+				}
+				stand = append(stand, rel.Select{Columns: []rel.Column{rel.As("src", rel.I(int64(l.src))), same("l", "combo"), rel.As("node", n)}, From: l.rel("l"), Where: and(where)})
 			}
 		}
 	}

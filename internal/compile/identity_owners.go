@@ -8,7 +8,8 @@ import (
 // owners says whose the rows are. A row belongs to the cluster of its strongest identifier that
 // has one. A row of a source of records without any is alone; an event without any is nobody's.
 //
-//	own_<n>   combo, node, cluster (NULL for none), per source
+//	own_<n>   combo, node, cluster (NULL for none), per source; in a build that goes on from another with
+//	          changed, was and was_node of part_<n>
 //	mine      cluster: those that are resolved again, in a build that goes on from another
 //	live      cluster: of these, those that own rows
 func (x *identity) owners() {
@@ -37,6 +38,9 @@ func (x *identity) owners() {
 			cluster = rel.C("f", "cluster")
 		}
 		q.Columns = append(q.Columns, rel.As("node", node), rel.As("cluster", cluster))
+		if x.goesOn {
+			q.Columns = append(q.Columns, columnsOf("q", []string{"changed", "was", "was_node"})...)
+		}
 		if !s.events() {
 			// A row alone whose key another row has is no profile.
 			q.Columns = append(q.Columns, rel.As("counts", oneIf(rel.F(rel.Or, eq(rel.C("q", "nth"), rel.I(1)), isNull(rel.C("q", ranked("n", x.recordRank())))))))
@@ -59,9 +63,14 @@ func (x *identity) owners() {
 	do = nil
 	if x.goesOn {
 		f, n := func(name string) rel.Expr { return rel.C("f", name) }, func(name string) rel.Expr { return rel.C("n", name) }
-		do = append(do, temp(x.work("mine"), rel.Select{Distinct: true, Columns: []rel.Column{same("f", "cluster")}, From: from(x.found, "f"),
-			Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(n("node"), f("node")), x.again("n"))},
-			Where: rel.F(rel.And, notNull(f("cluster")), x.own(n("rank"), f("cluster"), f("node")))})...)
+		mine := rel.Select{Distinct: true, Columns: []rel.Column{same("f", "cluster")}, From: from(x.found, "f"), Where: notNull(f("cluster"))}
+		if x.together() { // every node makes a profile
+			mine.Where = rel.F(rel.And, mine.Where, eq(f("a"), rel.I(1)))
+		} else {
+			mine.Joins = []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(n("node"), f("node")), x.again("n"))}
+			mine.Where = rel.F(rel.And, mine.Where, x.own(n("rank"), f("cluster"), f("node")))
+		}
+		do = append(do, temp(x.work("mine"), mine)...)
 		live = rel.Select{Columns: []rel.Column{same("l", "cluster")}, From: rel.Sub{Query: live, Alias: "l"}, Where: inTable(x.work("mine"), "cluster", rel.C("l", "cluster"))}
 	}
 	x.step("profiles", append(do, temp(x.work("live"), live)...)...)

@@ -15,7 +15,8 @@ import (
 //	want    node, a: what is touched, and with a = 1 all of the components that are resolved again
 //	part_<n> all combinations with one of them, and maybe others of touched components
 //	prior   those and their neighbours as the build in force has them
-//	nodes   node, rank, value, src, first_seen, last_seen, seen, a
+//	nodes   node, rank, value, src, first_seen, last_seen, seen, a, and with was_ before its name every
+//	        column that may differ from that in prior
 //
 // An identifier that joins nobody because too many have it, or because it only finds, is a
 // component of its own: that does not lead on to all those who were seen with it, unless it begins
@@ -145,8 +146,8 @@ func (x *identity) near() []rel.Statement {
 			Columns: append(columnsOf("u", x.lean(s)), rel.As("changed", rel.I(1)), same("u", "was"), rel.As("was_node", rel.Null(models.Integer)))}
 		switch {
 		case x.all:
-		case x.together(): // one reading is enough
-			kept.Joins = []rel.Join{join(rel.Inner, from(x.work("span"), "s"), eq(rel.C("s", "node"), x.strongest(s, "p")))}
+		case x.together(): // one reading is enough: the strongest identifier of a combination is whose it is, and stays that
+			kept.Joins = []rel.Join{join(rel.Inner, from(x.work("span"), "s"), eq(rel.C("s", "node"), p("node")))}
 		default:
 			var hits []rel.Query
 			for _, rank := range x.ranksOf(s) {
@@ -272,20 +273,24 @@ func (x *identity) around() {
 			rel.As("last_seen", greatest(n("last_seen"))), rel.As("seen", sum(n("seen")))},
 		From: rel.Sub{Query: union(each), Alias: "n"}, GroupBy: []rel.Expr{n("node")}})
 	want := x.work("want", x.round)
-	both := rel.Union{Queries: []rel.Query{
+	both := rel.Union{All: true, Queries: []rel.Query{
 		rel.Select{Columns: []rel.Column{same("c", "node")}, From: from(x.work("counted"), "c")},
-		rel.Select{Columns: []rel.Column{same("w", "node")}, From: from(want, "w")}}}
+		rel.Select{Columns: []rel.Column{same("v", "node")}, From: from(want, "v"), Where: rel.F(rel.Not, inTable(x.work("counted"), "node", rel.C("v", "node")))}}}
 	prior := rel.Select{Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: both, Alias: "b"}, eq(rel.C("b", "node"), rel.C("p", "node")))}}
 	prior.Columns = columnsOf("p", nodeColumns)
 	do = append(do, temp(x.work("prior"), x.few(x.nodesLayer(), prior))...)
-	do = append(do, temp(x.work("nodes"), rel.Select{
+	nodes := rel.Select{
 		Columns: []rel.Column{same("w", "node"), rel.As("rank", either(rel.C("p", "rank"), rel.C("b", "rank"))), rel.As("value", either(rel.C("p", "value"), rel.C("b", "value"))),
 			same("c", "src"), same("c", "first_seen"), same("c", "last_seen"), same("c", "seen"), same("w", "a")},
 		From: from(want, "w"),
 		Joins: []rel.Join{join(rel.Inner, from(x.work("counted"), "c"), eq(rel.C("c", "node"), rel.C("w", "node"))),
 			join(rel.Left, from(x.work("prior"), "p"), eq(rel.C("p", "node"), rel.C("w", "node"))),
 			join(rel.Left, from(x.work("born"), "b"), eq(rel.C("b", "node"), rel.C("w", "node")))},
-	})...)
+	}
+	for _, c := range comparedColumns {
+		nodes.Columns = append(nodes.Columns, rel.As("was_"+c, rel.C("p", c)))
+	}
+	do = append(do, temp(x.work("nodes"), nodes)...)
 	x.step("what is resolved again", do...)
 }
 

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -23,6 +24,9 @@ func weak(id *models.Identifier) bool {
 
 // nodeColumns are the columns of identifiers as they are stored.
 var nodeColumns = []string{"node", "rank", "value", "src", "first_seen", "last_seen", "seen", "component", "cluster", "profile_id"}
+
+// comparedColumns are those of them that a build may change, and node, which tells whether there was one.
+var comparedColumns = []string{"node", "src", "first_seen", "last_seen", "seen", "component", "cluster", "profile_id"}
 
 // results makes the tables of identity that stay, beside sequence and state.
 func (x *identity) results() {
@@ -147,15 +151,12 @@ func (x *identity) nodes() {
 		return
 	}
 	// Only what differs is written.
-	differs := []rel.Expr{isNull(rel.C("p", "node"))}
+	differs := []rel.Expr{isNull(rel.C("n", "was_node"))}
 	for _, c := range q.Columns {
-		switch c.As {
-		case "node", "rank", "value":
-		default:
-			differs = append(differs, rel.F(rel.Distinct, c.Expr, rel.C("p", c.As)))
+		if c.As != "node" && slices.Contains(comparedColumns, c.As) {
+			differs = append(differs, rel.F(rel.Distinct, c.Expr, rel.C("n", "was_"+c.As)))
 		}
 	}
-	q.Joins = append(q.Joins, join(rel.Left, from(x.work("prior"), "p"), eq(rel.C("p", "node"), rel.C("n", "node"))))
 	q.Where = or(differs)
 	q.Columns = append(q.Columns, rel.As("gone", rel.I(0)))
 	gone := rel.Select{From: from(x.work("prior"), "p"), Columns: append(columnsOf("p", nodeColumns), rel.As("gone", rel.I(1))),
@@ -183,9 +184,10 @@ func (x *identity) combos(s identitySource) []rel.Statement {
 		owned.Columns = append(columnsOf("q", stored), same("o", "node"), same("c", "profile_id"))
 		return x.write(l, owned, nil)
 	}
-	owned.Columns = []rel.Column{same("q", "combo"), same("q", "changed"), same("o", "node"), same("c", "profile_id")}
-	owned.Where = rel.F(rel.Or, eq(rel.C("q", "changed"), rel.I(1)), rel.F(rel.Distinct, rel.C("o", "node"), rel.C("q", "was_node")),
-		rel.F(rel.Distinct, rel.C("c", "profile_id"), rel.C("q", "was")))
+	owned = rel.Select{From: from(x.work("own", s.n), "o"), Joins: []rel.Join{join(rel.Left, from(x.profile, "c"), eq(rel.C("c", "cluster"), rel.C("o", "cluster")))},
+		Columns: []rel.Column{same("o", "combo"), same("o", "changed"), same("o", "node"), same("c", "profile_id")},
+		Where: rel.F(rel.Or, eq(rel.C("o", "changed"), rel.I(1)), rel.F(rel.Distinct, rel.C("o", "node"), rel.C("o", "was_node")),
+			rel.F(rel.Distinct, rel.C("c", "profile_id"), rel.C("o", "was")))}
 	do := temp(x.work("owned", s.n), owned)
 	changed := x.work("combos_changed", s.n)
 	do = append(do, temp(changed, rel.Select{From: from(x.work("upd", s.n), "u"),

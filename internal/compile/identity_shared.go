@@ -6,7 +6,7 @@ import (
 )
 
 // linked is a relation of combinations without the identifiers that must not join, n_<rank> of the
-// ranks that it has, combo and seen.
+// ranks that it has, combo and seen, and in a build that goes on from another changed.
 type linked struct {
 	src  int
 	name rel.Name
@@ -90,6 +90,9 @@ func (x *identity) shared() {
 		if !plain {
 			l.name = x.work("links", s.n)
 			q := rel.Select{From: from(x.part(s), "q"), Columns: []rel.Column{same("q", "combo"), same("q", "seen")}}
+			if x.goesOn {
+				q.Columns = append(q.Columns, same("q", "changed"))
+			}
 			// Where every identifier joins, those of a combination are in one component, and are resolved
 			// again together.
 			together := x.goesOn && x.together()
