@@ -1,8 +1,8 @@
-// Package store is weir's memory on disk: one SQLite file per project and target, which holds
-// the journal of runs, their history, who is paused and when a schedule last fired. It
-// implements syncs.Journal.
+// Package store is weir's memory: the journal of runs, their history and when schedules last fired,
+// one for each project and target. It lies in a SQLite file, or in a schema on PostgreSQL that the
+// processes of several machines share. It implements syncs.Journal.
 //
-// The file holds no personal data: rows are named by their sequence number in a plan, which
+// The store holds no personal data: rows are named by their sequence number in a plan, which
 // lies in the warehouse.
 //
 // # Durability
@@ -15,7 +15,11 @@
 //	Ack    ─┼─► requests ─► writer: BEGIN … SAVEPOINT … COMMIT ─► fsync ─► every caller returns
 //	End    ─┘
 //
-// An error on fsync is final: what the kernel did with the pages is unknown, so the store
+// On PostgreSQL a transaction first takes the writers' turn, an advisory lock, so that the writers of
+// all processes follow each other as those of a file do. A commit that takes too long counts as lost:
+// its callers get an error, which stops what they send, and the next change takes another connection.
+//
+// On a file an error on fsync is final: what the kernel did with the pages is unknown, so the store
 // refuses every later write until it is opened again.
 //
 // # The fence
