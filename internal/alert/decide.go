@@ -170,7 +170,13 @@ func (d *deciding) status(s Seen) {
 	case Degraded:
 		m = d.message(Degraded, s)
 		m.Title, m.Text = s.Sync+" ended degraded", "Not everything was sent: "+why(s.Report)
-		m.Fix = "what was refused is tried again by later runs"
+		m.Code, m.Fix = s.Report.Code, s.Report.Fix
+		if s.Report.Error != "" {
+			m.Text += ". " + s.Report.Error
+		}
+		if m.Fix == "" {
+			m.Fix = "what was refused is tried again by later runs"
+		}
 		m.Command = "weir runs rejects " + s.Sync
 		if s.Report.Counts.InDoubt > 0 {
 			m.Command = "weir runs show " + m.Run

@@ -99,6 +99,16 @@ func TestOneMessagePerChange(t *testing.T) {
 	}
 }
 
+// TestDegradedSaysWhy tells why a run stopped in the middle, where its report does.
+func TestDegradedSaysWhy(t *testing.T) {
+	s := ran(syncs.Degraded)
+	s.Report.Code, s.Report.Error, s.Report.Fix = "syncs.quota", "the day's calls are used up", "it goes on tomorrow"
+	got := newTold(all).see(s)
+	if len(got) != 1 || got[0].Code != "syncs.quota" || got[0].Fix != "it goes on tomorrow" || got[0].Text != "Not everything was sent: 3 rejected (2 × invalid_email, 1 × x). the day's calls are used up" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestWhatIsTold(t *testing.T) {
 	for status, want := range map[syncs.Status]*Message{
 		syncs.Failed: {Event: Failed, Run: "r1", Title: "vip failed", Text: "the destination refuses the key", Code: "syncs.refused", Fix: "set KLAVIYO_API_KEY", Command: "weir runs show r1", Counts: &syncs.Counts{Delivered: 1}},
