@@ -281,7 +281,7 @@ func TestDestinationFaults(t *testing.T) {
 		{"401", answers(401), false, 1, "failed", "syncs.refused", "refused (401)", false},
 		{"429 twice", first(2, answers(429)), false, 0, "ok", "", "", false},
 		{"429 for a second", first(1, answers(429, "Retry-After", "1")), false, 0, "ok", "", "", false},
-		{"429 for an hour", answers(429, "Retry-After", "3600"), false, 3, "failed", "syncs.throttled", "asks to wait 1h0m", false},
+		{"429 for an hour", answers(429, "Retry-After", "3600"), false, 1, "degraded", "syncs.quota", "takes nothing more before", false},
 		{"500", answers(500), false, 3, "failed", "syncs.unavailable", "Internal Server Error", true},
 		{"500 that had written", answers(500), true, 3, "failed", "syncs.unavailable", "Internal Server Error", true},
 		{"503", answers(503), false, 3, "failed", "syncs.unavailable", "keeps failing: transient (503)", false},
@@ -307,7 +307,7 @@ func TestDestinationFaults(t *testing.T) {
 				if (end.Counts.InDoubt > 0) != c.doubt || c.exit != 0 && end.Counts.Delivered != 0 {
 					t.Errorf("counts %+v", end.Counts)
 				}
-				if r.Error != nil && (!strings.Contains(r.Error.Message, "to_crm failed: ") || r.Error.Fix == "") {
+				if r.Error != nil && (!strings.Contains(r.Error.Message, "to_crm "+map[string]string{"failed": "failed: ", "degraded": "ended degraded: "}[c.status]) || r.Error.Fix == "") {
 					t.Errorf("error %+v", r.Error)
 				}
 				for _, command := range []string{"status", "runs"} {
@@ -323,6 +323,14 @@ func TestDestinationFaults(t *testing.T) {
 					}
 				}
 				srv.well()
+				if c.code == "syncs.quota" { // nothing is sent before, unless a person knows better
+					if end, _, code := run(t, dir); code != 1 || end.Code != c.code || end.Requests != 0 || srv.written() != 0 {
+						t.Errorf("before it is over: exit code %d, %+v", code, end)
+					}
+					if out, code := weir(t, "runs", "retry", "to_crm", "--project", dir); code != 0 {
+						t.Errorf("weir runs retry: exit code %d\n%s", code, out)
+					}
+				}
 				heals(t, dir, srv)
 			})
 		})
