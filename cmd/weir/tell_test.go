@@ -98,7 +98,7 @@ func (h *heard) of(path string) []string {
 // TestTelling runs a sync that is refused and then is not, beside one that never works, and looks at
 // all that weir tells: the log, metrics, traces and alerts. Each change is told once, and nothing of
 // it is personal.
-func TestTelling(t *testing.T) {
+func TestF57Telling(t *testing.T) {
 	dir, world := t.TempDir(), newHeard(t)
 	world.refusing(true)
 	db := exec.Command("duckdb", filepath.Join(dir, "p.duckdb"), "create table people as select 'c' || i as id, 'canary.person' || i || '@example.com' as email, 'Canarina' as first_name, timestamp '2026-01-01' as changed_at from range(20) t(i)", "select 1")
