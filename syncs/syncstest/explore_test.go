@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestExplore lives through every small world, and prints how many there are. With
+// TestF34EverySmallWorld lives through every small world, and prints how many there are. With
 // WEIR_SIM_WORLDS=all there are about five times as many.
-func TestExplore(t *testing.T) {
+func TestF34EverySmallWorld(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	started := time.Now()
 	n, err := Explore(Sound, os.Getenv("WEIR_SIM_WORLDS") == "all")
@@ -23,8 +23,8 @@ func TestExplore(t *testing.T) {
 	}
 }
 
-// TestExploreNotices proves the exploration itself: each broken rule of the protocol shows.
-func TestExploreNotices(t *testing.T) {
+// TestEverySmallWorldNotices proves the exploration itself: each broken rule of the protocol shows.
+func TestEverySmallWorldNotices(t *testing.T) {
 	for _, v := range Variants() {
 		t.Run(strings.ReplaceAll(v.String(), " ", "_"), func(t *testing.T) {
 			n, err := Explore(v, false)
