@@ -71,6 +71,46 @@
 //   - A finished job is told to the ledger before the journal closes it.
 //   - release is clean only if nothing that was sent can still arrive.
 //
+// # The states of a row
+//
+//	                        ┌──────────── its values change, or a person asks ◄─────────────┐
+//	                        ▼                                                               │
+//	planned ────────────► due ──► intended ──┬─► delivered                                  │
+//	   │                   ▲                 ├─► accepted ──► delivered, or as below,       │
+//	   │                   │                 │   by a job     when the job has ended        │
+//	   │                   ├── not applied ◄─┤                                              │
+//	   │                   ├── its time ◄────┼─► rejected ── for good, or too often ──► quarantined
+//	   │                   │                 │
+//	   │                   ├── harmless ◄────┴─► in doubt: no answer, or none of use
+//	   │                   └── harmful: a person says that it was not sent
+//	   │                                         harmful: a person says that it was ──► delivered
+//	   └─► suppressed, invalid: left out, not sent
+//
+// Suppressions are looked at again when a row is read to be sent. In doubt lasts until one attempt is
+// applied, whatever other attempts say. Quarantined and what waits for its time are left out of plans.
+//
+// # What a crash leaves
+//
+// Killed, suspended or cut off from disk and warehouse, right after:
+//
+//	acquire    the lease is held: it ends by itself, at once if the process is dead on this machine
+//	begin      a run without a plan: nothing was sent
+//	survey     the same
+//	recover    settled or not, in one transaction: the next run does the same again
+//	freeze     a plan without attempts: all its rows are due
+//	open       the same; a list may have been created, and is found
+//	intend     rows that may have been sent and were not: in doubt, and sent again
+//	write      the same, and they were: sent again, the same bytes and the same key
+//	ack        what is known is known; the rest as above
+//	settle     the marker is there: settling again changes nothing
+//	mark, end  the ledger has everything; the next run closes the journal's record
+//	release    nothing: the run is over
+//
+// A journal that is lost makes every row of an open plan one that may have been sent. A process that
+// wakes up after its lease finds that it may no longer send, and that journal and ledger refuse it.
+// syncstest goes through each of these points with each thing that can happen to a call;
+// docs/failures.md has every failure with its test.
+//
 // # Ends
 //
 // A Fault decides about the call and never about a row: throttled calls wait, for all syncs of the
@@ -78,9 +118,9 @@
 // that the journal has no more calls of, ends the run, and later ones begin to send when it is over;
 // transient errors back off and spend from a budget of one repetition for ten calls that went well,
 // after which the circuit is open and one call at a time asks; an expired credential is refreshed
-// once; a refused one, wrong settings or a list that is gone end the run and blame no row. A batch that is refused as a whole is halved until the bad
-// rows stand alone; if every row that stands alone is refused and none was taken, the destination
-// is at fault.
+// once; a refused one, wrong settings or a list that is gone end the run and blame no row. A batch that
+// is refused as a whole is halved until the bad rows stand alone; if every row that stands alone is
+// refused and none was taken, the destination is at fault.
 //
 // Stopping a run lets calls in flight finish within the grace, records what they said, and leaves
 // the rest due.
