@@ -100,6 +100,7 @@
 //	freeze     a plan without attempts: all its rows are due
 //	open       the same; a list may have been created, and is found
 //	intend     rows that may have been sent and were not: in doubt, and sent again
+//	           (messages wait for a person)
 //	write      the same, and they were: sent again, the same bytes and the same key
 //	ack        what is known is known; the rest as above
 //	settle     the marker is there: settling again changes nothing
