@@ -127,7 +127,7 @@ func (e *server) prepare(ctx context.Context, s *Store, owner string) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", e.lock); err != nil {
 			return err
 		}
-		name := pgx.Identifier{e.schema}.Sanitize()
+		name := pgx.Identifier{e.schema}.Sanitize() //nolint:misspell // its name
 		var there, made bool
 		err := tx.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL, to_regclass($2) IS NOT NULL", name, name+".meta").Scan(&there, &made)
 		if err != nil {
