@@ -67,7 +67,7 @@ func TestPeopleOnPostgreSQL(t *testing.T) {
 
 // TestSourcesOnPostgreSQL looks at the sources of syncs on another warehouse.
 func TestSourcesOnPostgreSQL(t *testing.T) {
-	onPostgreSQL(t, "shop", map[string]func(*testing.T){"stale": TestStaleSourcesHold, "emptied": TestAnEmptiedPolicySourceHolds})
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){"stale": TestStaleSourcesHold, "emptied": TestAnEmptiedPolicySourceHolds, "orphans": TestOrphans})
 }
 
 // TestLifeOnPostgreSQL erases, resets and examines on another warehouse.

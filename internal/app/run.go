@@ -76,6 +76,7 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 		}
 	}
 	res.Seconds["syncs"] = time.Since(start).Seconds()
+	a.forgetOld(ctx)
 	return res, errors.Join(errs...)
 }
 

@@ -90,11 +90,29 @@ func (l *Ledger) Retry(ctx context.Context, sync string, g syncs.Grant) (n int64
 	return n, err
 }
 
-// Forget drops the history of deliveries before a time. Ledgers and markers stay.
-func (l *Ledger) Forget(ctx context.Context, before time.Time) (n int64, err error) {
-	err = l.with(ctx, "forgetting old deliveries", func(s *session) (err error) {
-		n, err = s.change(ctx, rel.Delete{From: l.table(tDeliveries), Where: rel.F(rel.Lt, rel.C("t", "at"), rel.At(before))})
-		return err
+// Forget drops the history of deliveries and of runs before two times; a zero one keeps all. Ledgers
+// stay, and so does the last run of each sync.
+func (l *Ledger) Forget(ctx context.Context, deliveries, runs time.Time) (n int64, err error) {
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	err = l.with(ctx, "forgetting old deliveries and runs", func(s *session) error {
+		if !deliveries.IsZero() {
+			gone, err := s.change(ctx, rel.Delete{From: l.table(tDeliveries), Where: rel.F(rel.Lt, t("at"), rel.At(deliveries))})
+			if err != nil {
+				return err
+			}
+			n += gone
+		}
+		if !runs.IsZero() {
+			later := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Sub{Alias: "m", Query: rel.Select{
+				Columns: []rel.Column{rel.As("sync", t("sync")), rel.As("last", rel.Agg{Fn: rel.Max, Arg: t("at")})}, From: rel.Table{Name: l.table(tRuns), Alias: "t"}, GroupBy: []rel.Expr{t("sync")},
+			}}, Where: and(eq(rel.C("m", "sync"), t("sync")), rel.F(rel.Gt, rel.C("m", "last"), t("at")))}}
+			gone, err := s.change(ctx, rel.Delete{From: l.table(tRuns), Where: and(rel.F(rel.Lt, t("at"), rel.At(runs)), later)})
+			if err != nil {
+				return err
+			}
+			n += gone
+		}
+		return nil
 	})
 	return n, err
 }

@@ -787,12 +787,27 @@ func TestALedgerIsCopiedAfterEachSettle(t *testing.T) { // SEMANTICS 36
 func TestForget(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann).sends(addAnn)
+	w.want(ann, bob).sends("add p2 email=bob@example.com name=Bob")
+	w.exec("UPDATE weir.runs SET \"at\" = \"at\" - interval '2' hour WHERE run = 'run_1'", "UPDATE weir.deliveries SET \"at\" = \"at\" - interval '2' hour WHERE run = 'run_1'")
+	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
 	for _, c := range []struct {
-		before time.Duration
-		want   int64
-	}{{-time.Hour, 0}, {time.Hour, 1}} {
-		if n, err := w.l.Forget(ctx, time.Now().Add(c.before)); n != c.want || err != nil {
-			t.Errorf("%v: %d, %v; want %d", c.before, n, err, c.want)
+		name             string
+		deliveries, runs time.Time
+		want             int64
+		left             []string
+	}{
+		{"nothing is old", ago(3 * time.Hour), ago(3 * time.Hour), 0, []string{"deliveries run_1", "deliveries run_2", "runs run_1", "runs run_2"}},
+		{"nothing is asked", time.Time{}, time.Time{}, 0, []string{"deliveries run_1", "deliveries run_2", "runs run_1", "runs run_2"}},
+		{"deliveries", ago(time.Hour), time.Time{}, 1, []string{"deliveries run_2", "runs run_1", "runs run_2"}},
+		{"runs", time.Time{}, ago(time.Hour), 1, []string{"deliveries run_2", "runs run_2"}},
+		{"all but the last run", ago(-time.Hour), ago(-time.Hour), 1, []string{"runs run_2"}},
+	} {
+		if n, err := w.l.Forget(ctx, c.deliveries, c.runs); n != c.want || err != nil {
+			t.Errorf("%s: %d, %v; want %d", c.name, n, err, c.want)
+		}
+		got := w.rows("SELECT 'deliveries', run FROM weir.deliveries UNION ALL SELECT 'runs', run FROM weir.runs ORDER BY 1, 2")
+		if diff := cmp.Diff(c.left, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
 	w.sends()

@@ -11,12 +11,19 @@ type File struct {
 	Timezone      string   `yaml:"timezone" doc:"Time zone of schedules, bare dates and calendar windows. Defaults to UTC."`
 	DefaultTarget string   `yaml:"default_target" doc:"Target that is used if none is named."`
 	SecretKey     string   `yaml:"secret_key" doc:"Key of the hashes of people who were erased or suppressed: a reference, such as ${env:WEIR_SECRET_KEY}."`
+	Keep          Keep     `yaml:"keep" doc:"How long the history of runs is kept in the warehouse and on disk. Without it, for good."`
 	Targets       []Target `yaml:"targets" doc:"Warehouses to work in, and where each may send."`
 	models.Model  `yaml:",inline"`
 	Destinations  []Destination `yaml:"destinations" doc:"Where people are reached."`
 	Syncs         []syncs.Sync  `yaml:"syncs" doc:"What is kept true where."`
 	Alerts        []Alert       `yaml:"alerts" doc:"Who is told when the state of a sync changes."`
 	Tests         []Test        `yaml:"tests" doc:"Tests of the models: rows in, people out."`
+}
+
+// Keep says how long the history of runs is kept. What ledgers need stays whatever it says.
+type Keep struct {
+	Deliveries models.Duration `yaml:"deliveries" doc:"Rows of deliveries: what was sent for whom, and what came of it, such as 180d." like:"rows,row_log"`
+	Runs       models.Duration `yaml:"runs" doc:"Runs with their numbers; the last one of each sync stays." like:"history"`
 }
 
 // Target is a warehouse to work in, and where it may send.

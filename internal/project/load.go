@@ -127,6 +127,15 @@ func (l *loader) merge(files []File) {
 			}
 			p.owners[s.key], *s.to = doc, s.from
 		}
+		if doc.Has("keep") {
+			used = true
+			if first := p.owners["keep"]; first != nil {
+				l.findings = append(l.findings, doc.Finding(diag.Problem{Path: "keep", OnKey: true, Code: "project.doubled",
+					What: fmt.Sprintf("keep is set twice; the first is at %s", place(first, "keep")), Fix: "take one of them out"}))
+			} else {
+				p.owners["keep"], p.Keep = doc, f.Keep
+			}
+		}
 		used = gather(l, doc, "targets", &p.Targets, f.Targets, func(x *Target) string { return x.Name }) || used
 		used = gather(l, doc, "sources", &p.Model.Sources, f.Sources, func(x *models.Source) string { return x.Name }) || used
 		used = gather(l, doc, "entities", &p.Model.Entities, f.Entities, func(x *models.Entity) string { return x.Name }) || used
@@ -220,6 +229,17 @@ func (l *loader) singles() {
 		l.failKey("secret_key", "project.secret_in_plain", `write secret_key: "${env:WEIR_SECRET_KEY}" and put the value into that variable`, "secret_key is a secret written in plain")
 	} else {
 		l.references("secret_key", p.SecretKey)
+	}
+	l.keep()
+}
+
+// keep checks that nothing is forgotten which a cap still counts.
+func (l *loader) keep() {
+	k := l.p.Keep
+	for i := range l.p.Model.Policies {
+		if c := l.p.Model.Policies[i].Cap; c != nil && k.Deliveries > 0 && k.Deliveries < c.Within {
+			l.fail("keep.deliveries", "project.keep", "keep deliveries for at least "+c.Within.String(), "policy %s counts the messages of the last %s, and deliveries are kept for %s", l.p.Model.Policies[i].Name, c.Within, k.Deliveries)
+		}
 	}
 }
 

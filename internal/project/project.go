@@ -24,6 +24,7 @@ type Project struct {
 	Syncs        []syncs.Sync
 	Alerts       []Alert
 	Tests        []Test
+	Keep         Keep
 	SecretKey    string // a reference, unresolved; "" if none is declared
 	Files        int    // files that hold something
 	// Hash changes with everything that decides what is built and sent: models, syncs,

@@ -1,0 +1,51 @@
+//go:build cgo && !noduckdb
+
+package app
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/weir-data/weir/internal/project"
+)
+
+func TestKeep(t *testing.T) {
+	for name, c := range map[string]struct{ keep, cap, code string }{
+		"as long as a cap counts": {"180d", "180d", ""},
+		"shorter than a cap":      {"29d", "30d", "project.keep"},
+	} {
+		_, findings := project.Load(written(t, strings.NewReplacer("TARGET", "{type: duckdb, path: x.duckdb}", "\nsources:", "\nkeep: {deliveries: "+c.keep+", runs: 365d}\nsources:",
+			"\npolicies:\n", "\npolicies:\n  often: {entity: customer, cap: {kinds: [sms], max: 2, within: "+c.cap+"}}\n").Replace(orphansYAML)), "")
+		codes := ""
+		for _, f := range findings {
+			codes += f.Code
+		}
+		if codes != c.code {
+			t.Errorf("%s: %+v", name, findings)
+		}
+	}
+}
+
+// TestOldRunsAreForgotten drops old history after a run, and of it nothing that is needed.
+func TestOldRunsAreForgotten(t *testing.T) {
+	a := loaded(t, written(t, strings.NewReplacer("TARGET", target(t), "\nsources:", "\nkeep: {deliveries: 30d, runs: 60d}\nsources:").Replace(orphansYAML)))
+	exec(t, a, "create schema shop", "create table shop.crm (id varchar, email varchar, phone varchar, changed_at timestamptz)",
+		"insert into shop.crm values ('k1', 'p1@example.com', '+33639980001', timestamptz '2026-01-01 00:00:00+00')")
+	endsOf(t, a)
+	exec(t, a, "update weir.deliveries set \"at\" = \"at\" - interval '31' day where sync = 'ads'")
+	if r := endsOf(t, a)["ads"]; r.Counts.Unchanged != 1 || r.Counts.Added != 0 {
+		t.Errorf("after it: %+v", r)
+	}
+	left := map[string]int{}
+	s := must(a.w.Session(t.Context()))
+	defer s.Close()
+	for row, err := range s.Query(t.Context(), "select sync from weir.deliveries") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		left[row[0].(string)]++
+	}
+	if left["ads"] != 0 || left["hello"] != 1 {
+		t.Errorf("deliveries left: %v", left)
+	}
+}
