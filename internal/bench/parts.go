@@ -157,10 +157,12 @@ type Waiting struct {
 	Share   float64 `json:"share"`   // of workers × batch / latency
 	// Stopped is how long a run took to end after it was asked to, in seconds.
 	Stopped float64 `json:"stopped_seconds"`
+	// Silent is how long the last request took to end; then the ledger learned what was sent.
+	Silent float64 `json:"silent_seconds"`
 }
 
 // rounds is how often every worker waits for the slow endpoint.
-const rounds = 60
+const rounds = 40
 
 // waiting sends a first plan to the slow endpoint, and another one that is stopped on its way.
 func waiting(ctx context.Context, w *world) (any, error) {
@@ -196,13 +198,14 @@ func waiting(ctx context.Context, w *world) (any, error) {
 	var once sync.Once
 	asked := make(chan time.Time, 1)
 	var sent int
+	var last time.Time
 	var mu sync.Mutex
 	r.Watch = func(ctx context.Context, s syncs.Step) (context.Context, func(syncs.Done)) {
 		return ctx, func(syncs.Done) {
 			mu.Lock()
 			defer mu.Unlock()
 			if s.Kind == "send" {
-				sent++
+				sent, last = sent+1, time.Now()
 			}
 			if sent == 5*w.Workers {
 				once.Do(func() { asked <- time.Now(); stop() })
@@ -215,7 +218,7 @@ func waiting(ctx context.Context, w *world) (any, error) {
 	}
 	select {
 	case at := <-asked:
-		out.Stopped = time.Since(at).Seconds()
+		out.Stopped, out.Silent = time.Since(at).Seconds(), max(0, last.Sub(at).Seconds())
 	default:
 		return nil, fmt.Errorf("the sync that was to be stopped ended before: %s %s", rep.Status, rep.Error)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-data/weir/destinations/rest"
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/ledger"
+	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/models"
@@ -125,27 +126,55 @@ var columns = []models.Column{
 // batch is how many rows go into a request: what the destination takes at most.
 const batch = 500
 
-// task is a mirror of shop.people at the endpoint, with two hashed identifiers and five fields.
-func (w *world) task(name string, latency time.Duration) (*syncs.Task, error) {
-	dest, ok := destinations.Lookup("http")
-	if !ok {
-		return nil, fmt.Errorf("this weir was built without the destination http")
-	}
-	spec := dest.Spec()
-	obj, _ := spec.Object("rows")
-	obj.Limits.Concurrency = w.Workers
+// sync is a mirror of shop.people at the endpoint, with two hashed identifiers and five fields.
+func (w *world) sync(name string) (syncs.Sync, destinations.Destination, destinations.Object, error) {
 	s := syncs.Sync{Name: name, Source: "people", Destination: "sink", Object: "rows", Purpose: "none", Mode: syncs.Mirror, OnLeave: syncs.Remove, FirstRun: syncs.Adopt,
 		With:  map[string]any{"batch_size": int64(batch)},
 		Match: []syncs.Match{{Identifier: "email_sha256", Trait: "email"}, {Identifier: "phone_sha256", Trait: "phone"}}}
 	for _, c := range columns[3:] {
 		s.Fields = append(s.Fields, syncs.Field{Name: c.Name, Trait: c.Name})
 	}
+	dest, ok := destinations.Lookup("http")
+	if !ok {
+		return s, nil, destinations.Object{}, fmt.Errorf("this weir was built without the destination http")
+	}
+	obj, _ := dest.Spec().Object("rows")
+	obj.Limits.Concurrency = w.Workers
+	return s, dest, obj, nil
+}
+
+// desired compiles what a sync wants.
+func desired(s syncs.Sync, obj destinations.Object) (compile.Rows, time.Time, error) {
 	in := compile.Input{Timezone: time.UTC, AsOf: time.Now().UTC().Truncate(time.Microsecond), Columns: map[string][]models.Column{"people": columns},
 		Model: &models.Model{Sources: []models.Source{{Name: "people", Table: "shop.people", Key: "id"}}}}
-	rows, problems := compile.Desired(in, s, obj, spec.Kind, "none")
+	rows, problems := compile.Desired(in, s, obj, destinations.HTTP, "none")
 	for _, p := range problems {
-		return nil, fmt.Errorf("the benchmark's own sync: %s", p.What)
+		return rows, in.AsOf, fmt.Errorf("the benchmark's own sync: %s", p.What)
 	}
+	return rows, in.AsOf, nil
+}
+
+// rows is the query of what the sync wants.
+func (w *world) rows() (rel.Query, error) {
+	s, _, obj, err := w.sync("to_sink")
+	if err != nil {
+		return nil, err
+	}
+	rows, _, err := desired(s, obj)
+	return rows.Query, err
+}
+
+// task binds the sync to the endpoint, which answers after a time.
+func (w *world) task(name string, latency time.Duration) (*syncs.Task, error) {
+	s, dest, obj, err := w.sync(name)
+	if err != nil {
+		return nil, err
+	}
+	rows, asOf, err := desired(s, obj)
+	if err != nil {
+		return nil, err
+	}
+	spec := dest.Spec()
 	t := &syncs.Task{Sync: s, Spec: spec, Object: obj, Account: "http " + w.Sink + " for " + name}
 	for _, c := range rows.IDs {
 		t.Columns.IDs = append(t.Columns.IDs, c.Name)
@@ -153,7 +182,7 @@ func (w *world) task(name string, latency time.Duration) (*syncs.Task, error) {
 	for _, c := range rows.Fields {
 		t.Columns.Fields = append(t.Columns.Fields, c.Name)
 	}
-	t.Source = w.led.Source(ledger.Binding{Sync: s, Object: obj, Rows: rows, Account: t.Account, Channel: spec.Kind, AsOf: in.AsOf, Kinds: [][]string{{"email"}, {"phone"}}})
+	t.Source = w.led.Source(ledger.Binding{Sync: s, Object: obj, Rows: rows, Account: t.Account, Channel: spec.Kind, AsOf: asOf, Kinds: [][]string{{"email"}, {"phone"}}})
 	url := fmt.Sprintf("%s/wait/%d", w.Sink, latency.Microseconds())
 	t.Session = func() (destinations.Session, error) {
 		return dest.Open(context.Background(), destinations.Env{
