@@ -167,6 +167,17 @@ type decoder struct {
 	ops    ops
 	ids    int
 	fields int
+	room   []any // for the values of many rows at once
+}
+
+// take gives room for the values of a row.
+func (d *decoder) take(n int) []any {
+	if len(d.room) < n {
+		d.room = make([]any, 512*n)
+	}
+	out := d.room[:n:n]
+	d.room = d.room[n:]
+	return out
 }
 
 func newDecoder(s *source) *decoder {
@@ -177,7 +188,7 @@ func newDecoder(s *source) *decoder {
 func (d *decoder) change(r []any) syncs.Change {
 	tail := r[5+d.ids+d.fields:]
 	c := syncs.Change{
-		Seq: asInt(r[0]), Key: asText(r[2]), IDs: make([]any, d.ids), Fields: make([]any, d.fields),
+		Seq: asInt(r[0]), Key: asText(r[2]), IDs: d.take(d.ids), Fields: d.take(d.fields),
 		RemoteID: asText(tail[0]), Hash: asInt(tail[1]), Version: asInt(tail[2]), Doubt: asBool(tail[3]), Barred: asText(tail[7]),
 	}
 	c.Group = c.Key
@@ -200,7 +211,11 @@ func (d *decoder) change(r []any) syncs.Change {
 	}
 	for i := range c.IDs {
 		c.IDs[i] = destinations.Absent
-		if v := r[5+i]; v != nil {
+		switch v := r[5+i].(type) {
+		case nil:
+		case string:
+			c.IDs[i] = r[5+i] // as it is: no text is boxed again
+		default:
 			c.IDs[i] = asText(v)
 		}
 	}
