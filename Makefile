@@ -66,6 +66,13 @@ SEGMENTS ?= 100
 bench-segments: ## many segments in one scan against one query for each; EVENTS=20000000 PEOPLE=1000000 for the large one
 	WEIR_EVENTS=$(EVENTS) WEIR_PEOPLE=$(PEOPLE) WEIR_SEGMENTS=$(SEGMENTS) $(GO) test -run '^$$' -bench 'Segments$$' -benchtime 1x -timeout 2h ./internal/build
 
+ROWS    ?= 1000000
+CHANGES ?= 100000
+
+.PHONY: bench
+bench: build ## delivery beside a bare loop and SQL by hand; ROWS=10000000 CHANGES=1000000 for the full one
+	$(BIN)/weir bench --rows $(ROWS) --changes $(CHANGES)
+
 .PHONY: demo
 demo: ## the main job on a shop of its own
 	$(GO) run ./cmd/weir demo --once
