@@ -47,7 +47,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveSink writes its URL to out and serves until in ends.
 func serveSink(ctx context.Context, in io.Reader, out io.Writer) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listening on this machine: %w", err)
 	}

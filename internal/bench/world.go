@@ -98,7 +98,6 @@ func (w *world) number(ctx context.Context, q string) (int64, error) {
 // people makes the rows that are synced out of those that everybody has, with n changes that are
 // spread evenly: half of them other values, a quarter gone, a quarter new. More than n rows stay.
 func (w *world) people(ctx context.Context, n int64) error {
-	const columns = "id, email, phone, first_name, city, tier, orders, spent"
 	picked := fmt.Sprintf("(id * %d) %% %d < %d", n, w.Rows, n)
 	kind := fmt.Sprintf("((id * %d) // %d) %% 4", n, w.Rows)
 	return w.exec(ctx, "CREATE SCHEMA IF NOT EXISTS shop", fmt.Sprintf(`CREATE OR REPLACE TABLE shop.people AS
