@@ -69,7 +69,8 @@ type Lister interface {
 type Poller interface {
 	// Poll asks for the state of a job. While done is false the outcome is empty. When done,
 	// the outcome gives a verdict on every row of the batch that started the job, by its index
-	// there; columns are that batch's.
+	// there; columns are that batch's. Rows that the job never took may be missing in b: they are
+	// empty, or b ends before them.
 	Poll(ctx context.Context, j Job, b Batch) (o Outcome, done bool, err error)
 }
 

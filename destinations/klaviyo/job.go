@@ -13,6 +13,7 @@ import (
 // jobRef is what is kept of an import job: its id, and the rows that were never part of it.
 type jobRef struct {
 	ID      string            `json:"id"`
+	Sent    int               `json:"sent"`              // rows of the import
 	Refused map[int][2]string `json:"refused,omitempty"` // row of the batch: code, reason
 }
 
@@ -68,9 +69,8 @@ func (s *session) Poll(ctx context.Context, j destinations.Job, b destinations.B
 	if err := p.place(ctx, s, path); err != nil {
 		return destinations.Outcome{}, false, err
 	}
-	sent := len(b.Rows) - len(ref.Refused)
 	failed := len(p.out.Rows) - len(ref.Refused)
-	if p.lost > 0 || failed < a.Failed || a.Total != sent {
+	if p.lost > 0 || failed < a.Failed || a.Total != ref.Sent {
 		p.out.Rest = destinations.Result{Status: destinations.Uncertain, Code: "unplaced_errors",
 			Reason: "the vendor reports failures that it does not give to any row"}
 		p.out.Counts = map[string]int{"unplaced_errors": max(p.lost, a.Failed-failed, 0)}

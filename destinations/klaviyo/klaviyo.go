@@ -151,7 +151,7 @@ func (s *session) load(ctx context.Context, b destinations.Batch) (destinations.
 	if reply.Data.ID == "" {
 		return destinations.Outcome{}, &destinations.Fault{Class: destinations.Ambiguous, Code: "no_job", Text: "the answer names no import job"}
 	}
-	ref, err := json.Marshal(jobRef{ID: reply.Data.ID, Refused: codes(im.refused)})
+	ref, err := json.Marshal(jobRef{ID: reply.Data.ID, Sent: len(im.rows), Refused: codes(im.refused)})
 	if err != nil {
 		return destinations.Outcome{}, err
 	}

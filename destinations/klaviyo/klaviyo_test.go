@@ -669,7 +669,7 @@ func TestPoll(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, wire := open(t, &c.s, map[string]any{"api_key": "k"})
 			b := batch("profile", "", destinations.Upsert, "anna@example.com", "bo@example.com", "cy@example.com")
-			out, done, err := s.Poll(t.Context(), destinations.Job{Ref: json.RawMessage(`{"id":"J1"}`)}, b)
+			out, done, err := s.Poll(t.Context(), destinations.Job{Ref: json.RawMessage(`{"id":"J1","sent":3}`)}, b)
 			if err != nil || done != c.done {
 				t.Fatal(out, done, err)
 			}
@@ -687,6 +687,14 @@ func TestPoll(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the batch ends before the row that was refused", func(t *testing.T) {
+		s, _ := open(t, &scripted{ok(job("complete", 3, 0)), ok(importErrors(""))}, map[string]any{"api_key": "k"})
+		b := batch("profile", "", destinations.Upsert, "anna@example.com", "bo@example.com", "cy@example.com")
+		out, done, err := s.Poll(t.Context(), destinations.Job{Ref: json.RawMessage(`{"id":"J1","sent":3,"refused":{"3":["too_long",""]}}`)}, b)
+		if err != nil || !done || statuses(out, 4) != "delivered delivered delivered rejected:too_long" {
+			t.Error(statuses(out, 4), done, err)
+		}
+	})
 	s, _ := open(t, &scripted{{500, nil, ""}}, map[string]any{"api_key": "k"})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
