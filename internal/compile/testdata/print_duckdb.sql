@@ -27,7 +27,7 @@ FROM (
         "r"."profile_id" AS "weir_profile",
         "s"."changed",
         "s"."id",
-        lower(CASE WHEN regexp_matches("s"."email", '^[\s\v\x{A0}]|[\s\v\x{A0}]$') THEN trim("s"."email", E' \t\n\r\f\x0B ') ELSE "s"."email" END) AS "weir_n1"
+        lower(CASE WHEN "s"."email" < '!' OR starts_with("s"."email", ' ') OR ends_with("s"."email", E' ') OR ends_with("s"."email", E'\t') OR ends_with("s"."email", E'\n') OR ends_with("s"."email", E'\r') OR ends_with("s"."email", E'\f') OR ends_with("s"."email", E'\x0B') OR ends_with("s"."email", E' ') THEN trim("s"."email", E' \t\n\r\f\x0B ') ELSE "s"."email" END) AS "weir_n1"
       FROM "crm"."contacts" AS "s"
       JOIN "weir"."customer_records_b17" AS "r" ON "r"."source" = 'crm' AND "r"."key" = CAST("s"."id" AS VARCHAR) AND "r"."profile_id" IS NOT NULL
     ) AS "s"
@@ -72,7 +72,7 @@ FROM (
         "s"."id",
         "s"."ordered_at",
         "s"."status",
-        lower(CASE WHEN regexp_matches("s"."email", '^[\s\v\x{A0}]|[\s\v\x{A0}]$') THEN trim("s"."email", E' \t\n\r\f\x0B ') ELSE "s"."email" END) AS "weir_n1"
+        lower(CASE WHEN "s"."email" < '!' OR starts_with("s"."email", ' ') OR ends_with("s"."email", E' ') OR ends_with("s"."email", E'\t') OR ends_with("s"."email", E'\n') OR ends_with("s"."email", E'\r') OR ends_with("s"."email", E'\f') OR ends_with("s"."email", E'\x0B') OR ends_with("s"."email", E' ') THEN trim("s"."email", E' \t\n\r\f\x0B ') ELSE "s"."email" END) AS "weir_n1"
       FROM "shop"."orders" AS "s"
       JOIN "weir"."customer_owners_orders_b17" AS "r" ON "r"."profile_id" IS NOT NULL AND COALESCE("s"."email", '') = "r"."email"
     ) AS "s"
