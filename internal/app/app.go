@@ -211,7 +211,7 @@ func (a *App) runner(ctx context.Context) (*syncs.Runner, error) {
 		return nil, err
 	}
 	r := &syncs.Runner{
-		Journal: st, Holder: h, Buckets: a.buckets,
+		Journal: telling{st, a}, Holder: h, Buckets: a.buckets,
 		Events: func(e syncs.Event) { a.emit(Event{Kind: e.Kind, Sync: &e}) },
 		Watch:  a.watch,
 	}

@@ -6,6 +6,18 @@ import (
 	"time"
 )
 
+// looksBack ends what ran: it tells the warehouse of earlier runs that it does not know of, and drops
+// history that is too old.
+func (a *App) looksBack(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	if err := a.tellLate(ctx); err != nil {
+		a.emit(Event{Kind: "history.untold", Step: "history", Text: fmt.Sprintf("earlier runs could not be recorded in the warehouse: %s", firstLine(a.worldly(err)))})
+	}
+	a.forgetOld(ctx)
+}
+
 // forgetOld drops history that is older than the project keeps it, in the warehouse and on disk. What
 // could not be dropped is told and tried again after the next run: no run is the worse for it.
 func (a *App) forgetOld(ctx context.Context) {

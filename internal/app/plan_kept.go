@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/ledger"
-	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -205,14 +204,10 @@ func (a *App) KeptPlan(ctx context.Context, id string) (*PlanFile, error) {
 		return out, nil
 	}
 	e := &Error{Kind: Refused, Code: "plans.unknown", Message: "no plan " + id + " is kept", Fix: "see what is: weir status"}
-	st, err := a.journal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	switch r, err := st.Run(ctx, id); {
-	case errors.Is(err, store.ErrUnknownRun):
+	switch r, ran, err := a.pastRun(ctx, id); {
 	case err != nil:
-		return nil, a.worldly(err)
+		return nil, err
+	case !ran:
 	case r.Report != nil && r.Report.Status == syncs.Held:
 		e.Message = fmt.Sprintf("the plan of the held run %s is kept no more: a later run replaced it, or %d hours are over", id, int(ledger.KeptFor.Hours()))
 		e.Fix = "run again, and look at what that one says: weir run --select " + r.Sync

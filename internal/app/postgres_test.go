@@ -72,7 +72,7 @@ func TestSourcesOnPostgreSQL(t *testing.T) {
 
 // TestLifeOnPostgreSQL erases, resets and examines on another warehouse.
 func TestLifeOnPostgreSQL(t *testing.T) {
-	onPostgreSQL(t, "shop", map[string]func(*testing.T){"forget": TestForgetBarsNobodyElse, "refused": TestALifeIsRefused, "doctor": TestDoctorTellsWhatIsWrong})
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){"forget": TestForgetBarsNobodyElse, "refused": TestALifeIsRefused, "doctor": TestDoctorTellsWhatIsWrong, "history": TestAnotherMachineTellsTheSame})
 }
 
 // TestSavedPlansOnPostgreSQL saves plans and sends them on another warehouse.

@@ -207,6 +207,14 @@ func commonWords(message string) string {
 	return message
 }
 
+// phoneLike is what may be a phone number: at least seven digits in a row, or in groups.
+var phoneLike = regexp.MustCompile(`\+?\b[0-9](?:[ .()/-]{0,2}[0-9]){6,}\b`)
+
+// nameless is a text without addresses and what may be phone numbers.
+func nameless(text string) string {
+	return phoneLike.ReplaceAllString(varying[1].re.ReplaceAllString(text, varying[1].with), "N")
+}
+
 // maskedKey is a key of the user's own, of which only the end is shown.
 func maskedKey(key string) string {
 	if strings.Contains(key, "@") {

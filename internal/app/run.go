@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/ledger"
 	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/syncs"
 
@@ -76,7 +77,7 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 		}
 	}
 	res.Seconds["syncs"] = time.Since(start).Seconds()
-	a.forgetOld(ctx)
+	a.looksBack(ctx)
 	return res, errors.Join(errs...)
 }
 
@@ -113,13 +114,15 @@ type Statuses struct {
 
 // Status tells how every build and sync stands.
 func (a *App) Status(ctx context.Context) (*Statuses, error) {
-	st, err := a.journal(ctx)
+	past, err := a.history(ctx, ledger.PastFilter{Last: true})
 	if err != nil {
 		return nil, err
 	}
-	last, err := st.Last(ctx)
-	if err != nil {
-		return nil, a.worldly(err)
+	last := map[string]*pastRun{}
+	for i, r := range past {
+		if last[r.Sync] == nil {
+			last[r.Sync] = &past[i]
+		}
 	}
 	out := &Statuses{Builds: []BuildResult{}, Syncs: []Status{}}
 	if out.Builds, err = a.live(ctx); err != nil {
@@ -132,9 +135,10 @@ func (a *App) Status(ctx context.Context) (*Statuses, error) {
 	for _, s := range a.chosenSyncs() {
 		x := Status{Sync: s.Name, Destination: s.Destination, Schedule: s.Schedule, Ledger: map[string]int64{}}
 		if r, ok := last[s.Name]; ok {
-			if r.Report != nil {
-				x.Last = r.Report
-			} else if r.Ended.IsZero() {
+			if r.Report != nil || !r.Settled.IsZero() {
+				report := r.report()
+				x.Last = &report
+			} else {
 				x.Running = "since " + r.Started.Format(time.RFC3339) + ", or its process died"
 			}
 		}
@@ -158,28 +162,19 @@ func (a *App) Runs(ctx context.Context, sync string, limit int) ([]syncs.Report,
 	if sync != "" && a.p.Sync(sync) == nil {
 		return nil, &Error{Kind: Refused, Code: "syncs.unknown", Message: "there is no sync " + sync, Fix: "see: weir status"}
 	}
-	st, err := a.journal(ctx)
+	list, err := a.history(ctx, ledger.PastFilter{Sync: sync, Limit: cmp.Or(max(0, limit), shownRuns)})
 	if err != nil {
 		return nil, err
 	}
-	list, err := st.Runs(ctx, store.Filter{Sync: sync, Limit: limit})
-	if err != nil {
-		return nil, a.worldly(err)
-	}
 	out := []syncs.Report{}
 	for _, r := range list {
-		out = append(out, reportOf(r))
+		out = append(out, r.report())
 	}
 	return out, nil
 }
 
-// reportOf is a run's report; for one that has not ended, what is known.
-func reportOf(r store.Run) syncs.Report {
-	if r.Report != nil {
-		return *r.Report
-	}
-	return syncs.Report{Run: r.Run, Sync: r.Sync, Status: "open", Started: r.Started, Notes: []string{"it runs, or its process died; the next run settles it"}}
-}
+// shownRuns is how many runs are listed if nobody says how many.
+const shownRuns = 100
 
 // RunDetail is one run with what a person can do about it.
 type RunDetail struct {
@@ -199,9 +194,13 @@ func (a *App) RunDetail(ctx context.Context, run string) (*RunDetail, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &RunDetail{Report: reportOf(r), Rejects: []store.Reject{}, InDoubt: []string{}, Asked: r.Asked}
-	if d.Rejects, err = a.st.Rejects(ctx, run); err != nil {
-		return nil, a.worldly(err)
+	d := &RunDetail{Report: r.report(), Rejects: []store.Reject{}, InDoubt: []string{}, Asked: r.Asked}
+	if r.refused != nil {
+		d.Rejects = *r.refused
+	} else if r.here {
+		if d.Rejects, err = a.st.Rejects(ctx, run); err != nil {
+			return nil, a.worldly(err)
+		}
 	}
 	if d.InDoubt, err = a.inDoubt(ctx, r.Sync, run); err != nil {
 		return d, err
@@ -215,16 +214,12 @@ func (a *App) RunDetail(ctx context.Context, run string) (*RunDetail, error) {
 	return d, err
 }
 
-func (a *App) findRun(ctx context.Context, run string) (store.Run, error) {
-	st, err := a.journal(ctx)
-	if err != nil {
-		return store.Run{}, err
+func (a *App) findRun(ctx context.Context, run string) (*pastRun, error) {
+	r, ok, err := a.pastRun(ctx, run)
+	if err == nil && !ok {
+		err = &Error{Kind: Refused, Code: "runs.unknown", Message: "there is no run " + run, Fix: "see: weir runs"}
 	}
-	r, err := st.Run(ctx, run)
-	if errors.Is(err, store.ErrUnknownRun) {
-		return r, &Error{Kind: Refused, Code: "runs.unknown", Message: "there is no run " + run, Fix: "see: weir runs"}
-	}
-	return r, a.worldly(err)
+	return r, err
 }
 
 // Settle carries out a person's word on rows that a run left in doubt and returns how many it

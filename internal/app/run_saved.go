@@ -115,6 +115,7 @@ func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *R
 		}
 	}
 	res.Seconds["syncs"] = time.Since(start).Seconds()
+	a.looksBack(ctx)
 	return res, errors.Join(errs...)
 }
 

@@ -2,13 +2,11 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/internal/ledger"
-	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -105,19 +103,15 @@ func (a *App) unsent(ctx context.Context, f *PlanFile, res *RunResult) ([]SavedS
 	if err != nil {
 		return nil, err
 	}
-	st, err := a.journal(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var list []SavedSync
 	for _, s := range f.Syncs {
 		k := kept[s.Run]
-		r, err := st.Run(ctx, s.Run)
+		r, ran, err := a.pastRun(ctx, s.Run)
 		switch {
-		case err == nil && r.Report != nil && k.State != ledger.KeptBegun:
+		case err != nil:
+			return nil, err
+		case ran && r.Report != nil && k.State != ledger.KeptBegun:
 			res.Before = append(res.Before, Before{s.Sync, s.Run, r.Report.Ended, howItEnded(r.Report)})
-		case err != nil && !errors.Is(err, store.ErrUnknownRun):
-			return nil, a.worldly(err)
 		case k.State == ledger.KeptSent:
 			res.Before = append(res.Before, Before{s.Sync, s.Run, k.SentAt, fmt.Sprintf("was sent already: run %s was settled at %s", s.Run, clock(k.SentAt))})
 		default:

@@ -39,7 +39,10 @@ func (s *session) statusCmd() *cobra.Command {
 			for _, x := range st.Syncs {
 				last, ended := "never ran", ""
 				if x.Last != nil {
-					last, ended = string(x.Last.Status), x.Last.Ended.Format("2006-01-02 15:04")
+					last = string(x.Last.Status)
+					if !x.Last.Ended.IsZero() {
+						ended = x.Last.Ended.Format("2006-01-02 15:04")
+					}
 				}
 				if x.Running != "" {
 					last = "running: " + x.Running

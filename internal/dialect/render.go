@@ -136,6 +136,8 @@ func (w *writer) statement(st rel.Statement) string {
 	switch st := st.(type) {
 	case rel.CreateTable:
 		return w.createTable(st)
+	case rel.AddColumn:
+		return "ALTER TABLE " + w.name(st.Table) + " ADD COLUMN IF NOT EXISTS " + w.field(st.Column)
 	case rel.DropTable:
 		return "DROP TABLE IF EXISTS " + w.name(st.Name)
 	case rel.CreateView:
@@ -184,15 +186,21 @@ func (w *writer) createTable(st rel.CreateTable) string {
 		if i > 0 {
 			text += ","
 		}
-		text += nl(1) + w.ident(f.Name) + " " + w.typeName(f.Type)
-		if f.Type == models.Text {
-			text += w.s.textColumn
-		}
-		if f.NotNull {
-			text += " NOT NULL"
-		}
+		text += nl(1) + w.field(f)
 	}
 	return text + "\n)"
+}
+
+// field writes a column of a table to be made.
+func (w *writer) field(f rel.Field) string {
+	text := w.ident(f.Name) + " " + w.typeName(f.Type)
+	if f.Type == models.Text {
+		text += w.s.textColumn
+	}
+	if f.NotNull {
+		text += " NOT NULL"
+	}
+	return text
 }
 
 func (w *writer) update(st rel.Update) string {

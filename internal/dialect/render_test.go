@@ -54,6 +54,7 @@ func statements() map[string]rel.Statement {
 		"create from raw": rel.CreateTable{Name: table, As: rel.RawQuery{SQL: "select 1 as x"}},
 		"drop table":      rel.DropTable{Name: rel.Name{"db", "weir", `a "b"`}},
 		"create view":     rel.CreateView{Name: rel.Name{"weir", "v"}, As: rel.Select{Columns: []rel.Column{rel.As("x", rel.T("$weir$ \\"))}}, Comment: "Live."},
+		"add column":      rel.AddColumn{Table: table, Column: rel.Field{Name: "status", Type: models.Text}},
 		"drop view":       rel.DropView{Name: rel.Name{"weir", "v"}},
 		"create schema":   rel.CreateSchema{Name: rel.Name{"weir"}},
 		"insert values": rel.Insert{Into: table, Columns: []string{"id", "n", "v", "b", "d", "t"}, From: rel.Values{Columns: fields, Rows: [][]rel.Expr{

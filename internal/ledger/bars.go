@@ -285,7 +285,12 @@ func (l *Ledger) ready(ctx context.Context, s *session) (at time.Time, err error
 
 // insertNew inserts one row unless there is one for which same is true.
 func (s *session) insertNew(ctx context.Context, t rel.Name, cs []rel.Column, same rel.Expr) error {
-	return s.do(ctx, rel.Insert{Into: t, Columns: names(cs), From: rel.Select{Columns: cs, Where: not(rel.Exists{Query: rel.Select{
+	return s.do(ctx, insertUnless(t, cs, same))
+}
+
+// insertUnless inserts a row unless one like it is there.
+func insertUnless(t rel.Name, cs []rel.Column, same rel.Expr) rel.Statement {
+	return rel.Insert{Into: t, Columns: names(cs), From: rel.Select{Columns: cs, Where: not(rel.Exists{Query: rel.Select{
 		Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: t, Alias: "t"}, Where: same,
-	}})}})
+	}})}}
 }

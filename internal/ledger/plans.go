@@ -68,7 +68,7 @@ func (s *source) Open(ctx context.Context) (out []syncs.PlanRef, err error) {
 	err = s.run(ctx, "listing open plans of", func(se *session) error {
 		ps, err := s.planRows(ctx, se, and(eq(rel.C("t", "sync"), rel.T(s.name)), eq(rel.C("t", "state"), rel.T(planOpen)),
 			not(rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: s.table(tRuns), Alias: "r"},
-				Where: and(eq(rel.C("r", "sync"), rel.C("t", "sync")), eq(rel.C("r", "run"), rel.C("t", "run")))}})))
+				Where: and(eq(rel.C("r", "sync"), rel.C("t", "sync")), eq(rel.C("r", "run"), rel.C("t", "run")), notNull(rel.C("r", "at")))}})))
 		for _, p := range ps {
 			out = append(out, p.ref)
 		}

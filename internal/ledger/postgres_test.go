@@ -46,7 +46,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"consent": TestConsentWithdrawnBeforeASavedPlanIsSent, "known": TestASavedPlanNamesKnownProfiles, "kept": TestKeptPlans, "jobs": TestJobs, "lease": TestLease, "race": TestF37TwoTakeTheLeaseAtOnce, "again": TestF14TheSamePlanIsGivenAgain, "preview": TestF59Preview,
 		"merges": TestMergedProfiles, "old pairs": TestNoOldPairStays, "a mirror": TestAMirrorHoldsWhatIsWanted, "told twice": TestNobodyIsToldTwice, "lists": TestListsAreSentAsLists,
 		"pauses": TestPauses, "who runs": TestWhoRuns, "reset": TestResetForgetsAndAdopts, "open plans": TestResetGivesUpOpenPlans, "what was refused": TestRefused,
-		"reformatted keys": TestReformattedKeys, "forgetting": TestForget,
+		"reformatted keys": TestReformattedKeys, "forgetting": TestForget, "history": TestHistory, "an older table": TestHistoryOfAnOlderTable,
 		"verify": TestVerify, "verify mends": TestVerifyMends, "verify and jobs": TestVerifyTellsJobsApart, "verify refuses": TestVerifyRefuses,
 	} {
 		t.Run(name, test)

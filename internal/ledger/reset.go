@@ -103,10 +103,7 @@ func (l *Ledger) Forget(ctx context.Context, deliveries, runs time.Time) (n int6
 			n += gone
 		}
 		if !runs.IsZero() {
-			later := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Sub{Alias: "m", Query: rel.Select{
-				Columns: []rel.Column{rel.As("sync", t("sync")), rel.As("last", rel.Agg{Fn: rel.Max, Arg: t("at")})}, From: rel.Table{Name: l.table(tRuns), Alias: "t"}, GroupBy: []rel.Expr{t("sync")},
-			}}, Where: and(eq(rel.C("m", "sync"), t("sync")), rel.F(rel.Gt, rel.C("m", "last"), t("at")))}}
-			gone, err := s.change(ctx, rel.Delete{From: l.table(tRuns), Where: and(rel.F(rel.Lt, t("at"), rel.At(runs)), later)})
+			gone, err := s.change(ctx, rel.Delete{From: l.table(tRuns), Where: and(rel.F(rel.Lt, runTime("t"), rel.At(runs)), l.laterRun())})
 			if err != nil {
 				return err
 			}

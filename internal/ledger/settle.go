@@ -55,13 +55,18 @@ func (s *source) Settle(ctx context.Context, g syncs.Grant, ref syncs.PlanRef, v
 
 // marker reads the marker of a run with its counts, if it is there.
 func (s *source) marker(ctx context.Context, se *session, run string, c *syncs.Counts) (done bool, err error) {
-	err = se.each(ctx, rel.Select{Columns: all(tables[tRuns], "t"), From: rel.Table{Name: s.table(tRuns), Alias: "t"}, Where: s.planIs(run)}, func(r []any) error {
+	err = se.each(ctx, rel.Select{Columns: all(tables[tRuns], "t"), From: rel.Table{Name: s.table(tRuns), Alias: "t"}, Where: and(s.planIs(run), notNull(rel.C("t", "at")))}, func(r []any) error {
 		done = true
-		*c = syncs.Counts{Added: asInt(r[6]), Updated: asInt(r[7]), Removed: asInt(r[8]), Unchanged: asInt(r[9]), Delivered: asInt(r[10]), Accepted: asInt(r[11]),
-			Rejected: asInt(r[12]), Invalid: asInt(r[13]), Suppressed: asInt(r[14]), Due: asInt(r[15]), InDoubt: asInt(r[16]), Quarantined: asInt(r[17])}
+		*c = countsOf(r[6:])
 		return nil
 	})
 	return done, err
+}
+
+// countsOf are the counts of a row of runs, from the first of their columns on.
+func countsOf(r []any) syncs.Counts {
+	return syncs.Counts{Added: asInt(r[0]), Updated: asInt(r[1]), Removed: asInt(r[2]), Unchanged: asInt(r[3]), Delivered: asInt(r[4]), Accepted: asInt(r[5]),
+		Rejected: asInt(r[6]), Invalid: asInt(r[7]), Suppressed: asInt(r[8]), Due: asInt(r[9]), InDoubt: asInt(r[10]), Quarantined: asInt(r[11])}
 }
 
 // tidy follows a committed settle and can be repeated: what is no longer needed is dropped, and
@@ -247,8 +252,7 @@ func (f *folding) count(ctx context.Context) (syncs.Counts, error) {
 
 // apply is the transaction of a settle, after the fence.
 func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
-	sts := []rel.Statement{f.mark(c)}
-	sts = append(sts, f.fold()...)
+	sts := append(f.mark(c), f.fold()...)
 	sts = append(sts, f.deliver()...)
 	// Without jobs the row stays until the table is dropped, as that of garbage, so that the table
 	// is found.
@@ -258,10 +262,22 @@ func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
 	return f.se.do(ctx, append(sts, state, f.advance())...)
 }
 
-// mark writes the marker of the run.
-func (f *folding) mark(c syncs.Counts) rel.Statement {
-	cs := []rel.Column{rel.As("run", rel.T(f.ref.Run)), rel.As("sync", rel.T(f.name)), rel.As("epoch", rel.I(f.ref.Epoch)), rel.As("at", rel.At(f.now)),
-		rel.As("hash", rel.T(f.ref.Hash)), rel.As("rows", rel.I(f.ref.Rows))}
+// mark writes the marker of the run: into its row of the history, if that is there already.
+func (f *folding) mark(c syncs.Counts) []rel.Statement {
+	cs := append([]rel.Column{rel.As("epoch", rel.I(f.ref.Epoch)), rel.As("at", rel.At(f.now)), rel.As("hash", rel.T(f.ref.Hash)), rel.As("rows", rel.I(f.ref.Rows))}, countColumns(c)...)
+	var set []rel.Assign
+	for _, x := range cs {
+		set = append(set, rel.Assign{Column: x.As, Value: x.Expr})
+	}
+	cs = append(cs, rel.As("run", rel.T(f.ref.Run)), rel.As("sync", rel.T(f.name)))
+	return []rel.Statement{
+		rel.Update{Table: f.table(tRuns), Set: set, Where: f.planIs(f.ref.Run)},
+		insertUnless(f.table(tRuns), cs, f.planIs(f.ref.Run)),
+	}
+}
+
+// countColumns are the columns of runs that hold counts.
+func countColumns(c syncs.Counts) (cs []rel.Column) {
 	for _, n := range []struct {
 		name string
 		n    int64
@@ -269,7 +285,7 @@ func (f *folding) mark(c syncs.Counts) rel.Statement {
 		{"rejected", c.Rejected}, {"invalid", c.Invalid}, {"suppressed", c.Suppressed}, {"due", c.Due}, {"in_doubt", c.InDoubt}, {"quarantined", c.Quarantined}} {
 		cs = append(cs, rel.As(n.name, rel.I(n.n)))
 	}
-	return rel.Insert{Into: f.table(tRuns), Columns: names(cs), From: rel.Select{Columns: cs}}
+	return cs
 }
 
 // advance makes the sync's row of ledgers that of the mapping that was sent.

@@ -58,13 +58,18 @@ func fields(of string) []rel.Field {
 	return out
 }
 
+// pastColumns are the columns of runs that say how a run ended: see Past. Of a run that was settled
+// and did not come to record its end they are NULL; of one of which nothing was settled, at, epoch
+// and hash are.
+const pastColumns = "status code error fix asked started:t ended:t requests:i holds refused report"
+
 // tables lists the columns of the tables that every project has.
 var tables = map[string][]rel.Field{
 	tEpochs:       fields("sync epoch:i store host pid:i born clean:b expires:t writes:i"),
 	tStores:       fields("store host since:t"),
 	tLedgers:      fields("sync account object target print columns slots canary:i version:i started:t"),
 	tPlans:        fields("sync run epoch:i state table_name rows:i forced:i hash version tally holds as_of:t made:t"),
-	tRuns:         fields("run sync epoch:i at:t hash rows:i added:i updated:i removed:i unchanged:i delivered:i accepted:i rejected:i invalid:i suppressed:i due:i in_doubt:i quarantined:i"),
+	tRuns:         fields("run sync epoch:i at:t hash rows:i added:i updated:i removed:i unchanged:i delivered:i accepted:i rejected:i invalid:i suppressed:i due:i in_doubt:i quarantined:i " + pastColumns),
 	tDeliveries:   fields("run sync key op state code reason at:t"),
 	tErasures:     fields("hash at:t"),
 	tSuppressions: fields("channel hash at:t source"),
@@ -112,6 +117,12 @@ func (l *Ledger) prepareOn(ctx context.Context, s *session) error {
 	}
 	for name, fs := range tables {
 		if have[name] {
+			if name != tRuns {
+				continue
+			}
+			if err := l.grow(ctx, s, name); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := s.do(ctx, rel.CreateTable{Name: l.table(name), IfNotExists: true, Columns: fs}); err != nil {
@@ -128,6 +139,26 @@ func (l *Ledger) prepareOn(ctx context.Context, s *session) error {
 		}
 	}
 	l.prepared = true
+	return nil
+}
+
+// grow adds the columns that a table of an earlier weir does not have.
+func (l *Ledger) grow(ctx context.Context, s *session, name string) error {
+	there, err := s.Columns(ctx, l.table(name))
+	if err != nil {
+		return err
+	}
+	has := map[string]bool{}
+	for _, c := range there {
+		has[c.Name] = true
+	}
+	for _, f := range tables[name] {
+		if !has[f.Name] {
+			if err := s.do(ctx, rel.AddColumn{Table: l.table(name), Column: f}); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -184,7 +184,7 @@ func (f *freeze) leftOver(ctx context.Context) (int64, error) {
 	passed := or(eq(left, rel.I(0)), rel.F(rel.Gt, sum(t("delivered"), "accepted", "rejected", "in_doubt"), t("removed")))
 	return f.se.number(ctx, rel.Select{
 		Columns: []rel.Column{rel.As("n", when(rel.F(rel.Lt, left, t("added")), left, t("added")))},
-		From:    rel.Table{Name: f.table(tRuns), Alias: "t"}, Where: and(eq(t("sync"), rel.T(f.name)), passed),
+		From:    rel.Table{Name: f.table(tRuns), Alias: "t"}, Where: and(eq(t("sync"), rel.T(f.name)), notNull(t("at")), passed),
 		OrderBy: []rel.Order{{Expr: t("at"), Desc: true}, {Expr: t("run"), Desc: true}}, Limit: 1,
 	})
 }

@@ -26,6 +26,12 @@ type Field struct {
 	NotNull bool
 }
 
+// AddColumn adds a column to a table that does not have it yet. Rows that are there have NULL in it.
+type AddColumn struct {
+	Table  Name
+	Column Field
+}
+
 // DropTable removes a table if it exists.
 type DropTable struct{ Name Name }
 
@@ -79,6 +85,7 @@ type Assign struct {
 type Analyze struct{ Name Name }
 
 func (CreateTable) statement()  {}
+func (AddColumn) statement()    {}
 func (DropTable) statement()    {}
 func (CreateView) statement()   {}
 func (DropView) statement()     {}
