@@ -3,6 +3,7 @@
 package app
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,20 +27,47 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// TestOldRunsAreForgotten drops old history after a run, and of it nothing that is needed.
+// TestOldRunsAreForgotten drops old history after a run, and of it nothing that is needed; so do the
+// runs of a saved plan and those of a schedule.
 func TestOldRunsAreForgotten(t *testing.T) {
+	for name, run := range map[string]func(*App){
+		"run": func(a *App) {
+			if r := endsOf(t, a)["ads"]; r.Counts.Unchanged != 1 || r.Counts.Added != 0 {
+				t.Errorf("after it: %+v", r)
+			}
+		},
+		"saved plan": func(a *App) {
+			exec(t, a, "insert into shop.crm values ('k2', 'p2@example.com', '', timestamptz '2026-01-02 00:00:00+00')")
+			must(a.Build(t.Context()))
+			path := filepath.Join(t.TempDir(), "a.plan")
+			must(a.Plan(t.Context(), PlanOptions{Out: path, By: "ann"}))
+			must(a.RunSaved(t.Context(), only(must(ReadPlan(path)), "ads"), SavedOptions{File: path}))
+		},
+		"served": func(a *App) {
+			svc := must(a.Serve(t.Context(), ServiceOptions{Parallel: 1}))
+			defer svc.Close()
+			svc.Run(t.Context(), a, []string{"ads"}, func(_ []string, _ *RunResult, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) { forgets(t, run) })
+	}
+}
+
+func forgets(t *testing.T, run func(*App)) {
 	a := loaded(t, written(t, strings.NewReplacer("TARGET", target(t), "\nsources:", "\nkeep: {deliveries: 30d, runs: 60d}\nsources:").Replace(orphansYAML)))
 	exec(t, a, "create schema shop", "create table shop.crm (id varchar, email varchar, phone varchar, changed_at timestamptz)",
 		"insert into shop.crm values ('k1', 'p1@example.com', '+33639980001', timestamptz '2026-01-01 00:00:00+00')")
 	endsOf(t, a)
 	exec(t, a, "update weir.deliveries set \"at\" = \"at\" - interval '31' day where sync = 'ads'")
-	if r := endsOf(t, a)["ads"]; r.Counts.Unchanged != 1 || r.Counts.Added != 0 {
-		t.Errorf("after it: %+v", r)
-	}
+	run(a)
 	left := map[string]int{}
 	s := must(a.w.Session(t.Context()))
 	defer s.Close()
-	for row, err := range s.Query(t.Context(), "select sync from weir.deliveries") {
+	for row, err := range s.Query(t.Context(), "select sync from weir.deliveries where \"at\" < current_timestamp - interval '1' day or sync = 'hello'") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,6 +70,7 @@ func (s *Service) part(ctx context.Context, a *App, names []string, ended Outcom
 		errs = append(errs, err)
 		ended(names, &RunResult{Target: g.p.Target.Name, Builds: builds}, err)
 	}
+	g.looksBack(ctx)
 	end(spanCode(errors.Join(errs...)))
 }
 
