@@ -119,7 +119,7 @@ var arity = map[rel.Fn][2]int{
 	rel.Divide: {2, 2}, rel.Mod: {2, 2}, rel.Concat: {1, 0}, rel.Lower: {1, 1}, rel.Upper: {1, 1},
 	rel.Trim: {1, 1}, rel.Length: {1, 1}, rel.Bytes: {1, 1}, rel.Substr: {3, 3}, rel.Position: {2, 2},
 	rel.Replace: {3, 3}, rel.RegexTest: {2, 2}, rel.RegexDrop: {2, 2}, rel.HasPrefix: {2, 2},
-	rel.HasSuffix: {2, 2}, rel.Hash64: {1, 1}, rel.SHA256: {1, 1}, rel.Bucket: {1, 1}, rel.AddSecs: {2, 2},
+	rel.HasSuffix: {2, 2}, rel.Hash64: {1, 1}, rel.HashRow: {1, 0}, rel.SHA256: {1, 1}, rel.Bucket: {1, 1}, rel.AddSecs: {2, 2},
 	rel.Instant: {2, 2}, rel.MonthDay: {1, 1}, rel.UTCText: {1, 1}, rel.JSONText: {1, 1}, rel.RegexReplace: {3, 3}, rel.Translate: {3, 3}, rel.Part: {3, 3},
 	rel.Unaccent: {1, 1}, rel.HasBit: {2, 2}, rel.TextList: {1, 1}, rel.ListAny: {2, 0}, rel.ListAll: {2, 0}, rel.GreatCircle: {4, 4},
 }

@@ -95,7 +95,15 @@ var postgres = spelling{
 		},
 		rel.HasSuffix: func(a []string) string { return "(right(" + a[0] + ", length(" + a[1] + ")) = " + a[1] + ")" },
 		rel.Hash64:    func(a []string) string { return "hashtextextended(" + a[0] + ` COLLATE "C", 0)` },
-		rel.SHA256:    func(a []string) string { return pgBytewise("encode(sha256(convert_to(" + a[0] + ", 'UTF8')), 'hex')") },
+		rel.HashRow: func(a []string) string {
+			parts := make([]string, len(a))
+			for i, x := range a { // each with its length, so that none runs into the next
+				text := "CAST(" + x + " AS text)"
+				parts[i] = "COALESCE(octet_length(" + text + ") || ':' || " + text + ", '-')"
+			}
+			return "hashtextextended((" + strings.Join(parts, " || ") + `) COLLATE "C", 0)`
+		},
+		rel.SHA256: func(a []string) string { return pgBytewise("encode(sha256(convert_to(" + a[0] + ", 'UTF8')), 'hex')") },
 		rel.Bucket: func(a []string) string {
 			return "(CAST(CAST('x' || substr(encode(sha256(convert_to(" + a[0] + ", 'UTF8')), 'hex'), 1, 13) AS bit(52)) AS bigint) % 10000)"
 		},

@@ -16,7 +16,7 @@ var results = map[rel.Fn]rel.Type{
 	rel.HasPrefix: models.Boolean, rel.HasSuffix: models.Boolean, rel.HasBit: models.Boolean,
 	rel.Divide: models.Number,
 	rel.Mod:    models.Integer, rel.Length: models.Integer, rel.Bytes: models.Integer, rel.Position: models.Integer,
-	rel.Hash64: models.Integer, rel.Bucket: models.Integer,
+	rel.Hash64: models.Integer, rel.HashRow: models.Integer, rel.Bucket: models.Integer,
 	rel.Concat: models.Text, rel.Lower: models.Text, rel.Upper: models.Text, rel.Trim: models.Text,
 	rel.Substr: models.Text, rel.Replace: models.Text, rel.RegexDrop: models.Text, rel.SHA256: models.Text,
 	rel.RegexReplace: models.Text, rel.Translate: models.Text, rel.Part: models.Text, rel.Unaccent: models.Text,
@@ -129,7 +129,7 @@ func isWide(e rel.Expr) bool {
 		return isWide(e.Arg)
 	case rel.Call:
 		switch e.Fn {
-		case rel.Divide, rel.Hash64, rel.Bucket, rel.GreatCircle:
+		case rel.Divide, rel.Hash64, rel.HashRow, rel.Bucket, rel.GreatCircle:
 			return true
 		case rel.Coalesce, rel.Greatest, rel.Least:
 			return !slices.ContainsFunc(e.Args, func(a rel.Expr) bool { return !isWide(a) })

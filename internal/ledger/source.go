@@ -207,11 +207,12 @@ func names(cs []rel.Column) []string {
 	return out
 }
 
-// canaryText is hashed to see whether the warehouse's hash is still the one that ledgers hold.
-const canaryText = "weir: canary of the hash, form 1"
+// canaryText is hashed, beside a number and a NULL, to see whether the warehouse's hash is still the one that
+// ledgers hold. Its form counts changes to what payload hashes.
+const canaryText = "weir: canary of the hash, form 2"
 
 func (s *session) canary(ctx context.Context) (int64, error) {
-	return s.number(ctx, rel.Select{Columns: []rel.Column{rel.As("hash", rel.F(rel.Hash64, rel.T(canaryText)))}})
+	return s.number(ctx, rel.Select{Columns: []rel.Column{rel.As("hash", rel.F(rel.HashRow, rel.T(canaryText), rel.Cast{Expr: rel.N("12.5"), Type: models.Number}, rel.Null(models.Text)))}})
 }
 
 // columns describes the columns that a plan is made from.

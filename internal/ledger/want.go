@@ -105,30 +105,26 @@ func (s *source) group(alias string) rel.Expr {
 }
 
 // payload is the 64-bit hash of what the destination would be sent: every mapped column by its
-// name, type and value, each with its length, in the order of names. Two rows have the same
-// hash if and, but for one chance in 2^64, only if the same is sent for them.
+// name, type and value, in the order of names. Two rows have the same hash if and, but for one
+// chance in 2^64, only if the same is sent for them.
 func (s *source) payload(alias string) rel.Expr {
 	type part struct {
-		name string
+		head string
 		e    rel.Expr
 	}
 	var parts []part
 	add := func(kind string, c compile.RowColumn, column string) {
-		head := fmt.Sprintf("%s%d:%s", kind, len(c.Name), c.Name)
-		t := text(rel.C(alias, column), c.Type)
-		if c.Type == models.Number {
-			t = text(rel.Cast{Expr: rel.C(alias, column), Type: models.Number, Try: true}, models.Number)
-		}
 		absent := "-"
 		if c.Clear {
 			absent = "0" // sent as null, not left out
 		}
-		letter := string(c.Type)
-		if letter == "" {
-			letter = "?"
+		e := rel.Expr(rel.C(alias, column))
+		if c.Type == models.Number { // of one scale: a text of it would say the same, later
+			e = rel.Cast{Expr: e, Type: models.Number, Try: true}
+		} else {
+			e = text(e, c.Type)
 		}
-		e := coalesce(concat(rel.T(head+"="+letter[:1]), text(rel.F(rel.Bytes, t), models.Integer), rel.T(":"), t), rel.T(head+"="+absent))
-		parts = append(parts, part{head, e})
+		parts = append(parts, part{fmt.Sprintf("%s%d:%s=%s%s", kind, len(c.Name), c.Name, cmp.Or(string(c.Type), "?")[:1], absent), e})
 	}
 	for i, c := range s.b.Rows.IDs {
 		add("i", compile.RowColumn{Name: c.Name, Type: models.Text}, id(i))
@@ -136,12 +132,15 @@ func (s *source) payload(alias string) rel.Expr {
 	for i, c := range s.b.Rows.Fields {
 		add("f", c, field(i))
 	}
-	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.name, b.name) })
-	es := make([]rel.Expr, len(parts))
-	for i, p := range parts {
-		es[i] = p.e
+	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.head, b.head) })
+	var heads strings.Builder
+	es := []rel.Expr{nil}
+	for _, p := range parts {
+		heads.WriteString(p.head)
+		es = append(es, p.e)
 	}
-	return rel.F(rel.Hash64, concat(es...))
+	es[0] = rel.T(heads.String())
+	return rel.F(rel.HashRow, es...)
 }
 
 // place says where a row of wantTable, under the alias w, stands. It needs placeJoins.

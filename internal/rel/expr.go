@@ -189,6 +189,7 @@ const (
 	HasPrefix    Fn = "has_prefix"
 	HasSuffix    Fn = "has_suffix"
 	Hash64       Fn = "hash64"      // of one text: the warehouse's own fast hash, all 64 bits, as Integer
+	HashRow      Fn = "hash_row"    // as Hash64, of values of any types in their order, NULL among them; never NULL. One value as two types has two
 	SHA256       Fn = "sha256"      // of one text: lower-case hex
 	Bucket       Fn = "bucket"      // of one text: 0 to 9,999, the same on every warehouse (first 13 hex digits of SHA-256)
 	AddSecs      Fn = "add_seconds" // timestamp plus an integer of seconds
