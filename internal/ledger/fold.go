@@ -51,17 +51,21 @@ func (f *folding) fold() []rel.Statement {
 	in := func(where rel.Expr) rel.Expr {
 		return rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: foldRows, Where: and(same, where)}}
 	}
-	sts := []rel.Statement{
-		rel.Delete{From: f.own(), Where: in(goes)},
-		f.insert(and(told, bringing), map[string]rel.Expr{
+	var sts []rel.Statement
+	if f.heard(syncs.Applied, syncs.Taken) {
+		sts = append(sts, rel.Delete{From: f.own(), Where: in(goes)})
+		sts = append(sts, f.insert(and(told, bringing), map[string]rel.Expr{
 			"hash": fc("hash"), "version": rel.F(rel.Add, fc("version"), rel.I(1)), "sent_at": rel.At(f.now), "doubt": rel.B(false), "attempts": rel.I(0),
 			"state": when(verdict(syncs.Taken), rel.T(stAccepted), rel.T(stSent)),
-		}),
-		// Those who were in already at the first run of an append sync.
-		f.insert(action(doSkip), map[string]rel.Expr{"hash": fc("hash"), "version": rel.I(1), "doubt": rel.B(false), "attempts": rel.I(0), "state": rel.T(stSkipped)}),
+		}))
 	}
-	sts = append(sts, f.move()...)
-	if f.appends() {
+	if f.acts(doSkip) { // who was in already at the first run of an append sync
+		sts = append(sts, f.insert(action(doSkip), map[string]rel.Expr{"hash": fc("hash"), "version": rel.I(1), "doubt": rel.B(false), "attempts": rel.I(0), "state": rel.T(stSkipped)}))
+	}
+	if f.acts(doMove, doClose) {
+		sts = append(sts, f.move()...)
+	}
+	if f.acts(doEnd) && f.appends() {
 		sts = append(sts, rel.Update{Table: f.own(), Set: []rel.Assign{{Column: "code", Value: rel.T(codeEnded)}}, From: f.foldSub(action(doEnd)), Where: eq(rel.C("f", "unit"), rel.C("t", unit))})
 	}
 	change := func(where rel.Expr, set ...rel.Assign) {
@@ -74,14 +78,22 @@ func (f *folding) fold() []rel.Statement {
 
 	tries := f.tries()
 	refusal := map[string]rel.Expr{"code": fc("code"), "reason": fc("reason"), "tried": f.tried(), "tried_hash": fc("hash"), "attempts": tries, "next_try": f.next(tries)}
-	change(and(refusedRows, known), append(assigns(refusal), rel.Assign{Column: "remote_id", Value: fc("remote_id")})...)
+	refused, doubtful := f.heard(syncs.Rejected, syncs.Malformed, syncs.Barred), f.heard(syncs.InDoubt)
+	if refused {
+		change(and(refusedRows, known), append(assigns(refusal), rel.Assign{Column: "remote_id", Value: fc("remote_id")})...)
+	}
 	doubt := map[string]rel.Expr{"tried": f.tried(), "tried_hash": fc("hash"), "doubt": rel.B(true), "run": rel.T(f.ref.Run)}
-	change(and(verdict(syncs.InDoubt), known), assigns(doubt)...)
+	if doubtful {
+		change(and(verdict(syncs.InDoubt), known), assigns(doubt)...)
+	}
 
 	absent := map[string]rel.Expr{"state": when(fc("leftover"), rel.T(stSent), rel.T(stAbsent)), "version": fc("version"), "doubt": rel.B(false)}
-	sts = append(sts,
-		f.insert(and(refusedRows, fresh, or(bringing, fc("leftover"))), merged(absent, refusal)),
-		f.insert(and(verdict(syncs.InDoubt), fresh, or(bringing, fc("leftover"))), merged(absent, doubt, map[string]rel.Expr{"attempts": rel.I(0)})))
+	if refused {
+		sts = append(sts, f.insert(and(refusedRows, fresh, or(bringing, fc("leftover"))), merged(absent, refusal)))
+	}
+	if doubtful {
+		sts = append(sts, f.insert(and(verdict(syncs.InDoubt), fresh, or(bringing, fc("leftover"))), merged(absent, doubt, map[string]rel.Expr{"attempts": rel.I(0)})))
+	}
 	if f.single {
 		sts = append(sts, f.foldParts(merged(absent, map[string]rel.Expr{"attempts": rel.I(0)}))...)
 	}

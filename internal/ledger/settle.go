@@ -121,6 +121,10 @@ type folding struct {
 	now  time.Time
 	// single is true if there are removals, or values in doubt, of which foldParts has to know.
 	single bool
+	// verdicts and actions are those that rows of foldTable have. What none has needs no statement:
+	// each would read the plan, and some the ledger.
+	verdicts map[syncs.Verdict]bool
+	actions  map[string]bool
 }
 
 // hear loads the verdicts and joins them to the plan. Of the verdict that most rows have nothing
@@ -231,23 +235,36 @@ func optional(s string) any {
 	return s
 }
 
-// count counts the rows of the plan by verdict.
+// count counts the rows of the plan by verdict, and notes what there is to be folded.
 func (f *folding) count(ctx context.Context) (syncs.Counts, error) {
 	y := f.ref.Tally
 	c := syncs.Counts{Added: y.Added, Updated: y.Updated, Removed: y.Removed, Unchanged: y.Unchanged, Quarantined: y.Quarantined, Due: f.ref.Rows}
 	n := map[syncs.Verdict]int64{}
+	f.verdicts, f.actions = map[syncs.Verdict]bool{}, map[string]bool{}
 	err := f.se.each(ctx, rel.Select{
-		Columns: []rel.Column{rel.As("verdict", rel.C("f", "verdict")), rel.As("n", rel.Agg{Fn: rel.CountRows})},
-		From:    rel.Table{Name: foldTable, Alias: "f"}, Where: notNull(rel.C("f", "seq")), GroupBy: []rel.Expr{rel.C("f", "verdict")},
-	}, func(r []any) error { n[syncs.Verdict(asInt(r[0]))] = asInt(r[1]); return nil })
+		Columns: []rel.Column{rel.As("verdict", fc("verdict")), rel.As("action", fc("action")), rel.As("n", rel.Agg{Fn: rel.Count, Arg: fc("seq")})},
+		From:    foldRows, GroupBy: []rel.Expr{fc("verdict"), fc("action")},
+	}, func(r []any) error {
+		v := syncs.Verdict(asInt(r[0]))
+		n[v] += asInt(r[2])
+		f.verdicts[v], f.actions[asText(r[1])] = true, true
+		return nil
+	})
 	c.Delivered, c.Accepted, c.Rejected, c.InDoubt = n[syncs.Applied], n[syncs.Taken], n[syncs.Rejected], n[syncs.InDoubt]
 	c.Suppressed, c.Invalid = n[syncs.Barred], n[syncs.Malformed]
 	c.Due = n[syncs.NotTried]
-	if err == nil && f.singly() {
-		f.single, err = f.se.some(ctx, foldTable, rel.InList{Expr: rel.C("t", "action"), List: []rel.Expr{rel.T(doErase), rel.T(doForced), rel.T(doRemove), rel.T(doNote)}})
-		f.single = f.single || n[syncs.InDoubt] > 0
-	}
+	f.single = f.singly() && (f.acts(doErase, doForced, doRemove, doNote) || n[syncs.InDoubt] > 0)
 	return c, err
+}
+
+// acts reports whether rows of foldTable have one of these actions.
+func (f *folding) acts(of ...string) bool {
+	return slices.ContainsFunc(of, func(a string) bool { return f.actions[a] })
+}
+
+// heard reports whether rows of foldTable have one of these verdicts.
+func (f *folding) heard(of ...syncs.Verdict) bool {
+	return slices.ContainsFunc(of, func(v syncs.Verdict) bool { return f.verdicts[v] })
 }
 
 // apply is the transaction of a settle, after the fence.
@@ -302,6 +319,9 @@ func (f *folding) deliver() []rel.Statement {
 	erased := rel.Select{Columns: []rel.Column{rel.As("key", c("key"))}, From: rel.Table{Name: foldTable, Alias: "f"}, Where: and(eq(c("action"), rel.T(doErase)), eq(c("key"), rel.C("t", "key")))}
 	cs := []rel.Column{rel.As("run", rel.T(f.ref.Run)), rel.As("sync", rel.T(f.name)), rel.As("key", when(eq(c("action"), rel.T(doErase)), rel.T("erased"), c("key"))),
 		rel.As("op", f.opName("f")), rel.As("state", deliveryState("f")), rel.As("code", c("code")), rel.As("reason", c("reason")), rel.As("at", rel.At(f.now))}
+	if f.ref.Rows == 0 {
+		return nil
+	}
 	out := []rel.Statement{rel.Insert{Into: f.table(tDeliveries), Columns: names(cs), From: rel.Select{Columns: cs, From: rel.Table{Name: foldTable, Alias: "f"}, Where: notNull(c("seq"))}}}
 	if f.ref.Forced > 0 {
 		out = append([]rel.Statement{rel.Delete{From: f.table(tDeliveries), Where: rel.Exists{Query: erased}}}, out...)
