@@ -139,7 +139,9 @@ func TestKeptPlans(t *testing.T) {
 	freeze("four")
 	keep(now(), "plan_c", "three", KindHeld)
 	keep(now().Add(-KeptFor-time.Minute), "plan_d", "four", KindSaved)
-	tables := func() string { return strings.Join(w.rows("SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'plan_vip%' ORDER BY 1"), " ") }
+	tables := func() string {
+		return strings.Join(w.rows("SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'plan_vip%' ORDER BY 1"), " ")
+	}
 	if got := tables(); got != "plan_vip_four plan_vip_three" {
 		t.Errorf("tables %s", got)
 	}
