@@ -46,12 +46,9 @@ func TestF47AThousandRuns(t *testing.T) {
 		}
 	}
 	run(5)
-	settled := func() int { // goroutines that are about to end are given the time to
+	settled := func(most int) int { // goroutines that are about to end are given the time to
 		n := runtime.NumGoroutine()
-		for range 100 {
-			if n <= 3 {
-				break
-			}
+		for i := 0; i < 1000 && n > most; i++ {
 			runtime.Gosched()
 			time.Sleep(time.Millisecond)
 			n = runtime.NumGoroutine()
@@ -65,9 +62,9 @@ func TestF47AThousandRuns(t *testing.T) {
 		}
 		return len(all)
 	}
-	goroutines, open := settled(), files()
+	goroutines, open := settled(0), files()
 	run(1000)
-	if n := settled(); n > goroutines {
+	if n := settled(goroutines); n > goroutines {
 		t.Errorf("%d goroutines, then %d", goroutines, n)
 	}
 	if n := files(); n > open {

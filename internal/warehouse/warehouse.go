@@ -146,6 +146,46 @@ func (e *MissingError) Error() string { return fmt.Sprintf("%s %s does not exist
 // Unwrap returns the driver's error.
 func (e *MissingError) Unwrap() error { return e.Err }
 
+// DeniedError says that the user of the target lacks a right.
+type DeniedError struct {
+	What  string // "read shop.orders"
+	Grant string // the statement by which somebody with the right to do so gives it; "" if not known
+	Err   error
+}
+
+// Error names the right.
+func (e *DeniedError) Error() string { return "the warehouse does not allow to " + e.What }
+
+// Unwrap returns the driver's error.
+func (e *DeniedError) Unwrap() error { return e.Err }
+
+// Estimator is a Session that tells what a statement would cost without running it.
+type Estimator interface {
+	// Estimate reads the warehouse's own reckoning: a dry run, or EXPLAIN.
+	Estimate(ctx context.Context, sql string) (Estimate, error)
+}
+
+// Estimate is what a warehouse expects of a statement.
+type Estimate struct {
+	Bytes int64 // read from storage; -1 where the warehouse does not tell
+	Rows  int64 // that come out; -1 where it does not tell
+}
+
+// Examiner is a Session that knows the rights of its user. Rights proves each by asking the
+// warehouse, and changes nothing.
+type Examiner interface {
+	// Rights lists what weir needs: to read the sources (names in parts, in the order given), and to
+	// make and change tables in its own schema.
+	Rights(ctx context.Context, sources [][]string) ([]Right, error)
+}
+
+// Right is one right that weir needs.
+type Right struct {
+	What  string // "read shop.orders"
+	Held  bool
+	Grant string // the exact statement that gives it, if it is not held
+}
+
 // ErrNoSpace says that the disk is full.
 var ErrNoSpace = errors.New("no space left on the disk of the warehouse")
 
