@@ -24,7 +24,7 @@ func TestDuckDBExecutes(t *testing.T) {
 	if _, err := db.Exec("SET TimeZone = 'UTC'"); err != nil {
 		t.Fatal(err)
 	}
-	dialecttest.Run(t, dialect.DuckDB(), func(ctx context.Context, query string) (any, error) {
+	dialecttest.Run(t, dialect.DuckDB(), nil, func(ctx context.Context, query string) (any, error) {
 		var v any
 		err := db.QueryRowContext(ctx, query).Scan(&v)
 		if d, ok := v.(duckdb.Decimal); ok {

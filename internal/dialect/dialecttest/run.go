@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/dialect"
+	"github.com/weir-data/weir/internal/dialect/dialecttest/gap"
 	"github.com/weir-data/weir/internal/rel"
 )
 
@@ -24,11 +25,11 @@ type Case struct {
 // Ask runs a SELECT of one row and one column in a session whose zone is UTC.
 type Ask func(ctx context.Context, sql string) (any, error)
 
-// Run executes all cases.
-func Run(t *testing.T, d dialect.Dialect, ask Ask) {
+// Run executes all cases. In gaps, which may be nil, their names follow "dialect/".
+func Run(t *testing.T, d dialect.Dialect, gaps *gap.List, ask Ask) {
 	t.Helper()
 	for _, c := range Cases() {
-		t.Run(c.Name, func(t *testing.T) {
+		gaps.RunAs(t, c.Name, "dialect/"+c.Name, func(t testing.TB) {
 			t.Helper()
 			sql, err := d.Query(c.Query)
 			if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/weir-data/weir/models"
 )
 
-func (k *kit) large(t *testing.T, s warehouse.Session) {
+func (k *kit) large(t testing.TB, s warehouse.Session) {
 	table := k.name("large")
 	fields := []rel.Field{{Name: "id", Type: models.Integer}, {Name: "email", Type: models.Text}, {Name: "first", Type: models.Text}, {Name: "country", Type: models.Text},
 		{Name: "value", Type: models.Number}, {Name: "yes", Type: models.Boolean}, {Name: "at", Type: models.Timestamp}, {Name: "hash", Type: models.Integer}}
@@ -57,7 +57,7 @@ func (k *kit) large(t *testing.T, s warehouse.Session) {
 	k.exec(t, s, rel.DropTable{Name: table})
 }
 
-func (k *kit) statements(t *testing.T, s warehouse.Session) {
+func (k *kit) statements(t testing.TB, s warehouse.Session) {
 	table, fields := k.name("stmts"), []rel.Field{{Name: "id", Type: models.Integer}, {Name: "v", Type: models.Text}}
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: fields})
 	d := k.w.Kind().Dialect()
@@ -101,7 +101,7 @@ func (k *kit) statements(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) views(t *testing.T, s warehouse.Session) {
+func (k *kit) views(t testing.TB, s warehouse.Session) {
 	view := k.name("view")
 	one := func(cols ...rel.Column) rel.Query { return rel.Select{Columns: cols} }
 	k.exec(t, s, rel.CreateView{Name: view, As: one(rel.As("a", rel.I(1))), Comment: "The first."})
@@ -118,7 +118,7 @@ func (k *kit) views(t *testing.T, s warehouse.Session) {
 	k.exec(t, s, rel.DropView{Name: view}, rel.DropView{Name: view})
 }
 
-func (k *kit) temporary(t *testing.T, s warehouse.Session) {
+func (k *kit) temporary(t testing.TB, s warehouse.Session) {
 	fields := []rel.Field{{Name: "x", Type: models.Integer}}
 	table := rel.Name{"weir_temporary"}
 	k.exec(t, s, rel.CreateTable{Name: table, Temp: true, As: rel.Values{Columns: fields, Rows: [][]rel.Expr{{rel.I(1)}}}})
@@ -144,7 +144,7 @@ func (k *kit) temporary(t *testing.T, s warehouse.Session) {
 	k.exec(t, other, rel.CreateTable{Name: table, Temp: true, Columns: fields}) // the name is free
 }
 
-func (k *kit) two(t *testing.T, s warehouse.Session) {
+func (k *kit) two(t testing.TB, s warehouse.Session) {
 	table, fields := k.name("two"), []rel.Field{{Name: "x", Type: models.Integer}}
 	other := k.session(t)
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: fields})
@@ -168,7 +168,7 @@ func (k *kit) two(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) transactions(t *testing.T, s warehouse.Session) {
+func (k *kit) transactions(t testing.TB, s warehouse.Session) {
 	table, fields := k.name("tx"), []rel.Field{{Name: "x", Type: models.Integer, NotNull: true}}
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: fields})
 	d := k.w.Kind().Dialect()
@@ -224,7 +224,7 @@ func (k *kit) transactions(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) cancel(t *testing.T, s warehouse.Session) {
+func (k *kit) cancel(t testing.TB, s warehouse.Session) {
 	for _, how := range []string{"query", "exec"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
@@ -252,7 +252,7 @@ func (k *kit) cancel(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) missing(t *testing.T, s warehouse.Session) {
+func (k *kit) missing(t testing.TB, s warehouse.Session) {
 	k.exec(t, s, rel.CreateTable{Name: k.name("customers"), Columns: []rel.Field{{Name: "email", Type: models.Text}}})
 	want := k.w.Schema() + ".customers"
 	check := func(what, name string, err error) {
@@ -293,7 +293,7 @@ func (k *kit) missing(t *testing.T, s warehouse.Session) {
 	check("table", "custmers", err)
 }
 
-func (k *kit) oneSelect(t *testing.T, s warehouse.Session) {
+func (k *kit) oneSelect(t testing.TB, s warehouse.Session) {
 	table := k.name("victim")
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: everyType})
 	victim := k.w.Schema() + ".victim"
@@ -332,7 +332,7 @@ func (k *kit) oneSelect(t *testing.T, s warehouse.Session) {
 }
 
 // files are out of reach for the SQL of a project.
-func (k *kit) files(t *testing.T, s warehouse.Session) {
+func (k *kit) files(t testing.TB, s warehouse.Session) {
 	secret := filepath.Join(t.TempDir(), "secret.csv")
 	if err := os.WriteFile(secret, []byte("a\n4711\n"), 0o666); err != nil {
 		t.Fatal(err)
@@ -358,7 +358,7 @@ func (k *kit) files(t *testing.T, s warehouse.Session) {
 }
 
 // quiet: what the data hold never shows in an error.
-func (k *kit) quiet(t *testing.T, s warehouse.Session) {
+func (k *kit) quiet(t testing.TB, s warehouse.Session) {
 	table := k.name("quiet")
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: []rel.Field{{Name: "email", Type: models.Text}}})
 	if _, err := s.Load(t.Context(), table, []string{"email"}, seq([]any{"canary@example.com"})); err != nil {
@@ -376,7 +376,7 @@ func (k *kit) quiet(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) clock(t *testing.T, s warehouse.Session) {
+func (k *kit) clock(t testing.TB, s warehouse.Session) {
 	now, err := s.Now(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -390,7 +390,7 @@ func (k *kit) clock(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) tables(t *testing.T, s warehouse.Session) {
+func (k *kit) tables(t testing.TB, s warehouse.Session) {
 	k.exec(t, s, rel.CreateTable{Name: k.name("listed"), Columns: everyType},
 		rel.CreateView{Name: k.name("listed_view"), As: rel.Select{Columns: []rel.Column{rel.As("a", rel.I(1))}}})
 	own, err := s.Tables(t.Context(), k.w.Schema())
@@ -407,7 +407,7 @@ func (k *kit) tables(t *testing.T, s warehouse.Session) {
 }
 
 // stop: a reader that stops early leaves the session usable.
-func (k *kit) stop(t *testing.T, s warehouse.Session) {
+func (k *kit) stop(t testing.TB, s warehouse.Session) {
 	for range s.Query(t.Context(), "SELECT x FROM generate_series(1, 10000) AS a (x)") {
 		break
 	}
@@ -416,7 +416,7 @@ func (k *kit) stop(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) identity(t *testing.T, _ warehouse.Session) {
+func (k *kit) identity(t testing.TB, _ warehouse.Session) {
 	if k.w.Identity() == "" || strings.Contains(k.w.Identity(), "password") || k.w.Schema() == "" {
 		t.Errorf("identity %q, schema %q", k.w.Identity(), k.w.Schema())
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-data/weir/internal/dialect/dialecttest"
+	"github.com/weir-data/weir/internal/dialect/dialecttest/gap"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/models"
@@ -25,6 +26,7 @@ type Options struct {
 	Rows int           // of the large table; 0 means 1,000,000
 	Slow string        // a SELECT of several seconds; "" means a join that most engines have to count out
 	Stop time.Duration // in which a statement must stop when it is told to; 0 means 2 s
+	Gaps *gap.List     // what a stand-in lacks, by the names of cases; nil for a real warehouse
 }
 
 // Run checks a warehouse. open gives a new and empty one, whose schema is not made yet.
@@ -46,17 +48,18 @@ func Run(t *testing.T, o Options, open func(t *testing.T) warehouse.Warehouse) {
 	})
 	s := k.session(t)
 	k.exec(t, s, rel.CreateSchema{Name: rel.Name{k.w.Schema()}}, rel.CreateSchema{Name: rel.Name{k.w.Schema()}})
+	t.Run("dialect", func(t *testing.T) { k.dialect(t, k.session(t)) })
 	for _, c := range []struct {
 		name string
-		run  func(*testing.T, warehouse.Session)
+		run  func(testing.TB, warehouse.Session)
 	}{
-		{"dialect", k.dialect}, {"types", k.types}, {"lists", k.lists}, {"numbers", k.numbers}, {"microseconds", k.microseconds}, {"names and texts", k.nasty},
+		{"types", k.types}, {"lists", k.lists}, {"numbers", k.numbers}, {"microseconds", k.microseconds}, {"names and texts", k.nasty},
 		{"empty", k.empty}, {"load", k.load}, {"load all or nothing", k.loadFails}, {"large", k.large},
 		{"statements", k.statements}, {"views", k.views}, {"temporary", k.temporary}, {"two sessions", k.two},
 		{"transactions", k.transactions}, {"cancel", k.cancel}, {"missing", k.missing}, {"one select", k.oneSelect},
 		{"files", k.files}, {"no values in errors", k.quiet}, {"clock", k.clock}, {"tables", k.tables}, {"stop reading", k.stop}, {"identity", k.identity},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, k.session(t)) })
+		o.Gaps.Run(t, c.name, func(t testing.TB) { c.run(t, k.session(t)) })
 	}
 }
 
@@ -65,7 +68,7 @@ type kit struct {
 	w warehouse.Warehouse
 }
 
-func (k *kit) session(t *testing.T) warehouse.Session {
+func (k *kit) session(t testing.TB) warehouse.Session {
 	t.Helper()
 	s, err := k.w.Session(t.Context())
 	if err != nil {
@@ -81,14 +84,14 @@ func (k *kit) session(t *testing.T) warehouse.Session {
 
 func (k *kit) name(table string) rel.Name { return rel.Name{k.w.Schema(), table} }
 
-func (k *kit) exec(t *testing.T, s warehouse.Session, stmts ...rel.Statement) {
+func (k *kit) exec(t testing.TB, s warehouse.Session, stmts ...rel.Statement) {
 	t.Helper()
 	if err := warehouse.Exec(t.Context(), s, k.w.Kind().Dialect(), stmts...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (k *kit) rows(t *testing.T, s warehouse.Session, q rel.Query) [][]any {
+func (k *kit) rows(t testing.TB, s warehouse.Session, q rel.Query) [][]any {
 	t.Helper()
 	out, err := collect(warehouse.Rows(t.Context(), s, k.w.Kind().Dialect(), q))
 	if err != nil {
@@ -97,7 +100,7 @@ func (k *kit) rows(t *testing.T, s warehouse.Session, q rel.Query) [][]any {
 	return out
 }
 
-func (k *kit) count(t *testing.T, s warehouse.Session, table rel.Name) int64 {
+func (k *kit) count(t testing.TB, s warehouse.Session, table rel.Name) int64 {
 	t.Helper()
 	n, err := warehouse.Int(t.Context(), s, k.w.Kind().Dialect(), rel.Select{
 		Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: table, Alias: "t"}})
@@ -162,7 +165,7 @@ func all(table rel.Name, fields []rel.Field) rel.Select {
 }
 
 func (k *kit) dialect(t *testing.T, s warehouse.Session) {
-	dialecttest.Run(t, k.w.Kind().Dialect(), func(ctx context.Context, sql string) (any, error) {
+	dialecttest.Run(t, k.w.Kind().Dialect(), k.o.Gaps, func(ctx context.Context, sql string) (any, error) {
 		rows, err := collect(s.Query(ctx, sql))
 		if err != nil {
 			return nil, err
@@ -174,7 +177,7 @@ func (k *kit) dialect(t *testing.T, s warehouse.Session) {
 	})
 }
 
-func (k *kit) types(t *testing.T, s warehouse.Session) {
+func (k *kit) types(t testing.TB, s warehouse.Session) {
 	table := k.name("types")
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: everyType})
 	n, err := s.Load(t.Context(), table, names(everyType), seq(everyRow...))
@@ -211,7 +214,7 @@ func (k *kit) types(t *testing.T, s warehouse.Session) {
 }
 
 // lists are a type, and come as the text of a JSON array.
-func (k *kit) lists(t *testing.T, s warehouse.Session) {
+func (k *kit) lists(t testing.TB, s warehouse.Session) {
 	table := k.name("lists")
 	items := []string{"b", `a,"`, "NULL", `\`, " ", "", "{x}", "it's <é>\n"}
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: []rel.Field{{Name: "n", Type: models.Integer}, {Name: "l", Type: models.List}}})
@@ -246,7 +249,7 @@ func (k *kit) lists(t *testing.T, s warehouse.Session) {
 }
 
 // numbers come as the kinds that a Session promises, whatever the warehouse calls them.
-func (k *kit) numbers(t *testing.T, s warehouse.Session) {
+func (k *kit) numbers(t testing.TB, s warehouse.Session) {
 	rows, err := collect(s.Query(t.Context(), "SELECT CAST(7 AS SMALLINT), CAST(7 AS INTEGER), CAST(7 AS BIGINT), CAST(0.1 AS REAL), CAST(0.1 AS DOUBLE PRECISION), CAST(1.50 AS DECIMAL(10,2)), CAST(100 AS DECIMAL(10,2))"))
 	if err != nil {
 		t.Fatal(err)
@@ -265,7 +268,7 @@ func (k *kit) numbers(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) microseconds(t *testing.T, s warehouse.Session) {
+func (k *kit) microseconds(t testing.TB, s warehouse.Session) {
 	table := k.name("micros")
 	fields := []rel.Field{{Name: "at", Type: models.Timestamp}}
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: fields})
@@ -287,7 +290,7 @@ func (k *kit) microseconds(t *testing.T, s warehouse.Session) {
 // nastyNames are names that break out of quotes, if they can.
 var nastyNames = []string{`a b`, `q"uote`, `x"; DROP TABLE t; --`, "back`tick", `dollar $$ 'single'`, `select`, `é😀`, `semi;colon`, `100%`, `back\slash`}
 
-func (k *kit) nasty(t *testing.T, s warehouse.Session) {
+func (k *kit) nasty(t testing.TB, s warehouse.Session) {
 	for i, name := range nastyNames {
 		table := rel.Name{k.w.Schema(), fmt.Sprintf("%d %s", i, name)}
 		fields := []rel.Field{{Name: "id", Type: models.Integer}, {Name: name, Type: models.Text}}
@@ -316,7 +319,7 @@ func (k *kit) nasty(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) empty(t *testing.T, s warehouse.Session) {
+func (k *kit) empty(t testing.TB, s warehouse.Session) {
 	table := k.name("empty")
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: everyType}, rel.CreateTable{Name: table, IfNotExists: true, Columns: everyType})
 	if rows := k.rows(t, s, all(table, everyType)); len(rows) != 0 {
@@ -334,7 +337,7 @@ func (k *kit) empty(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) load(t *testing.T, s warehouse.Session) {
+func (k *kit) load(t testing.TB, s warehouse.Session) {
 	table := k.name("loaded")
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: everyType})
 	// A few columns, in another order; the others are absent.
@@ -347,7 +350,7 @@ func (k *kit) load(t *testing.T, s warehouse.Session) {
 	}
 }
 
-func (k *kit) loadFails(t *testing.T, s warehouse.Session) {
+func (k *kit) loadFails(t testing.TB, s warehouse.Session) {
 	table := k.name("half")
 	k.exec(t, s, rel.CreateTable{Name: table, Columns: everyType})
 	stop := errors.New("the source broke")
