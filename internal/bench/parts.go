@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -90,26 +91,31 @@ func (w *world) run(ctx context.Context, t *syncs.Task, rows int64) (*Whole, err
 	all := start()
 	var mu sync.Mutex
 	var sending meter
+	stop, profiled := func() error { return nil }, error(nil)
 	r.Watch = func(ctx context.Context, s syncs.Step) (context.Context, func(syncs.Done)) {
 		mu.Lock()
 		defer mu.Unlock()
 		m := start()
 		if s.Kind == "settle" {
 			out.Deliver = sending.spent()
+			profiled = errors.Join(profiled, stop())
+			stop = func() error { return nil }
 		}
 		return ctx, func(syncs.Done) {
 			mu.Lock()
 			defer mu.Unlock()
 			switch s.Kind {
 			case "plan":
-				out.Plan, sending = m.spent(), start()
+				out.Plan = m.spent()
+				stop, profiled = profile(t.Sync.Name)
+				sending = start()
 			case "settle":
 				out.Settle = m.spent()
 			}
 		}
 	}
 	rep, err := r.Run(ctx, t, syncs.RunOptions{Asked: "bench", Approved: []string{syncs.HoldMaxAdded, syncs.HoldMaxRemoved}})
-	if err != nil {
+	if err = errors.Join(err, profiled); err != nil {
 		return nil, err
 	}
 	out.All = all.spent()
