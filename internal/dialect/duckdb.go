@@ -62,7 +62,7 @@ var duckdb = spelling{
 	},
 	numberText: func(n string) string { return "rtrim(rtrim(CAST(" + n + " AS VARCHAR), '0'), '.')" },
 	anyText:    duckAnyText,
-	first: func(x, order, where string) string {
+	first: func(x, order, where string, _ rel.Type) string {
 		if where != "" {
 			return "first(" + x + " ORDER BY " + order + ") FILTER (WHERE " + where + ")"
 		}

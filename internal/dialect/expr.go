@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,7 +157,11 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 		if !ok || bit < 0 || bit > 62 {
 			return w.fail("function %s: the bit must be an integer literal from 0 to 62", c.Fn), precAtom
 		}
-		return "(" + w.arg(c.Args[0], level) + " & " + strconv.FormatInt(1<<bit, 10) + ") <> 0", precCompare
+		mask := strconv.FormatInt(1<<bit, 10)
+		if has := w.s.fn[rel.HasBit]; has != nil {
+			return has([]string{w.arg(c.Args[0], level), mask}), precCompare
+		}
+		return "(" + w.arg(c.Args[0], level) + " & " + mask + ") <> 0", precCompare
 	case rel.RegexTest, rel.RegexDrop, rel.RegexReplace:
 		err := checkPattern(c.Args[1])
 		if err == nil && c.Fn == rel.RegexReplace {
@@ -165,6 +170,7 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 		if err != nil {
 			return w.fail("function %s: %w", c.Fn, err), precAtom
 		}
+		c.Args = w.patterns(c.Args)
 	case rel.Instant, rel.LocalDate:
 		if l, ok := c.Args[1].(rel.Lit); !ok || l.Type != models.Text || l.Value == nil {
 			return w.fail("function %s: the zone must be a text literal", c.Fn), precAtom
@@ -173,7 +179,7 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 	if op, ok := operators[c.Fn]; ok {
 		return w.operator(c, op, level)
 	}
-	if name, ok := functions[c.Fn]; ok {
+	if name, ok := functions[c.Fn]; ok && w.s.fn[c.Fn] == nil {
 		return name + "(" + w.list(c.Args, level) + ")", precAtom
 	}
 	args := make([]string, len(c.Args))
@@ -185,6 +191,19 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 		text = "CASE WHEN " + args[0] + " IS NOT NULL THEN " + text + " END"
 	}
 	return text, precAtom
+}
+
+// patterns are the arguments of a function of patterns, as the warehouse's engine reads them.
+func (w *writer) patterns(args []rel.Expr) []rel.Expr {
+	if w.s.pattern == nil {
+		return args
+	}
+	p := args[1].(rel.Lit).Value.(string)
+	out := []rel.Expr{args[0], rel.T(w.s.pattern(p))}
+	if len(args) > 2 {
+		out = append(out, rel.T(w.s.replacement(p, args[2].(rel.Lit).Value.(string))))
+	}
+	return out
 }
 
 // chain joins conditions; none at all is the neutral one.
@@ -257,7 +276,7 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	case rel.Count:
 		return "COUNT(" + distinct + arg + ")"
 	case rel.Sum, rel.Avg:
-		if typ != models.Integer && !isNumber(a.Arg) {
+		if typ != models.Integer && !isNumber(a.Arg) || a.Fn == rel.Avg && typ == models.Integer && w.s.scaledAvg {
 			arg = w.s.number(w.arg(a.Arg, level), true)
 		}
 		return "CAST(" + map[rel.AggFn]string{rel.Sum: "SUM", rel.Avg: "AVG"}[a.Fn] + "(" + distinct + arg + ") AS " + w.typeName(models.Number) + ")"
@@ -275,9 +294,9 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	case rel.Collect:
 		return w.s.collect(w.s.bytewise(w.arg(a.Arg, level)))
 	case rel.BitXor:
-		return "bit_xor(" + distinct + arg + ")"
+		return cmp.Or(w.s.bitXor, "bit_xor") + "(" + distinct + arg + ")"
 	case rel.BitOr:
-		return "bit_or(" + arg + ")"
+		return cmp.Or(w.s.bitOr, "bit_or") + "(" + arg + ")"
 	case rel.First:
 		where := ""
 		if a.Where != nil {
@@ -285,9 +304,12 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 		}
 		if typ == models.List && w.s.listValue != nil {
 			text, back := w.s.listValue(arg)
-			return back(w.s.first(text, w.orders(a.OrderBy, level), where))
+			return back(w.s.first(text, w.orders(a.OrderBy, level), where, models.Text))
 		}
-		return w.s.first(arg, w.orders(a.OrderBy, level), where)
+		if typ == models.Unknown {
+			typ = a.Is
+		}
+		return w.s.first(arg, w.orders(a.OrderBy, level), where, typ)
 	default:
 		return w.fail("unknown aggregate %q", a.Fn)
 	}
@@ -323,8 +345,11 @@ func (w *writer) over(o rel.Over, level int) string {
 	if len(o.PartitionBy) > 0 {
 		parts = append(parts, "PARTITION BY "+w.list(o.PartitionBy, level))
 	}
-	if len(o.OrderBy) > 0 {
+	switch {
+	case len(o.OrderBy) > 0:
 		parts = append(parts, "ORDER BY "+w.orders(o.OrderBy, level))
+	case o.Rank != "" && w.s.anyOrder != "":
+		parts = append(parts, "ORDER BY "+w.s.anyOrder)
 	}
 	if o.Frame != "" {
 		frame, ok := frames[o.Frame]

@@ -57,7 +57,7 @@ var postgres = spelling{
 	},
 	numberText: func(n string) string { return "CAST(trim_scale(" + n + ") AS text)" },
 	anyText:    pgAnyText,
-	first: func(x, order, where string) string {
+	first: func(x, order, where string, _ rel.Type) string {
 		if where == "" {
 			where = "(" + x + ") IS NOT NULL"
 		}

@@ -19,7 +19,7 @@ func (w *writer) query(q rel.Query, level int) string {
 	case rel.Values:
 		return w.values(q, level)
 	case rel.RawQuery:
-		return "SELECT *" + nl(level) + "FROM " + w.inner(q, level) + ` AS "q"`
+		return "SELECT *" + nl(level) + "FROM " + w.inner(q, level) + " AS " + w.ident("q")
 	case nil:
 		return w.fail("a query is missing")
 	default:
@@ -94,6 +94,8 @@ func (w *writer) selects(q rel.Select, level int) string {
 	}
 	if q.Limit > 0 {
 		text += nl(level) + "LIMIT " + strconv.FormatInt(q.Limit, 10)
+	} else if q.Offset > 0 && w.s.noLimit != "" {
+		text += nl(level) + w.s.noLimit
 	}
 	if q.Offset > 0 {
 		text += nl(level) + "OFFSET " + strconv.FormatInt(q.Offset, 10)
@@ -149,7 +151,7 @@ func (w *writer) union(q rel.Union, level int) string {
 		if simple && len(s.With) == 0 && len(s.OrderBy) == 0 && s.Limit == 0 && s.Offset == 0 && !s.Fence {
 			text += w.query(b, level)
 		} else {
-			text += `SELECT * FROM ` + w.inner(b, level) + ` AS "q"`
+			text += `SELECT * FROM ` + w.inner(b, level) + " AS " + w.ident("q")
 		}
 	}
 	return text
@@ -168,23 +170,28 @@ func (w *writer) values(q rel.Values, level int) string {
 		if i > 0 {
 			text += ","
 		}
-		cast := "CAST(" + `"v".` + names[i] + " AS " + w.typeName(f.Type) + ")"
+		cast := "CAST(" + w.ident("v") + "." + names[i] + " AS " + w.typeName(f.Type) + ")"
 		if f.Type == models.Text {
 			cast = w.s.bytewise(cast)
 		}
 		text += nl(deeper(level)) + cast + " AS " + names[i]
 	}
-	text += nl(level) + "FROM (VALUES"
 	for i, row := range q.Rows {
 		if len(row) != len(q.Columns) {
 			return w.fail("row %d of a table of values has %d items for %d columns", i+1, len(row), len(q.Columns))
 		}
+	}
+	if w.s.rows != nil {
+		return text + nl(level) + "FROM " + w.s.rows(w, q, level)
+	}
+	text += nl(level) + "FROM (VALUES"
+	for i, row := range q.Rows {
 		if i > 0 {
 			text += ","
 		}
 		text += nl(deeper(level)) + "(" + w.list(row, flat) + ")"
 	}
-	return text + nl(level) + `) AS "v" (` + strings.Join(names, ", ") + ")"
+	return text + nl(level) + ") AS " + w.ident("v") + " (" + strings.Join(names, ", ") + ")"
 }
 
 func (w *writer) relation(r rel.Relation, level int) string {

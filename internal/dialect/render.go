@@ -15,6 +15,8 @@ type spelling struct {
 	name    string
 	types   map[rel.Type]string
 	maxName int // bytes of a name, 0 for no limit
+	// ident quotes one part of a name; nil for standard SQL's way.
+	ident func(name string) string
 	// textColumn follows the type of a column of texts that compare by their bytes.
 	textColumn string
 
@@ -22,6 +24,13 @@ type spelling struct {
 	text func(string) string
 	// bytewise makes a text compare and sort by its bytes.
 	bytewise func(x string) string
+	// timestamp is a literal of a time in UTC, written 2006-01-02 15:04:05.999999+00; nil for
+	// standard SQL's way.
+	timestamp func(text string) string
+	// pattern writes a regular expression that Pattern has checked, and replacement what stands in
+	// place of its matches; nil where the engine reads them as they are.
+	pattern     func(p string) string
+	replacement func(p, r string) string
 	// tryText reads a text as another type, NULL where it has not the form of one.
 	tryText func(x string, to rel.Type) string
 	// whole rounds a Number to an integer; day is the date of a timestamp in UTC.
@@ -35,11 +44,12 @@ type spelling struct {
 	double func(digits string) string
 	// anyText writes a value whose type is not known.
 	anyText func(x string) string
-	// fn has the functions that differ. pattern and zone arguments are literals.
+	// fn has the functions that differ from the ones of most warehouses, or have no common name.
+	// Pattern and zone arguments are literals.
 	fn map[rel.Fn]func(a []string) string
 	// first is the first value in an order, of those that are not NULL; or, with where, of the rows
 	// for which that is true.
-	first func(x, order, where string) string
+	first func(x, order, where string, typ rel.Type) string
 	// collect is the list of the different texts in order. list is a literal of rendered texts.
 	collect func(x string) string
 	list    func(items string) string
@@ -54,8 +64,19 @@ type spelling struct {
 	provided map[rel.Fn]string
 	// hashesNull tells that the hash of NULL is a number.
 	hashesNull bool
-	// boolMin and boolMax are the aggregates of booleans.
-	boolMin, boolMax string
+	// boolMin and boolMax are the aggregates of booleans, bitXor and bitOr those of bits.
+	boolMin, boolMax, bitXor, bitOr string
+	// scaledAvg tells that an average has few decimals unless its values are Numbers.
+	scaledAvg bool
+	// anyOrder is the order of a ranking that asks for none, where there must be one.
+	anyOrder string
+	// noLimit stands before an offset without a limit, where there must be one.
+	noLimit string
+	// create begins a statement that makes a table; nil for CREATE [TEMP] TABLE.
+	create func(st rel.CreateTable) string
+	// rows renders a table of values, whose columns have no types yet, under the alias "v"; nil for
+	// a FROM (VALUES …).
+	rows func(w *writer, q rel.Values, level int) string
 	// createView makes or replaces a view.
 	createView func(name, query string) string
 	// analyze is empty where there is nothing to do.
@@ -69,7 +90,7 @@ type renderer struct{ s *spelling }
 func (d renderer) Name() string { return d.s.name }
 
 // Quote quotes one part of a name.
-func (d renderer) Quote(name string) string { return quote(name) }
+func (d renderer) Quote(name string) string { return d.s.quote(name) }
 
 // Statement renders a statement.
 func (d renderer) Statement(st rel.Statement) (string, error) {
@@ -149,7 +170,7 @@ func (w *writer) statement(st rel.Statement) string {
 	case rel.Insert:
 		return comment(st.Comment, 0) + "INSERT INTO " + w.name(st.Into) + " (" + w.names(st.Columns) + ")\n" + w.query(st.From, 0)
 	case rel.Delete:
-		return comment(st.Comment, 0) + "DELETE FROM " + w.name(st.From) + ` AS "t"` + w.where("WHERE", st.Where, 0)
+		return comment(st.Comment, 0) + "DELETE FROM " + w.name(st.From) + " AS " + w.ident("t") + w.where("WHERE", st.Where, 0)
 	case rel.Update:
 		return w.update(st)
 	case rel.Analyze:
@@ -164,11 +185,15 @@ func (w *writer) statement(st rel.Statement) string {
 }
 
 func (w *writer) createTable(st rel.CreateTable) string {
-	text := comment(st.Comment, 0) + "CREATE "
-	if st.Temp {
-		text += "TEMP "
+	text := comment(st.Comment, 0)
+	switch {
+	case w.s.create != nil:
+		text += w.s.create(st)
+	case st.Temp:
+		text += "CREATE TEMP TABLE "
+	default:
+		text += "CREATE TABLE "
 	}
-	text += "TABLE "
 	if st.IfNotExists {
 		text += "IF NOT EXISTS "
 	}
@@ -207,7 +232,7 @@ func (w *writer) update(st rel.Update) string {
 	if len(st.Set) == 0 {
 		return w.fail("an update of %s sets nothing", plain(st.Table))
 	}
-	text := comment(st.Comment, 0) + "UPDATE " + w.name(st.Table) + ` AS "t" SET`
+	text := comment(st.Comment, 0) + "UPDATE " + w.name(st.Table) + " AS " + w.ident("t") + " SET"
 	for i, a := range st.Set {
 		if i > 0 {
 			text += ","
@@ -262,6 +287,14 @@ func (w *writer) ident(name string) string {
 	if w.s.maxName > 0 && len(name) > w.s.maxName {
 		return w.fail("name %q has %d bytes; %s allows %d", name, len(name), w.s.name, w.s.maxName)
 	}
+	return w.s.quote(name)
+}
+
+// quote quotes one part of a name in the warehouse's way.
+func (s *spelling) quote(name string) string {
+	if s.ident != nil {
+		return s.ident(name)
+	}
 	return quote(name)
 }
 
@@ -310,7 +343,7 @@ func (w *writer) value(l rel.Lit) (string, error) {
 	case models.Date:
 		return dateLiteral(l.Value)
 	case models.Timestamp:
-		return timestampLiteral(l.Value)
+		return w.timestampLiteral(l.Value)
 	case rel.Double:
 		return w.doubleLiteral(l.Value)
 	case models.List:

@@ -112,7 +112,7 @@ func dateLiteral(v any) (string, error) {
 	return "DATE '" + s + "'", nil
 }
 
-func timestampLiteral(v any) (string, error) {
+func (w *writer) timestampLiteral(v any) (string, error) {
 	t, ok := v.(time.Time)
 	if !ok {
 		return "", errKind
@@ -121,5 +121,9 @@ func timestampLiteral(v any) (string, error) {
 	if t.Year() < 1 || t.Year() > 9999 {
 		return "", fmt.Errorf("%s is outside the years 1 to 9999", t)
 	}
-	return "TIMESTAMPTZ '" + t.Format("2006-01-02 15:04:05.999999") + "+00'", nil
+	text := t.Format("2006-01-02 15:04:05.999999") + "+00"
+	if w.s.timestamp != nil {
+		return w.s.timestamp(text), nil
+	}
+	return "TIMESTAMPTZ '" + text + "'", nil
 }

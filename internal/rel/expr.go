@@ -80,6 +80,7 @@ type Agg struct {
 	Distinct bool
 	OrderBy  []Order
 	Where    Expr // of First; nil for the rows where Arg is not NULL
+	Is       Type // of First: the type of Arg where that is a column, which a warehouse may need to know
 }
 
 // AggFn is an aggregate function.
