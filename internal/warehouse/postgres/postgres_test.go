@@ -12,9 +12,11 @@ import (
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/pgtest"
 )
 
+const slow = "SELECT count(*) AS n FROM generate_series(1, 9000) AS a (x), generate_series(1, 9000) AS b (y), generate_series(1, 9) AS c (z) WHERE x + y + z = -1"
+
 func TestConformance(t *testing.T) {
 	dsn := pgtest.Start(t)
-	warehousetest.Run(t, warehousetest.Options{Rows: 200_000, Stop: 5 * time.Second, Slow: "SELECT count(*) AS n FROM generate_series(1, 9000) AS a (x), generate_series(1, 9000) AS b (y), generate_series(1, 9) AS c (z) WHERE x + y + z = -1"}, func(t *testing.T) warehouse.Warehouse {
+	warehousetest.Run(t, warehousetest.Options{Rows: 200_000, Stop: 5 * time.Second, Texts: warehousetest.Texts{Slow: slow}}, func(t *testing.T) warehouse.Warehouse {
 		w, err := kind{}.Open(warehouse.Config{Settings: map[string]string{"dsn": dsn}, Label: "weir test"})
 		if err != nil {
 			t.Fatal(err)

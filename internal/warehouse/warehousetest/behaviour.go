@@ -233,7 +233,7 @@ func (k *kit) cancel(t testing.TB, s warehouse.Session) {
 		if how == "query" {
 			_, err = collect(s.Query(ctx, k.o.Slow))
 		} else {
-			_, err = s.Exec(ctx, "CREATE TEMP TABLE weir_slow AS "+k.o.Slow)
+			err = warehouse.Exec(ctx, s, k.w.Kind().Dialect(), rel.CreateTable{Name: rel.Name{"weir_slow"}, Temp: true, As: rel.RawQuery{SQL: k.o.Slow}})
 		}
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: error is %v", how, err)
@@ -318,7 +318,7 @@ func (k *kit) oneSelect(t testing.TB, s warehouse.Session) {
 	if n := k.count(t, s, table); n != 0 {
 		t.Errorf("%d rows", n)
 	}
-	cols, err := s.QueryColumns(t.Context(), " SELECT id AS n, text, TIMESTAMP '2024-01-01 00:00:00' AS naive, CAST(NULL AS DATE) AS day FROM "+victim+" -- all\n;\n")
+	cols, err := s.QueryColumns(t.Context(), " SELECT id AS n, text, "+k.o.Naive+" AS naive, CAST(NULL AS DATE) AS day FROM "+victim+" -- all\n;\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,10 +365,8 @@ func (k *kit) quiet(t testing.TB, s warehouse.Session) {
 		t.Fatal(err)
 	}
 	name := k.w.Schema() + ".quiet"
-	for _, sql := range []string{
-		"SELECT CAST(email AS INTEGER) AS x FROM " + name, "SELECT CAST(email AS DATE) AS x FROM " + name,
-		"SELECT CAST(email AS TIMESTAMPTZ) AS x FROM " + name, "SELECT CAST(email AS DECIMAL(10,2)) AS x FROM " + name, "SELECT CAST(email AS BOOLEAN) AS x FROM " + name,
-	} {
+	for _, typ := range k.o.Types {
+		sql := "SELECT CAST(email AS " + typ + ") AS x FROM " + name
 		_, err := collect(s.Query(t.Context(), sql))
 		if err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: error is %v", sql, err)
@@ -408,7 +406,7 @@ func (k *kit) tables(t testing.TB, s warehouse.Session) {
 
 // stop: a reader that stops early leaves the session usable.
 func (k *kit) stop(t testing.TB, s warehouse.Session) {
-	for range s.Query(t.Context(), "SELECT x FROM generate_series(1, 10000) AS a (x)") {
+	for range s.Query(t.Context(), k.o.Series) {
 		break
 	}
 	if rows, err := collect(s.Query(t.Context(), "SELECT 1")); err != nil || len(rows) != 1 {

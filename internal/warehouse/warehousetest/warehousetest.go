@@ -2,6 +2,7 @@
 package warehousetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/weir-data/weir/internal/dialect/dialecttest"
 	"github.com/weir-data/weir/internal/dialect/dialecttest/gap"
@@ -23,10 +24,46 @@ import (
 
 // Options fit the tests to a warehouse.
 type Options struct {
-	Rows int           // of the large table; 0 means 1,000,000
-	Slow string        // a SELECT of several seconds; "" means a join that most engines have to count out
-	Stop time.Duration // in which a statement must stop when it is told to; 0 means 2 s
-	Gaps *gap.List     // what a stand-in lacks, by the names of cases; nil for a real warehouse
+	Rows  int           // of the large table; 0 means 1,000,000
+	Texts               // what is not the same in every SQL
+	Stop  time.Duration // in which a statement must stop when it is told to; 0 means 2 s
+	Gaps  *gap.List     // what a stand-in lacks, by the names of cases; nil for a real warehouse
+}
+
+// Texts are queries that the algebra has no words for. What is empty is as DuckDB and PostgreSQL have
+// it.
+type Texts struct {
+	Slow    string   // a SELECT of several seconds; the default is a join that most engines have to count out
+	Series  string   // a SELECT of ten thousand rows
+	Numbers string   // a SELECT of 7 in three integer types, 0.1 in two floating ones, and the decimals 1.50 and 100
+	Lists   string   // a SELECT of the lists that defaultTexts has, under the same names
+	Naive   string   // the literal of a timestamp without a zone
+	Types   []string // native types for an integer, a date, a timestamp, a decimal and a boolean
+	// Unfit tells that the warehouse cannot have a table and a column of that name. nil means that it
+	// can have any.
+	Unfit func(name string) bool
+}
+
+var defaultTexts = Texts{
+	Slow:    "SELECT count(*) AS n FROM generate_series(1, 200000) AS a (x) JOIN generate_series(1, 200000) AS b (y) ON a.x + b.y = -1 AND a.x * b.y > a.x",
+	Series:  "SELECT x FROM generate_series(1, 10000) AS a (x)",
+	Numbers: "SELECT CAST(7 AS SMALLINT), CAST(7 AS INTEGER), CAST(7 AS BIGINT), CAST(0.1 AS REAL), CAST(0.1 AS DOUBLE PRECISION), CAST(1.50 AS DECIMAL(10,2)), CAST(100 AS DECIMAL(10,2))",
+	Lists:   "SELECT ARRAY[1, 2] AS whole, ARRAY['a', NULL] AS text, ARRAY[1.5] AS decimal, ARRAY[CAST(0.1 AS DOUBLE PRECISION)] AS double, ARRAY[TRUE] AS yes, ARRAY[DATE '2026-01-31'] AS day",
+	Naive:   "TIMESTAMP '2024-01-01 00:00:00'",
+	Types:   []string{"INTEGER", "DATE", "TIMESTAMPTZ", "DECIMAL(10,2)", "BOOLEAN"},
+	Unfit:   func(string) bool { return false },
+}
+
+func (t *Texts) fill() {
+	d := defaultTexts
+	t.Slow, t.Series, t.Numbers = cmp.Or(t.Slow, d.Slow), cmp.Or(t.Series, d.Series), cmp.Or(t.Numbers, d.Numbers)
+	t.Lists, t.Naive = cmp.Or(t.Lists, d.Lists), cmp.Or(t.Naive, d.Naive)
+	if t.Types == nil {
+		t.Types = d.Types
+	}
+	if t.Unfit == nil {
+		t.Unfit = d.Unfit
+	}
 }
 
 // Run checks a warehouse. open gives a new and empty one, whose schema is not made yet.
@@ -34,9 +71,7 @@ func Run(t *testing.T, o Options, open func(t *testing.T) warehouse.Warehouse) {
 	if o.Rows == 0 {
 		o.Rows = 1_000_000
 	}
-	if o.Slow == "" {
-		o.Slow = "SELECT count(*) AS n FROM generate_series(1, 200000) AS a (x) JOIN generate_series(1, 200000) AS b (y) ON a.x + b.y = -1 AND a.x * b.y > a.x"
-	}
+	o.fill()
 	if o.Stop == 0 {
 		o.Stop = 2 * time.Second
 	}
@@ -191,7 +226,7 @@ func (k *kit) types(t testing.TB, s warehouse.Session) {
 		}
 		return 1
 	})
-	if diff := cmp.Diff(want, k.rows(t, s, all(table, everyType))); diff != "" {
+	if diff := gocmp.Diff(want, k.rows(t, s, all(table, everyType))); diff != "" {
 		t.Error(diff)
 	}
 	cols, err := s.Columns(t.Context(), table)
@@ -208,7 +243,7 @@ func (k *kit) types(t testing.TB, s warehouse.Session) {
 	}
 	copied := k.name("types_copied")
 	k.exec(t, s, rel.CreateTable{Name: copied, As: all(table, everyType)}, rel.Analyze{Name: copied})
-	if diff := cmp.Diff(want, k.rows(t, s, all(copied, everyType))); diff != "" {
+	if diff := gocmp.Diff(want, k.rows(t, s, all(copied, everyType))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -222,14 +257,14 @@ func (k *kit) lists(t testing.TB, s warehouse.Session) {
 		k.exec(t, s, rel.Insert{Into: table, Columns: []string{"n", "l"}, From: rel.Select{Columns: []rel.Column{rel.As("n", rel.I(int64(i))), rel.As("l", l)}}})
 	}
 	want := [][]any{{int64(0), `["b","a,\"","NULL","\\"," ","","{x}","it's <é>\n"]`}, {int64(1), "[]"}, {int64(2), nil}}
-	if diff := cmp.Diff(want, k.rows(t, s, all(table, []rel.Field{{Name: "n"}, {Name: "l"}}))); diff != "" {
+	if diff := gocmp.Diff(want, k.rows(t, s, all(table, []rel.Field{{Name: "n"}, {Name: "l"}}))); diff != "" {
 		t.Error(diff)
 	}
 	cols, err := s.Columns(t.Context(), table)
 	if err != nil || len(cols) != 2 || cols[1].Type != models.List {
 		t.Errorf("columns %v, %v", cols, err)
 	}
-	sql := "SELECT ARRAY[1, 2] AS whole, ARRAY['a', NULL] AS text, ARRAY[1.5] AS decimal, ARRAY[CAST(0.1 AS DOUBLE PRECISION)] AS double, ARRAY[TRUE] AS yes, ARRAY[DATE '2026-01-31'] AS day"
+	sql := k.o.Lists
 	cols, err = s.QueryColumns(t.Context(), sql)
 	if err != nil || len(cols) != 6 {
 		t.Fatalf("columns %v, %v", cols, err)
@@ -243,19 +278,19 @@ func (k *kit) lists(t testing.TB, s warehouse.Session) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]any{{"[1,2]", `["a",null]`, "[1.5]", "[0.1]", "[true]", `["2026-01-31T00:00:00Z"]`}}, rows); diff != "" {
+	if diff := gocmp.Diff([][]any{{"[1,2]", `["a",null]`, "[1.5]", "[0.1]", "[true]", `["2026-01-31T00:00:00Z"]`}}, rows); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // numbers come as the kinds that a Session promises, whatever the warehouse calls them.
 func (k *kit) numbers(t testing.TB, s warehouse.Session) {
-	rows, err := collect(s.Query(t.Context(), "SELECT CAST(7 AS SMALLINT), CAST(7 AS INTEGER), CAST(7 AS BIGINT), CAST(0.1 AS REAL), CAST(0.1 AS DOUBLE PRECISION), CAST(1.50 AS DECIMAL(10,2)), CAST(100 AS DECIMAL(10,2))"))
+	rows, err := collect(s.Query(t.Context(), k.o.Numbers))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := [][]any{{int64(7), int64(7), int64(7), 0.1, 0.1, json.Number("1.5"), json.Number("100")}}
-	if diff := cmp.Diff(want, rows); diff != "" {
+	if diff := gocmp.Diff(want, rows); diff != "" {
 		t.Error(diff)
 	}
 	d := k.w.Kind().Dialect()
@@ -282,7 +317,7 @@ func (k *kit) microseconds(t testing.TB, s warehouse.Session) {
 		t.Fatal(err)
 	}
 	in[5][0] = at.Add(time.Second)
-	if diff := cmp.Diff(in, k.rows(t, s, all(table, fields))); diff != "" {
+	if diff := gocmp.Diff(in, k.rows(t, s, all(table, fields))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -292,6 +327,10 @@ var nastyNames = []string{`a b`, `q"uote`, `x"; DROP TABLE t; --`, "back`tick", 
 
 func (k *kit) nasty(t testing.TB, s warehouse.Session) {
 	for i, name := range nastyNames {
+		if k.o.Unfit(name) {
+			k.unfit(t, s, name)
+			continue
+		}
 		table := rel.Name{k.w.Schema(), fmt.Sprintf("%d %s", i, name)}
 		fields := []rel.Field{{Name: "id", Type: models.Integer}, {Name: name, Type: models.Text}}
 		k.exec(t, s, rel.CreateTable{Name: table, Columns: fields, Comment: name + "\n; DROP TABLE x"})
@@ -303,7 +342,7 @@ func (k *kit) nasty(t testing.TB, s warehouse.Session) {
 		k.exec(t, s, rel.Update{Table: table, Set: []rel.Assign{{Column: name, Value: rel.F(rel.Concat, rel.C("t", name), rel.T("!"))}},
 			Where: rel.F(rel.Eq, rel.C("t", "id"), rel.I(1))})
 		want := [][]any{{int64(1), name + "!"}, {int64(2), name + "\x01\n'"}, {int64(3), name}}
-		if diff := cmp.Diff(want, k.rows(t, s, all(table, fields))); diff != "" {
+		if diff := gocmp.Diff(want, k.rows(t, s, all(table, fields))); diff != "" {
 			t.Error(diff)
 		}
 		if cols, err := s.Columns(t.Context(), table); err != nil || len(cols) != 2 || cols[1].Name != name {
@@ -316,6 +355,33 @@ func (k *kit) nasty(t testing.TB, s warehouse.Session) {
 		if _, err := d.Statement(rel.DropTable{Name: rel.Name{bad}}); err == nil {
 			t.Errorf("the name %q was rendered", bad)
 		}
+	}
+}
+
+// unfit: a name that the warehouse cannot have is refused, by the dialect or the warehouse, and does
+// nothing else.
+func (k *kit) unfit(t testing.TB, s warehouse.Session, name string) {
+	t.Helper()
+	before, err := s.Tables(t.Context(), k.w.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := k.w.Kind().Dialect()
+	for _, st := range []rel.Statement{
+		rel.CreateTable{Name: k.name(name), Columns: []rel.Field{{Name: "id", Type: models.Integer}}},
+		rel.CreateTable{Name: k.name("unfit"), Columns: []rel.Field{{Name: name, Type: models.Text}}},
+	} {
+		if err := warehouse.Exec(t.Context(), s, d, st); err == nil {
+			k.exec(t, s, rel.DropTable{Name: st.(rel.CreateTable).Name})
+			t.Logf("%q does not fit as one of table and column, and fits as the other", name)
+		}
+	}
+	after, err := s.Tables(t.Context(), k.w.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(before, after); diff != "" {
+		t.Errorf("the name %q changed the tables: %s", name, diff)
 	}
 }
 
@@ -345,7 +411,7 @@ func (k *kit) load(t testing.TB, s warehouse.Session) {
 		t.Fatal(err)
 	}
 	want := [][]any{{int64(1), nil, json.Number("5"), nil, nil, nil}, {int64(2), nil, json.Number("0.25"), nil, nil, nil}}
-	if diff := cmp.Diff(want, k.rows(t, s, all(table, everyType))); diff != "" {
+	if diff := gocmp.Diff(want, k.rows(t, s, all(table, everyType))); diff != "" {
 		t.Error(diff)
 	}
 }
