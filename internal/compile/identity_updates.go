@@ -16,8 +16,7 @@ func (x *identity) updates() {
 	fresh := rel.F(rel.And, rel.F(rel.Or, isNull(c("combo")), eq(c("redo"), rel.I(1))), eq(c("gone"), rel.I(0)))
 	var do []rel.Statement
 	for _, s := range x.sources {
-		top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("p", "combo")), rel.I(0)))}, From: from(x.combosBefore(s), "p")}}
-		q := rel.Select{From: from(x.work("chg", s.n), "c"), Joins: []rel.Join{{Kind: rel.Cross, Rel: top}}, Where: fresh,
+		q := rel.Select{From: from(x.work("chg", s.n), "c"), Joins: []rel.Join{{Kind: rel.Cross, Rel: x.topOf(x.combosLayer(s))}}, Where: fresh,
 			Columns: []rel.Column{rel.As("combo", rel.F(rel.Add, rel.C("u", "top"), rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: c("h")}}}))}}
 		for _, id := range s.ids {
 			q.Columns = append(q.Columns, same("c", ranked("r", id.rank)))
@@ -33,12 +32,11 @@ func (x *identity) updates() {
 		Columns: []rel.Column{same("p", "node"), same("p", "rank"), same("p", "value")},
 		Joins:   []rel.Join{join(rel.Inner, from(x.work("seen"), "e"), eq(e("rank"), rel.C("p", "rank")), eq(e("value"), rel.C("p", "value")))},
 	}))...)
-	top := rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("p", "node")), rel.I(0)))}, From: from(x.before(Nodes), "p")}}
 	born := rel.Select{
 		Columns: []rel.Column{rel.As("node", birth(rel.C("u", "top"))), same("e", "rank"), same("e", "value"), same("e", "src"), same("e", "first_seen")},
 		From:    from(x.work("seen"), "e"),
 		Joins: []rel.Join{join(rel.Left, from(x.work("known"), "k"), eq(rel.C("k", "rank"), e("rank")), eq(rel.C("k", "value"), e("value"))),
-			{Kind: rel.Cross, Rel: top}},
+			{Kind: rel.Cross, Rel: x.topOf(x.nodesLayer())}},
 		Where: isNull(rel.C("k", "node")),
 	}
 	do = append(do, temp(x.work("born"), born)...)

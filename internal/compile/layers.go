@@ -162,6 +162,20 @@ func (x *identity) few(l layered, q rel.Select) rel.Query {
 	return out
 }
 
+// topOf is the largest key of a layered table of the build in force, as top of u; 0 if it is empty. Keys
+// of rows that are gone count too, and nothing is laid over anything.
+func (x *identity) topOf(l layered) rel.Sub {
+	keys := func(part rel.Name) rel.Query {
+		return rel.Select{Columns: []rel.Column{rel.As("top", rel.C("p", l.key))}, From: from(part, "p")}
+	}
+	parts := []rel.Query{keys(Build{Schema: x.in.Build.Schema, ID: x.in.State.Base}.Table(x.in.Entity, l.what+baseOf))}
+	if x.in.Previous.ID != x.in.State.Base {
+		parts = append(parts, keys(x.before(l.what+deltaOf)))
+	}
+	return rel.Sub{Alias: "u", Query: rel.Select{Columns: []rel.Column{rel.As("top", rel.F(rel.Coalesce, greatest(rel.C("k", "top")), rel.I(0)))},
+		From: rel.Sub{Query: union(parts), Alias: "k"}}}
+}
+
 // missing is true where no row of a query has the key.
 func missing(q rel.Query, key string, is rel.Expr) rel.Expr {
 	return rel.F(rel.Not, rel.Exists{Query: rel.Select{
