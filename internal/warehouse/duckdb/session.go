@@ -107,11 +107,19 @@ func (s *session) rows(ctx context.Context, st *duckdb.Stmt, yield func([]any, e
 		return err
 	}
 	defer rows.Close()
-	raw := make([]driver.Value, len(rows.Columns()))
-	kinds := make([]string, len(raw))
+	kinds := make([]string, len(rows.Columns()))
 	for i := range kinds {
 		kinds[i] = rows.(driver.RowsColumnTypeDatabaseTypeName).ColumnTypeDatabaseTypeName(i)
 	}
+	if done, err := chunks(ctx, rows, kinds, yield); done {
+		return err
+	}
+	return oneByOne(ctx, rows, kinds, yield)
+}
+
+// oneByOne yields the rows of a result as the driver reads them.
+func oneByOne(ctx context.Context, rows driver.Rows, kinds []string, yield func([]any, error) bool) error {
+	raw := make([]driver.Value, len(kinds))
 	row := make([]any, len(raw))
 	for n := 1; ; n++ {
 		if n%2048 == 0 && ctx.Err() != nil {
