@@ -50,7 +50,7 @@ func (s *session) QueryColumns(ctx context.Context, sql string) ([]warehouse.Col
 	}
 	d, err := s.conn.Prepare(ctx, "", sql, nil)
 	if err != nil {
-		return nil, s.explain(ctx, err)
+		return nil, s.explain(ctx, err, sql)
 	}
 	out := make([]warehouse.Column, len(d.Fields))
 	natives := make([]string, len(d.Fields))
@@ -112,8 +112,8 @@ var (
 	values    = regexp.MustCompile(`"[^"]*"|'[^']*'|[0-9]{2,}[0-9.:-]*`)
 )
 
-// explain translates an error of the server. It may ask the catalogue for names.
-func (s *session) explain(ctx context.Context, err error) error {
+// explain translates an error of the server about a statement. It may ask the catalogue for names.
+func (s *session) explain(ctx context.Context, err error, sql string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("the statement was stopped: %w", context.Cause(ctx))
 	}
@@ -130,6 +130,8 @@ func (s *session) explain(ctx context.Context, err error) error {
 	}
 	var missing *warehouse.MissingError
 	switch e.Code {
+	case "42501":
+		return s.denied(ctx, e, sql)
 	case "42P01":
 		if missing = named("table", relation); missing != nil {
 			missing.Nearest = s.near(ctx, missing.Name)

@@ -35,7 +35,7 @@ func (s *session) Load(ctx context.Context, table []string, columns []string, ro
 	case r.err != nil:
 		return 0, fmt.Errorf("loading %s: %w", shown, r.err)
 	case err != nil:
-		return 0, fmt.Errorf("loading %s: %w", shown, s.explain(ctx, err))
+		return 0, fmt.Errorf("loading %s: %w", shown, s.explain(ctx, err, name))
 	}
 	return tag.RowsAffected(), nil
 }

@@ -84,6 +84,9 @@ func (s *store) Identity() string {
 // Session connects.
 func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 	c, err := pgconn.ConnectConfig(ctx, s.config.Copy())
+	for again := 0; err != nil && again < connectRetries && notYet(err) && wait(ctx, again) == nil; again++ {
+		c, err = pgconn.ConnectConfig(ctx, s.config.Copy())
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

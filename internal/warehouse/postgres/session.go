@@ -47,16 +47,26 @@ func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 	if err := s.check(ctx, sql); err != nil {
 		return -1, err
 	}
-	res := s.conn.ExecParams(ctx, sql, nil, nil, nil, nil).Read()
-	if res.Err != nil {
-		return -1, s.explain(ctx, res.Err)
+	for again := 0; ; again++ {
+		res := s.conn.ExecParams(ctx, sql, nil, nil, nil, nil).Read()
+		switch {
+		case res.Err == nil:
+			return res.CommandTag.RowsAffected(), nil
+		case again < statementRetries && !s.inTx && undone(res.Err) && wait(ctx, again) == nil:
+		default:
+			return -1, s.explain(ctx, res.Err, sql)
+		}
 	}
-	return res.CommandTag.RowsAffected(), nil
 }
 
 var reads = regexp.MustCompile(`(?i)^(?:\s|--[^\n]*(?:\n|$)|/\*(?s:.*?)\*/|\()*(?:SELECT|WITH|VALUES|TABLE|EXPLAIN)\b`)
 
-// Query runs one SELECT and streams its rows.
+// fewRows are as many as are read faster than the server is asked to stop.
+const fewRows = 10_000
+
+// Query runs one SELECT and streams its rows: the server sends them as it finds them and waits when
+// nobody reads, so that a large result is in nobody's memory. (A cursor would do the same, and have
+// the planner prefer what gives its first rows soon.) Whoever stops early has the server stop too.
 func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		if err := s.check(ctx, sql); err != nil {
@@ -67,7 +77,9 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 			yield(nil, errors.New("the statement cannot be run: only one SELECT is allowed here"))
 			return
 		}
-		r := s.conn.ExecParams(ctx, sql, nil, nil, nil, nil)
+		reading, end := context.WithCancel(ctx)
+		defer end()
+		r := s.conn.ExecParams(reading, sql, nil, nil, nil, nil)
 		stopped := false
 		var row []any
 		var bad error
@@ -86,13 +98,18 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 				stopped = !yield(row, nil)
 			}
 		}
+		if stopped && !s.inTx {
+			for n := 0; n < fewRows && r.NextRow(); n++ { //nolint:revive // read and thrown away
+			}
+			end() // what is left is not sent any more; in a transaction that would undo it
+		}
 		_, err := r.Close()
 		switch {
 		case stopped:
 		case bad != nil:
 			yield(nil, bad)
 		case err != nil:
-			yield(nil, s.explain(ctx, err))
+			yield(nil, s.explain(ctx, err, sql))
 		}
 	}
 }
@@ -125,7 +142,7 @@ func (s *session) Tx(ctx context.Context, f func(ctx context.Context) error) (er
 	}
 	res := s.conn.ExecParams(after, "COMMIT", nil, nil, nil, nil).Read()
 	if res.Err != nil {
-		return fmt.Errorf("committing: %w", s.explain(after, res.Err))
+		return fmt.Errorf("committing: %w", s.explain(after, res.Err, "COMMIT"))
 	}
 	// A transaction in which a statement failed is rolled back by COMMIT without an error.
 	done = true
