@@ -37,6 +37,12 @@ type Ephemeral interface {
 	Memory(schema string) (Warehouse, error)
 }
 
+// Unmetered is a Kind whose estimates never tell bytes: max_bytes means nothing there.
+type Unmetered interface {
+	Kind
+	TellsNoBytes()
+}
+
 // Setting is one key of a target.
 type Setting struct {
 	Name     string
@@ -169,6 +175,26 @@ type Estimator interface {
 type Estimate struct {
 	Bytes int64 // read from storage; -1 where the warehouse does not tell
 	Rows  int64 // that come out; -1 where it does not tell
+}
+
+// EstimatorOf is the Estimator of a session that may lie in others, which it has an Inner for.
+func EstimatorOf(s Session) (Estimator, bool) { return as[Estimator](s) }
+
+// ExaminerOf is the Examiner of a session that may lie in others, which it has an Inner for.
+func ExaminerOf(s Session) (Examiner, bool) { return as[Examiner](s) }
+
+func as[T any](s Session) (T, bool) {
+	for {
+		if t, ok := s.(T); ok {
+			return t, true
+		}
+		outer, ok := s.(interface{ Inner() Session })
+		if !ok {
+			var none T
+			return none, false
+		}
+		s = outer.Inner()
+	}
 }
 
 // Examiner is a Session that knows the rights of its user. Rights proves each by asking the

@@ -20,6 +20,9 @@ type kind struct{}
 func (kind) Name() string             { return "duckdb" }
 func (kind) Dialect() dialect.Dialect { return dialect.DuckDB() }
 
+// TellsNoBytes implements warehouse.Unmetered.
+func (kind) TellsNoBytes() {}
+
 func (kind) Settings() []warehouse.Setting {
 	return []warehouse.Setting{
 		{Name: "path", Required: true, Doc: "File of the database, relative to the project. It is made if it is not there."},
