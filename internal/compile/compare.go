@@ -87,7 +87,7 @@ func Apart(entity string, live, fresh Build, limit int) rel.Query {
 	first := func(name string) rel.Expr {
 		typ, value := either(rel.C("l", "type"), rel.C("f", "type")), either(rel.C("l", "value"), rel.C("f", "value"))
 		of := map[string]rel.Expr{"type": typ, "value": value}
-		return rel.Agg{Fn: rel.First, Arg: of[name], OrderBy: []rel.Order{{Expr: text(typ)}, {Expr: text(value)}}}
+		return rel.Agg{Fn: rel.First, Arg: of[name], OrderBy: []rel.Order{{Expr: text(typ)}, {Expr: text(value)}}, Is: models.Text}
 	}
 	j := func(name string) rel.Expr { return rel.C("j", name) }
 	return rel.Select{

@@ -37,5 +37,5 @@ func (s *scans) outermost(source *models.Source, path string, last bool, e rel.E
 	if filter == nil {
 		filter = rel.B(true)
 	}
-	return s.answer(source, path, rel.Agg{Fn: rel.First, Arg: e, OrderBy: order, Where: filter}, typ, nil)
+	return s.answer(source, path, rel.Agg{Fn: rel.First, Arg: e, OrderBy: order, Where: filter, Is: typ}, typ, nil)
 }

@@ -89,7 +89,7 @@ func (a *division) carried() rel.Query {
 	own := rel.Case{Whens: []rel.When{{If: rel.F(rel.IsNull, rel.C("g", "to_id")), Then: rel.I(0)}}, Else: rel.I(1)}
 	met := rel.F(rel.Distinct, rel.Agg{Fn: rel.Min, Arg: arm}, rel.Agg{Fn: rel.Max, Arg: arm})
 	return carried(a.in, Assignments,
-		rel.As("arm", rel.Agg{Fn: rel.First, Arg: arm, OrderBy: []rel.Order{{Expr: own}, {Expr: since}, {Expr: arm}}}),
+		rel.As("arm", rel.Agg{Fn: rel.First, Arg: arm, OrderBy: []rel.Order{{Expr: own}, {Expr: since}, {Expr: arm}}, Is: models.Text}),
 		rel.As("since", rel.Agg{Fn: rel.Min, Arg: since}),
 		rel.As("contaminated", rel.F(rel.Or, met, rel.Agg{Fn: rel.Max, Arg: rel.F(rel.IsTrue, rel.C("b", "contaminated"))})))
 }

@@ -55,9 +55,9 @@ func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key model
 			Columns: []rel.Column{
 				rel.As("profile_id", u("profile_id")), rel.As("v", u("v")),
 				rel.As("n", rel.Agg{Fn: rel.Sum, Arg: u("n")}), rel.As("at", rel.Agg{Fn: rel.Max, Arg: u("at")}),
-				rel.As("rank", rel.Agg{Fn: rel.First, Arg: u("rank"), OrderBy: latest}),
-				rel.As("number", rel.Agg{Fn: rel.First, Arg: u("number"), OrderBy: latest, Where: rel.F(rel.NotNull, u("v"))}),
-				rel.As("key", rel.Agg{Fn: rel.First, Arg: u("key"), OrderBy: latest, Where: rel.F(rel.NotNull, u("v"))}),
+				rel.As("rank", rel.Agg{Fn: rel.First, Arg: u("rank"), OrderBy: latest, Is: models.Integer}),
+				rel.As("number", rel.Agg{Fn: rel.First, Arg: u("number"), OrderBy: latest, Where: rel.F(rel.NotNull, u("v")), Is: models.Integer}),
+				rel.As("key", rel.Agg{Fn: rel.First, Arg: u("key"), OrderBy: latest, Where: rel.F(rel.NotNull, u("v")), Is: models.Text}),
 			},
 			From:    rel.Sub{Query: rel.Union{All: true, Queries: each}, Alias: "u"},
 			GroupBy: []rel.Expr{u("profile_id"), u("v")},
@@ -74,13 +74,14 @@ func frequentRows(in Input, pieces []piece, origin bool) (q rel.Query, key model
 		value = rel.Cast{Expr: value, Type: models.List, From: models.List}
 	}
 	top := rel.Select{
-		Columns: []rel.Column{rel.As("profile_id", n("profile_id")), rel.As("v", rel.Agg{Fn: rel.First, Arg: value, OrderBy: best})},
+		Columns: []rel.Column{rel.As("profile_id", n("profile_id")), rel.As("v", rel.Agg{Fn: rel.First, Arg: value, OrderBy: best, Is: pieces[0].typ})},
 		From:    rel.Sub{Query: counted, Alias: "n"},
 		GroupBy: []rel.Expr{n("profile_id")},
 	}
 	if origin {
+		is := map[string]models.Type{"rank": models.Integer, "key": key, "at": models.Timestamp}
 		for _, name := range []string{"rank", "key", "at"} {
-			top.Columns = append(top.Columns, rel.As(name, rel.Agg{Fn: rel.First, Arg: n(name), OrderBy: best, Where: rel.F(rel.NotNull, n("v"))}))
+			top.Columns = append(top.Columns, rel.As(name, rel.Agg{Fn: rel.First, Arg: n(name), OrderBy: best, Where: rel.F(rel.NotNull, n("v")), Is: is[name]}))
 		}
 	}
 	return top, key, nil
@@ -118,10 +119,10 @@ func countedValues(in Input, p piece, rank int, beside bool) (rel.Query, models.
 			return nil, models.Unknown, problem
 		}
 		order = append(order, rel.Order{Expr: e})
-		first := func(e rel.Expr) rel.Expr {
-			return rel.Agg{Fn: rel.First, Arg: e, OrderBy: order, Where: rel.F(rel.NotNull, v)}
+		first := func(e rel.Expr, typ models.Type) rel.Expr {
+			return rel.Agg{Fn: rel.First, Arg: e, OrderBy: order, Where: rel.F(rel.NotNull, v), Is: typ}
 		}
-		key, typ = first(e), keyType
+		key, typ = first(e, keyType), keyType
 		if beside {
 			if keyType == models.Integer {
 				number = key
@@ -130,7 +131,7 @@ func countedValues(in Input, p piece, rank int, beside bool) (rel.Query, models.
 			if problem != nil {
 				return nil, models.Unknown, problem
 			}
-			key, typ = first(text), models.Text
+			key, typ = first(text, models.Text), models.Text
 		}
 	}
 	return r.read(func(profile rel.Expr) rel.Select {

@@ -70,7 +70,7 @@ func (t *traits) winner(tr *models.Trait, i int) (winner, bool) {
 			if p != nil {
 				problem = p
 			} else {
-				w.key = rel.Cast{Expr: ask(", its key", rel.Agg{Fn: rel.First, Arg: key, OrderBy: slices.Concat(c.lead, c.order), Where: c.has}), Type: models.Text, From: typ}
+				w.key = rel.Cast{Expr: ask(", its key", rel.Agg{Fn: rel.First, Arg: key, OrderBy: slices.Concat(c.lead, c.order), Where: c.has, Is: typ}), Type: models.Text, From: typ}
 			}
 		}
 	}
@@ -167,7 +167,7 @@ func (c *contest) best() rel.Agg {
 	case models.AllTrue:
 		return rel.Agg{Fn: rel.Min, Arg: rel.F(rel.Eq, c.value, rel.B(true))}
 	}
-	first := rel.Agg{Fn: rel.First, Arg: c.value, OrderBy: slices.Concat(c.lead, c.order, c.tie)}
+	first := rel.Agg{Fn: rel.First, Arg: c.value, OrderBy: slices.Concat(c.lead, c.order, c.tie), Is: c.typ}
 	if c.group {
 		first.Where = c.has
 	}
@@ -179,7 +179,7 @@ func (c *contest) best() rel.Agg {
 func (c *contest) time() rel.Agg {
 	switch {
 	case len(c.lead) > 0:
-		return rel.Agg{Fn: rel.First, Arg: c.at, OrderBy: slices.Concat(c.lead, c.order), Where: c.has}
+		return rel.Agg{Fn: rel.First, Arg: c.at, OrderBy: slices.Concat(c.lead, c.order), Where: c.has, Is: models.Timestamp}
 	case c.keep == models.Earliest:
 		return rel.Agg{Fn: rel.Min, Arg: when(c.has, c.at)}
 	}

@@ -31,3 +31,14 @@ var marks = sync.OnceValue(func() string {
 	}
 	return b.String()
 })
+
+// markPairs takes the marks out of a text, as the arguments of a strings.Replacer.
+func markPairs() []string {
+	var out []string
+	for r := rune(0); r <= 0x2190; r++ {
+		if unicode.Is(unicode.M, r) {
+			out = append(out, string(r), "")
+		}
+	}
+	return out
+}

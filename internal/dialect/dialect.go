@@ -16,7 +16,7 @@ import (
 
 // Dialect is one warehouse's spelling of SQL.
 type Dialect interface {
-	// Name is the warehouse kind: "duckdb", "postgres".
+	// Name is the warehouse kind: "duckdb", "postgres", "snowflake".
 	Name() string
 	// Statement renders a statement, indented, without a semicolon at the end. The error names
 	// what this warehouse cannot do. The text is empty if the warehouse needs nothing done, as
@@ -39,7 +39,7 @@ func Names() []string {
 	return out
 }
 
-func all() []Dialect { return []Dialect{DuckDB(), Postgres()} }
+func all() []Dialect { return []Dialect{DuckDB(), Postgres(), Snowflake()} }
 
 // ByName returns the dialect of a warehouse kind.
 func ByName(name string) (Dialect, bool) {

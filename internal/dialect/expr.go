@@ -201,7 +201,11 @@ func (w *writer) patterns(args []rel.Expr) []rel.Expr {
 	p := args[1].(rel.Lit).Value.(string)
 	out := []rel.Expr{args[0], rel.T(w.s.pattern(p))}
 	if len(args) > 2 {
-		out = append(out, rel.T(w.s.replacement(p, args[2].(rel.Lit).Value.(string))))
+		r, err := w.s.replacement(p, args[2].(rel.Lit).Value.(string))
+		if err != nil {
+			w.fail("pattern %q: %w", p, err)
+		}
+		out = append(out, rel.T(r))
 	}
 	return out
 }
@@ -308,6 +312,9 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 		}
 		if typ == models.Unknown {
 			typ = a.Is
+		}
+		if typ == models.Unknown && w.s.typedFirst {
+			return w.fail("aggregate %s: the type of its value is not known, and %s needs it", a.Fn, w.s.name)
 		}
 		return w.s.first(arg, w.orders(a.OrderBy, level), where, typ)
 	default:

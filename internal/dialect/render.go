@@ -30,7 +30,7 @@ type spelling struct {
 	// pattern writes a regular expression that Pattern has checked, and replacement what stands in
 	// place of its matches; nil where the engine reads them as they are.
 	pattern     func(p string) string
-	replacement func(p, r string) string
+	replacement func(p, r string) (string, error)
 	// tryText reads a text as another type, NULL where it has not the form of one.
 	tryText func(x string, to rel.Type) string
 	// whole rounds a Number to an integer; day is the date of a timestamp in UTC.
@@ -50,6 +50,8 @@ type spelling struct {
 	// first is the first value in an order, of those that are not NULL; or, with where, of the rows
 	// for which that is true.
 	first func(x, order, where string, typ rel.Type) string
+	// typedFirst tells that first needs to know the type.
+	typedFirst bool
 	// collect is the list of the different texts in order. list is a literal of rendered texts.
 	collect func(x string) string
 	list    func(items string) string
@@ -62,6 +64,8 @@ type spelling struct {
 	fence string
 	// provided makes functions ready on a session that the warehouse does not have.
 	provided map[rel.Fn]string
+	// provideMany makes one statement of them; nil for a DO block.
+	provideMany func(body string) string
 	// hashesNull tells that the hash of NULL is a number.
 	hashesNull bool
 	// boolMin and boolMax are the aggregates of booleans, bitXor and bitOr those of bits.

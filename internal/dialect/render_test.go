@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the expected texts")
 
 var as = time.Date(2026, 11, 22, 6, 30, 0, 250000000, time.UTC)
 
-// statements are named in testdata/statements.txtar, which has their text in both dialects.
+// statements are named in testdata/statements.txtar, which has their text in each dialect.
 func statements() map[string]rel.Statement {
 	table := rel.Name{"weir", "customer_profiles_b17"}
 	fields := []rel.Field{{Name: "id", Type: models.Text, NotNull: true}, {Name: "n", Type: models.Integer}, {Name: "v", Type: models.Number},
@@ -74,7 +74,7 @@ func statements() map[string]rel.Statement {
 			rel.As("before", rel.Over{Agg: &rel.Agg{Fn: rel.Max, Arg: col("at")}, PartitionBy: []rel.Expr{col("id")}, OrderBy: []rel.Order{{Expr: col("at")}}, Frame: rel.Before}),
 			rel.As("after", rel.Over{Agg: &rel.Agg{Fn: rel.Min, Arg: col("at")}, OrderBy: []rel.Order{{Expr: col("at")}}, Frame: rel.After}),
 			rel.As("s", rel.Over{Agg: &rel.Agg{Fn: rel.Sum, Arg: rel.Cast{Expr: col("x"), Type: models.Number, From: models.Integer}}, PartitionBy: []rel.Expr{col("id")}}),
-			rel.As("f", rel.Agg{Fn: rel.First, Arg: col("x"), OrderBy: []rel.Order{{Expr: col("at")}}}),
+			rel.As("f", rel.Agg{Fn: rel.First, Arg: col("x"), OrderBy: []rel.Order{{Expr: col("at")}}, Is: models.Text}),
 			rel.As("label", rel.Case{Whens: []rel.When{{If: rel.F(rel.Gt, col("x"), rel.I(1)), Then: rel.T("many")}, {If: rel.F(rel.Not, rel.F(rel.Eq, col("x"), rel.I(0))), Then: rel.T("one")}}, Else: rel.T("none")}),
 			rel.As("payload", rel.F(rel.Hash64, rel.F(rel.Concat, rel.F(rel.Coalesce, rel.Cast{Expr: col("x"), Type: models.Text, From: models.Number}, rel.T("")), rel.T(":")))),
 			rel.As("unknown", rel.Cast{Expr: col("x"), Type: models.Text}),
@@ -82,13 +82,23 @@ func statements() map[string]rel.Statement {
 	}
 }
 
+// dialects are all of them.
+func dialects() []dialect.Dialect {
+	var out []dialect.Dialect
+	for _, name := range dialect.Names() {
+		d, _ := dialect.ByName(name)
+		out = append(out, d)
+	}
+	return out
+}
+
 func TestStatementTexts(t *testing.T) {
 	path := filepath.Join("testdata", "statements.txtar")
-	have := &txtar.Archive{Comment: []byte("The text of every statement of render_test.go in both dialects. go test ./internal/dialect -update rewrites it.\n")}
+	have := &txtar.Archive{Comment: []byte("The text of every statement of render_test.go in each dialect. go test ./internal/dialect -update rewrites it.\n")}
 	all := statements()
 	names := slices.Sorted(maps.Keys(all))
 	for _, name := range names {
-		for _, d := range []dialect.Dialect{dialect.DuckDB(), dialect.Postgres()} {
+		for _, d := range dialects() {
 			text, err := d.Statement(all[name])
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -170,7 +180,7 @@ func TestRefused(t *testing.T) {
 		{rel.Insert{Into: rel.Name{"a"}, Columns: []string{"x"}, From: rel.Select{Columns: []rel.Column{rel.As("x", rel.I(1))}, From: rel.Table{Name: rel.Name{"a"}}, Joins: []rel.Join{{Rel: rel.Table{Name: rel.Name{"b"}}}}}}, "needs a condition", false},
 		{rel.Insert{Into: rel.Name{"a"}, Columns: []string{"x"}, From: rel.RawQuery{SQL: "SELECT 1; DROP TABLE a"}}, "more than one statement", false},
 	} {
-		for _, d := range []dialect.Dialect{dialect.DuckDB(), dialect.Postgres()} {
+		for _, d := range dialects() {
 			text, err := d.Statement(c.st)
 			switch {
 			case c.postgres && d.Name() != "postgres":
@@ -234,7 +244,7 @@ func FuzzText(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, d := range []dialect.Dialect{dialect.DuckDB(), dialect.Postgres()} {
+		for _, d := range dialects() {
 			text, err := d.Expr(rel.T(s))
 			if err != nil {
 				if !strings.ContainsRune(s, 0) && strings.ToValidUTF8(s, "") == s {

@@ -48,6 +48,9 @@ func (w *writer) provide(fns []rel.Fn) string {
 		return ""
 	}
 	// One statement, whatever it makes.
+	if w.s.provideMany != nil {
+		return w.s.provideMany(body)
+	}
 	return "DO $weir$\nBEGIN\n" + body + "END\n$weir$"
 }
 

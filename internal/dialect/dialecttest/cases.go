@@ -33,6 +33,9 @@ func val(e rel.Expr) rel.Query {
 
 // agg is an aggregate over the column x of a few rows; the column n counts them from 0.
 func agg(a rel.Agg, typ rel.Type, vs ...rel.Expr) rel.Query {
+	if a.Fn == rel.First {
+		a.Is = typ
+	}
 	return rel.Select{Columns: []rel.Column{rel.As("v", a)}, From: rows(typ, vs...)}
 }
 
