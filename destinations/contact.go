@@ -1,10 +1,10 @@
 package destinations
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -12,21 +12,44 @@ import (
 // splitEmail returns both halves of a lower-case address that has one @, no white space and a
 // domain with a dot.
 func splitEmail(v string) (local, domain string, ok bool) {
-	local, domain, ok = strings.Cut(strings.ToLower(v), "@")
-	bad := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
-	if !ok || local == "" || strings.Contains(domain, "@") || strings.IndexFunc(v, bad) >= 0 {
+	v = strings.ToLower(v)
+	at, ok := atOf(v)
+	if !ok {
 		return "", "", false
 	}
+	return v[:at], v[at+1:], true
+}
+
+// atOf is where the @ of an address stands.
+func atOf(v string) (at int, ok bool) {
+	at = strings.IndexByte(v, '@')
+	if at <= 0 || hasBlank(v) {
+		return 0, false
+	}
+	domain := v[at+1:]
 	dot := strings.IndexByte(domain, '.')
-	return local, domain, dot > 0 && dot < len(domain)-1 && !strings.HasSuffix(domain, ".")
+	return at, dot > 0 && domain[len(domain)-1] != '.' && strings.IndexByte(domain, '@') < 0
+}
+
+// hasBlank reports whether v holds white space or a control character.
+func hasBlank(v string) bool {
+	for i := range len(v) {
+		switch c := v[i]; {
+		case c <= ' ' || c == 0x7f:
+			return true
+		case c >= utf8.RuneSelf:
+			return strings.IndexFunc(v[i:], func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) >= 0
+		}
+	}
+	return false
 }
 
 func emailBasic(v string, _ hints) (string, string) {
-	local, domain, ok := splitEmail(v)
-	if !ok {
+	v = strings.ToLower(v)
+	if _, ok := atOf(v); !ok {
 		return "", "email"
 	}
-	return local + "@" + domain, ""
+	return v, ""
 }
 
 // emailGmail drops dots and a plus suffix of the local half, for the given domains only.
@@ -60,12 +83,23 @@ func redditEmail(v string, _ hints) (string, string) {
 	return local + "@" + domain, ""
 }
 
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
+// isE164 reports whether v is +, a digit that is not 0, and 7 to 14 more.
+func isE164(v string) bool {
+	if len(v) < 9 || len(v) > 16 || v[0] != '+' || v[1] == '0' {
+		return false
+	}
+	for i := 1; i < len(v); i++ {
+		if v[i] < '0' || v[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
 
 // phoneE164 returns +, country code and number. A number without + or 00 needs the hint of a
 // country: none is guessed.
 func phoneE164(v string, h hints) (string, string) {
-	if e164.MatchString(v) {
+	if isE164(v) {
 		return v, ""
 	}
 	if rest, ok := strings.CutPrefix(v, "00"); ok {

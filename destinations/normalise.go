@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -92,9 +93,23 @@ func knownNormaliser(name string) bool { _, ok := normalisers[name]; return ok }
 
 // clean brings v into NFC and takes white space and invisible marks from its ends.
 func clean(v string) string {
+	if isPlain(v) {
+		return v
+	}
 	return strings.TrimFunc(norm.NFC.String(v), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || r == 0
 	})
+}
+
+// isPlain reports whether v is of ASCII and has nothing at its ends that clean takes away: most
+// values are, and need not be looked at rune by rune.
+func isPlain(v string) bool {
+	for i := range len(v) {
+		if v[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return v != "" && v[0] > ' ' && v[len(v)-1] > ' '
 }
 
 func keep(v string, _ hints) (string, string) { return v, "" }

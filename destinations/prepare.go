@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// hashes are the ways a normalised value is hidden before it leaves.
-var hashes = map[string]func(string) string{
-	"": func(v string) string { return v },
-	"sha256.hex": func(v string) string {
+// hashes are the ways a normalised value is hidden before it leaves: they append it to out.
+var hashes = map[string]func(out []byte, v string) []byte{
+	"": func(out []byte, v string) []byte { return append(out, v...) },
+	"sha256.hex": func(out []byte, v string) []byte {
 		h := sha256.Sum256([]byte(v))
-		return hex.EncodeToString(h[:])
+		return hex.AppendEncode(out, h[:])
 	},
-	"sha256.base64": func(v string) string {
+	"sha256.base64": func(out []byte, v string) []byte {
 		h := sha256.Sum256([]byte(v))
-		return base64.StdEncoding.EncodeToString(h[:])
+		return base64.StdEncoding.AppendEncode(out, h[:])
 	},
-	"md5.hex": func(v string) string {
+	"md5.hex": func(out []byte, v string) []byte {
 		h := md5.Sum([]byte(v))
-		return hex.EncodeToString(h[:])
+		return hex.AppendEncode(out, h[:])
 	},
 }
 
@@ -84,44 +84,84 @@ const maxValue = 2048
 // would match nobody or everybody, and so is one that was hashed before, unless AlreadyHashed
 // says so. Every error is an *InvalidError.
 func Prepare(id Identifier, value string, hs ...Hint) (string, error) {
-	var h hints
+	return NewPreparer(id, hs...).Prepare(value)
+}
+
+// Preparer is Prepare for many values of one identifier. It is safe for concurrent use.
+type Preparer struct {
+	id        Identifier
+	h         hints
+	normalise normaliser
+	hash      func(out []byte, v string) []byte
+}
+
+// NewPreparer looks up what id asks for. An identifier whose normaliser or hash is unknown is an
+// error of every value.
+func NewPreparer(id Identifier, hs ...Hint) *Preparer {
+	p := &Preparer{id: id, normalise: normalisers[id.Normalise], hash: hashes[id.Hash]}
 	for _, f := range hs {
-		f(&h)
+		f(&p.h)
 	}
-	invalid := func(code string) (string, error) {
-		return "", &InvalidError{Identifier: id.Name, Code: code, Reason: reasons[code]}
+	return p
+}
+
+// Prepare is the function of that name.
+func (p *Preparer) Prepare(value string) (string, error) {
+	v, err := p.normal(value)
+	if err != nil || p.id.Hash == "" || p.h.hashed {
+		return v, err
 	}
-	normalise, known := normalisers[id.Normalise]
-	hash, knownHash := hashes[id.Hash]
-	if !known || !knownHash {
-		return "", &InvalidError{Identifier: id.Name, Code: "spec", Reason: fmt.Sprintf("normaliser %q or hash %q is unknown", id.Normalise, id.Hash)}
+	var room [2 * sha256.Size]byte
+	return string(p.hash(room[:0], v)), nil
+}
+
+// Append appends what Prepare returns to out, which spares it a piece of memory of its own.
+func (p *Preparer) Append(out []byte, value string) ([]byte, error) {
+	v, err := p.normal(value)
+	switch {
+	case err != nil:
+		return out, err
+	case p.h.hashed:
+		return append(out, v...), nil
+	}
+	return p.hash(out, v), nil
+}
+
+// normal is a value in its normal form; in its hashed one, if it was hashed already.
+func (p *Preparer) normal(value string) (string, error) {
+	if p.normalise == nil || p.hash == nil {
+		return "", &InvalidError{Identifier: p.id.Name, Code: "spec", Reason: fmt.Sprintf("normaliser %q or hash %q is unknown", p.id.Normalise, p.id.Hash)}
 	}
 	if len(value) > maxValue {
-		return invalid("too_long")
+		return p.invalid("too_long")
 	}
 	v := clean(value)
 	if v == "" {
-		return invalid("empty")
+		return p.invalid("empty")
 	}
-	if id.Hash != "" {
-		if h.hashed {
-			if out, ok := adopt(id.Hash, v); ok {
+	if p.id.Hash != "" {
+		if p.h.hashed {
+			if out, ok := adopt(p.id.Hash, v); ok {
 				return out, nil
 			}
-			return invalid("not_hashed")
+			return p.invalid("not_hashed")
 		}
 		if looksHashed(v) {
-			return invalid("already_hashed")
+			return p.invalid("already_hashed")
 		}
 	}
-	v, code := normalise(v, h)
+	v, code := p.normalise(v, p.h)
 	if code != "" {
-		return invalid(code)
+		return p.invalid(code)
 	}
 	if v = clean(v); v == "" { // what was between two marks may compose
-		return invalid("empty")
+		return p.invalid("empty")
 	}
-	return hash(v), nil
+	return v, nil
+}
+
+func (p *Preparer) invalid(code string) (string, error) {
+	return "", &InvalidError{Identifier: p.id.Name, Code: code, Reason: reasons[code]}
 }
 
 var (
