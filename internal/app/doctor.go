@@ -55,7 +55,7 @@ const checkTime = 30 * time.Second
 func (a *App) Doctor(ctx context.Context, adopt bool) (*Examination, error) {
 	x := &Examination{Target: a.p.Target.Name, Checks: []Diagnosis{}}
 	for _, part := range []func(context.Context, *Examination) bool{
-		a.doctorWarehouse, a.doctorClock, a.doctorSchema, a.doctorSources,
+		a.doctorWarehouse, a.doctorClock, a.doctorRights, a.doctorSchema, a.doctorSources,
 		func(ctx context.Context, x *Examination) bool { return a.doctorStore(ctx, x, adopt) }, a.doctorDestinations,
 	} {
 		if goOn := part(ctx, x); !goOn {
@@ -172,7 +172,10 @@ func (a *App) doctorSchema(ctx context.Context, x *Examination) bool {
 		return err
 	})
 	var own *Error
+	var denied *warehouse.DeniedError
 	switch {
+	case errors.As(err, &denied) && denied.Grant != "":
+		x.add("schema", bad, denied.Grant, "weir may not %s in %s: %s", doing, schema, denied)
 	case err == nil:
 		x.add("schema", fine, "", "weir may make, write and drop tables in %s", schema)
 	case errors.As(err, &own) && own.Kind == Unavailable:

@@ -33,6 +33,7 @@ func (a *App) worldly(err error) error {
 	var locked *warehouse.LockedError
 	var away *warehouse.UnreachableError
 	var missing *warehouse.MissingError
+	var denied *warehouse.DeniedError
 	var storeLocked *store.LockedError
 	var newer *store.NewerError
 	var storeAway *store.UnreachableError
@@ -75,6 +76,12 @@ func (a *App) worldly(err error) error {
 			fix = "did you mean " + strings.Join(missing.Nearest, " or ") + "?"
 		}
 		return &Error{Kind: Refused, Code: "warehouse.missing_" + missing.What, Message: missing.Error(), Fix: fix, Err: err}
+	case errors.As(err, &denied):
+		fix := "have somebody with that right give it to weir's user; what weir needs: weir doctor"
+		if denied.Grant != "" {
+			fix = "have somebody run: " + denied.Grant
+		}
+		return &Error{Kind: Refused, Code: "warehouse.denied", Message: denied.Error(), Fix: fix, Err: err}
 	case errors.As(err, &own):
 		return &Error{Kind: Refused, Code: own.Code(), Message: own.Error(), Fix: own.Fix(), Err: err}
 	case errors.Is(err, fs.ErrPermission):

@@ -321,7 +321,7 @@ func TestDoctorTellsWhatIsWrong(t *testing.T) {
 	for _, d := range x.Checks {
 		states[d.Name] = d.State
 	}
-	want := map[string]string{"warehouse": fine, "clock": fine, "schema": fine, "source crm": fine, "models": fine, "store": fine, "destination meta": note, "destination sms": note}
+	want := map[string]string{"warehouse": fine, "clock": fine, "rights": fine, "schema": fine, "source crm": fine, "models": fine, "store": fine, "destination meta": note, "destination sms": note}
 	if diff := cmp.Diff(want, states); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -44,6 +44,9 @@ type tracedSession struct {
 	system string
 }
 
+// Inner is the session in this one, for what only some sessions can.
+func (s tracedSession) Inner() warehouse.Session { return s.Session }
+
 func (s tracedSession) begin(ctx context.Context, operation string) (context.Context, trace.End) {
 	return trace.Begin(ctx, operation, trace.String("db.system.name", s.system), trace.String("db.operation.name", operation))
 }

@@ -11,7 +11,8 @@ func (s *session) doctorCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Whether everything that a run needs is there, and what to do if not",
-		Long: "Connects to the warehouse, looks at its clock, makes and drops a table in weir's schema, reads a\n" +
+		Long: "Connects to the warehouse, looks at its clock, proves each right that weir needs there and prints\n" +
+			"the statement that gives one that is missing, makes and drops a table in weir's schema, reads a\n" +
 			"row of each source, compares this machine's store with the ledger, and asks each destination\n" +
 			"whether it takes the credentials. It sends nothing. Exits 3 if something is not there, 2 if\nsomething must be changed.",
 		Example: `  weir doctor

@@ -53,6 +53,8 @@ func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 		case res.Err == nil:
 			return res.CommandTag.RowsAffected(), nil
 		case again < statementRetries && !s.inTx && undone(res.Err) && wait(ctx, again) == nil:
+		case !s.inTx && hasCode(res.Err, "42501") && s.schemaIsThere(ctx, sql):
+			return 0, nil
 		default:
 			return -1, s.explain(ctx, res.Err, sql)
 		}
@@ -60,6 +62,22 @@ func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 }
 
 var reads = regexp.MustCompile(`(?i)^(?:\s|--[^\n]*(?:\n|$)|/\*(?s:.*?)\*/|\()*(?:SELECT|WITH|VALUES|TABLE|EXPLAIN)\b`)
+
+var makesSchema = regexp.MustCompile(`(?i)^\s*CREATE SCHEMA IF NOT EXISTS "((?:[^"]|"")+)"\s*$`)
+
+// schemaIsThere reports whether a statement that was denied would have done nothing: the server asks
+// for the right to make schemas before it looks whether there is one. A user that got its schema from
+// somebody else needs no such right.
+func (s *session) schemaIsThere(ctx context.Context, sql string) bool {
+	m := makesSchema.FindStringSubmatch(sql)
+	if m == nil {
+		return false
+	}
+	for _, err := range s.Query(ctx, "SELECT 1 FROM pg_namespace WHERE nspname = "+text(strings.ReplaceAll(m[1], `""`, `"`))) {
+		return err == nil
+	}
+	return false
+}
 
 // fewRows are as many as are read faster than the server is asked to stop.
 const fewRows = 10_000
