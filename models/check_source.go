@@ -14,8 +14,13 @@ func (c *checker) source(s *Source) {
 	at := Path("sources", s.Name)
 	c.name("source", at, s.Name)
 	switch {
+	case s.DBT != "" && s.Table != "":
+		c.failKey(at+".dbt", "models.too_many", "keep one of them", "source %s has both table and dbt", s.Name)
+	case s.DBT != "" && s.SQL != "":
+		c.failKey(at+".sql", "models.too_many", "keep one of them", "source %s has both dbt and sql", s.Name)
+	case s.DBT != "": // read where dbt's files are
 	case s.Table == "" && s.SQL == "":
-		c.failKey(at, "models.no_table", "add table: schema.table, or sql: with one SELECT", "source %s has neither table nor sql", s.Name)
+		c.failKey(at, "models.no_table", "add table: schema.table, or sql: with one SELECT, or dbt: ref('model')", "source %s has neither table nor sql", s.Name)
 	case s.Table != "" && s.SQL != "":
 		c.failKey(at+".sql", "models.too_many", "keep one of them", "source %s has both table and sql", s.Name)
 	case s.Table != "" && !tableRE.MatchString(s.Table):

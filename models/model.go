@@ -19,6 +19,7 @@ type Source struct {
 	Name        string             `yaml:",key"`
 	Table       string             `yaml:"table" doc:"Table, as schema.table or database.schema.table." like:"relation,view"`
 	SQL         string             `yaml:"sql" doc:"One SELECT in the warehouse's own SQL, in place of a table."`
+	DBT         string             `yaml:"dbt" json:",omitempty" doc:"What dbt makes the table of, in place of a table: ref('customers'), ref('package', 'customers') or source('shop', 'orders')." like:"ref,model"`
 	Key         string             `yaml:"key" doc:"Column whose value names a row." like:"primary_key,id"`
 	UpdatedAt   string             `yaml:"updated_at" doc:"Column with the time of the last change: rows are records, not events." like:"modified_at"`
 	Time        string             `yaml:"time" doc:"Column with the time of the event: rows are events." like:"timestamp,occurred_at,event_time"`

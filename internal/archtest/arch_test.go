@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"modeltests"},
 	{"demo", "build", "jobs", "bench"},
 	{"project", "compile", "ledger", "store"},
-	{"warehouse"},
+	{"warehouse", "dbt"},
 	{"dialect"},
 	{"rel", "yamldoc", "explain", "lift", "purchases", "alert", "trace"},
 }

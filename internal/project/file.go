@@ -12,6 +12,7 @@ type File struct {
 	DefaultTarget string   `yaml:"default_target" doc:"Target that is used if none is named."`
 	SecretKey     string   `yaml:"secret_key" doc:"Key of the hashes of people who were erased or suppressed: a reference, such as ${env:WEIR_SECRET_KEY}."`
 	Keep          Keep     `yaml:"keep" doc:"How long the history of runs is kept in the warehouse and on disk. Without it, for good."`
+	DBT           DBT      `yaml:"dbt" doc:"The project of dbt whose models are sources. Needed if some source says dbt:, or for exposures."`
 	Targets       []Target `yaml:"targets" doc:"Warehouses to work in, and where each may send."`
 	models.Model  `yaml:",inline"`
 	Destinations  []Destination `yaml:"destinations" doc:"Where people are reached."`
@@ -32,6 +33,7 @@ type Target struct {
 	Type     string         `yaml:"type,required" doc:"Kind of warehouse."`
 	Send     string         `yaml:"send" enum:"live,sandbox,none" doc:"Where syncs may send: live to the vendors, sandbox to local stand-ins, none nowhere. Defaults to none."`
 	Store    string         `yaml:"store" doc:"Where runs and schedules are remembered: a PostgreSQL URL, as a reference, shared by several machines. Defaults to a file beside the project." like:"state,journal"`
+	MaxBytes Size           `yaml:"max_bytes" json:",omitzero" doc:"How much of the sources a plan, build or run may scan, such as 100GB, where the warehouse tells: more is held before anything is read." like:"max_scan,maximum_bytes_billed,bytes_limit"`
 	Settings map[string]any `yaml:",rest"` // as written, references unresolved
 }
 

@@ -116,6 +116,6 @@ func (p *Project) canonical() canonical {
 	slices.SortFunc(ss, func(a, b syncT) int { return byName(a.Name, b.Name) })
 	slices.SortFunc(ds, func(a, b Destination) int { return byName(a.Name, b.Name) })
 	target := p.Target
-	target.Store = "" // where it is remembered changes nothing of what is sent
+	target.Store, target.MaxBytes = "", 0 // where it is remembered, and what it may cost, change nothing of what is sent
 	return canonical{p.Name, p.Timezone.String(), target, m, ds, ss, p.SecretKey}
 }

@@ -127,14 +127,21 @@ func (l *loader) merge(files []File) {
 			}
 			p.owners[s.key], *s.to = doc, s.from
 		}
-		if doc.Has("keep") {
-			used = true
-			if first := p.owners["keep"]; first != nil {
-				l.findings = append(l.findings, doc.Finding(diag.Problem{Path: "keep", OnKey: true, Code: "project.doubled",
-					What: fmt.Sprintf("keep is set twice; the first is at %s", place(first, "keep")), Fix: "take one of them out"}))
-			} else {
-				p.owners["keep"], p.Keep = doc, f.Keep
+		for _, s := range []struct {
+			key string
+			set func()
+		}{{"keep", func() { p.Keep = f.Keep }}, {"dbt", func() { p.DBT = f.DBT }}} {
+			if !doc.Has(s.key) {
+				continue
 			}
+			used = true
+			if first := p.owners[s.key]; first != nil {
+				l.findings = append(l.findings, doc.Finding(diag.Problem{Path: s.key, OnKey: true, Code: "project.doubled",
+					What: fmt.Sprintf("%s is set twice; the first is at %s", s.key, place(first, s.key)), Fix: "take one of them out"}))
+				continue
+			}
+			p.owners[s.key] = doc
+			s.set()
 		}
 		used = gather(l, doc, "targets", &p.Targets, f.Targets, func(x *Target) string { return x.Name }) || used
 		used = gather(l, doc, "sources", &p.Model.Sources, f.Sources, func(x *models.Source) string { return x.Name }) || used
@@ -190,6 +197,7 @@ func (l *loader) check(target string) {
 	for _, q := range problems {
 		l.add(q)
 	}
+	l.dbt()
 	l.columns(problems)
 	l.limits()
 	l.destinations()

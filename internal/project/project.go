@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-data/weir/internal/dbt"
 	"github.com/weir-data/weir/internal/yamldoc"
 	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/models/diag"
@@ -25,6 +26,7 @@ type Project struct {
 	Alerts       []Alert
 	Tests        []Test
 	Keep         Keep
+	DBT          DBT
 	SecretKey    string // a reference, unresolved; "" if none is declared
 	Files        int    // files that hold something
 	// Hash changes with everything that decides what is built and sent: models, syncs,
@@ -34,6 +36,9 @@ type Project struct {
 	// Columns are those of each source that were known without connecting: declared ones, and
 	// those that `weir columns` wrote for the target.
 	Columns map[string][]models.Column
+
+	manifest     *dbt.Manifest // nil until something needed it
+	manifestPath string
 
 	docs   []*yamldoc.Doc
 	owners map[string]*yamldoc.Doc // "segments.vip": the file that declares it

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weir-data/weir/internal/dbt"
 	"github.com/weir-data/weir/internal/yamldoc"
 	"github.com/weir-data/weir/models/diag"
 )
@@ -90,9 +91,9 @@ func read(dir string) (docs []*yamldoc.Doc, files []File, findings []diag.Findin
 	return docs, files, findings
 }
 
-// nested reports whether a folder is a project of its own.
+// nested reports whether a folder is a project of its own, of weir or of dbt.
 func nested(root *os.Root, dir string) bool {
-	return slices.ContainsFunc(projectFiles, func(n string) bool { _, err := root.Lstat(path.Join(dir, n)); return err == nil })
+	return slices.ContainsFunc(append(slices.Clone(projectFiles), dbt.ProjectFile), func(n string) bool { _, err := root.Lstat(path.Join(dir, n)); return err == nil })
 }
 
 // readFile reads no more of a file than what tells that it is too large.

@@ -73,6 +73,9 @@ func (l *loader) target(t *Target, chosen bool) {
 		report(at+".type", "project.unknown_warehouse", diag.DidYouMean(t.Type, warehouse.Kinds()), "unknown kind of warehouse %q", t.Type)
 		return
 	}
+	if _, untold := kind.(warehouse.Unmetered); untold && t.MaxBytes > 0 {
+		l.failKey(at+".max_bytes", "targets.max_bytes", "take it out", "%s does not tell how many bytes a statement scans, so that max_bytes would hold nothing", t.Type)
+	}
 	var known []string
 	for _, s := range kind.Settings() {
 		known = append(known, s.Name)
@@ -94,7 +97,7 @@ func (l *loader) target(t *Target, chosen bool) {
 	}
 	for name := range t.Settings {
 		if !slices.Contains(known, name) {
-			l.failKey(at+"."+name, "project.unknown_setting", diag.DidYouMean(name, append([]string{"type", "send", "store"}, known...)), "unknown setting %q of %s", name, t.Type)
+			l.failKey(at+"."+name, "project.unknown_setting", diag.DidYouMean(name, append([]string{"type", "send", "store", "max_bytes"}, known...)), "unknown setting %q of %s", name, t.Type)
 		}
 	}
 }
@@ -149,7 +152,7 @@ func (l *loader) references(path, text string) {
 // WarehouseConfig resolves the references of the chosen target and fills in the defaults of its
 // settings. The error names a reference that leads to nothing, never a value.
 func (p *Project) WarehouseConfig() (warehouse.Config, error) {
-	cfg := warehouse.Config{Target: p.Target.Name, Dir: p.Dir, Settings: map[string]string{}, Label: "weir " + p.Name}
+	cfg := warehouse.Config{Target: p.Target.Name, Dir: p.Dir, Settings: map[string]string{}, Label: "weir " + p.Name, MaxBytes: int64(p.Target.MaxBytes)}
 	kind, ok := warehouse.Lookup(p.Target.Type)
 	if !ok {
 		return cfg, fmt.Errorf("target %s: unknown kind of warehouse %q", p.Target.Name, p.Target.Type)
