@@ -10,5 +10,5 @@ import (
 
 // TestCasesPostgres runs the same cases on PostgreSQL.
 func TestCasesPostgres(t *testing.T) {
-	casetest.Run(t, "testdata/cases/identity_*.txtar", casetest.Postgres(t))
+	casetest.RunWith(t, "testdata/cases/identity_*.txtar", casetest.Postgres(t), casetest.Options{Turn: true})
 }

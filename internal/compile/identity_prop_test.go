@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -293,14 +294,14 @@ func (s shop) reference() [][]string {
 }
 
 // checks sets how many worlds a property is tried on: each takes several builds.
-func checks(t *testing.T, n string) {
+func checks(t *testing.T, n int) {
 	t.Helper()
 	f := flag.Lookup("rapid.checks")
 	was := f.Value.String()
 	if was != f.DefValue {
 		return // asked for on the command line
 	}
-	if err := f.Value.Set(n); err != nil {
+	if err := f.Value.Set(strconv.Itoa(n)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.Value.Set(was) })
@@ -309,7 +310,7 @@ func checks(t *testing.T, n string) {
 // TestIdentityEqualsReference compares the warehouse's partition with one made link by link, with
 // and without limits, and checks that no limit is exceeded.
 func TestIdentityEqualsReference(t *testing.T) {
-	checks(t, "25")
+	checks(t, casetest.Rounds(10, 25))
 	w := casetest.DuckDB(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawShop(rt, rapid.Bool().Draw(rt, "limits"))
@@ -338,7 +339,7 @@ func TestIdentityEqualsReference(t *testing.T) {
 // nothing, and again over the build before: profiles and their ids are the same each time. Then
 // one row is added: profiles that it does not touch keep their ids.
 func TestIdentityIgnoresOrder(t *testing.T) {
-	checks(t, "12")
+	checks(t, casetest.Rounds(3, 12))
 	w := casetest.DuckDB(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawShop(rt, true)

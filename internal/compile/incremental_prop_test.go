@@ -131,7 +131,9 @@ func (s *shop) change(rng *rand.Rand, round int) string {
 
 // TestIncrementalEqualsFull changes a world many times and builds it after each change: every build
 // that goes on from the one before must give the same tables as one from nothing, with every id.
-func TestIncrementalEqualsFull(t *testing.T) { incrementalWorlds(t, casetest.DuckDB(t), 3) }
+func TestIncrementalEqualsFull(t *testing.T) {
+	incrementalWorlds(t, casetest.DuckDB(t), casetest.Rounds(1, 3))
+}
 
 // incrementalWorlds changes some worlds, or as many as WEIR_WORLDS says, from seed WEIR_SEED on.
 func incrementalWorlds(t *testing.T, w warehouse.Warehouse, worlds int) {

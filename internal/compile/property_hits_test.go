@@ -31,7 +31,7 @@ entities:
 
 // TestManyConditions compares conditions on the number of rows that become bits of several masks
 // with a reading of the rules, row by row.
-func TestManyConditions(t *testing.T) { manyConditions(t, casetest.DuckDB, 3) }
+func TestManyConditions(t *testing.T) { manyConditions(t, casetest.DuckDB, casetest.Rounds(1, 3)) }
 
 func manyConditions(t *testing.T, open casetest.Open, rounds int) {
 	if testing.Short() {

@@ -49,7 +49,7 @@ type human struct {
 // TestPeopleProperty compares random rankings, circles, regions, lists and sql conditions, as
 // segments of a build and inline as what a policy requires, with a reading of the rules that looks
 // at everybody.
-func TestPeopleProperty(t *testing.T) { randomHumans(t, casetest.DuckDB, 8) }
+func TestPeopleProperty(t *testing.T) { randomHumans(t, casetest.DuckDB, casetest.Rounds(3, 8)) }
 
 func randomHumans(t *testing.T, open casetest.Open, rounds int) {
 	if testing.Short() {

@@ -139,7 +139,7 @@ func loadTables(t *testing.T, w *world, tables map[string]*table) {
 
 // TestRowsProperty compares random conditions over rows with a reading of the rules that looks at
 // every chain of rows, and follows every relation row by row.
-func TestRowsProperty(t *testing.T) { randomRows(t, casetest.DuckDB, 3) }
+func TestRowsProperty(t *testing.T) { randomRows(t, casetest.DuckDB, casetest.Rounds(1, 3)) }
 
 func randomRows(t *testing.T, open casetest.Open, rounds int) {
 	if testing.Short() {

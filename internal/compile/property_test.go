@@ -50,7 +50,7 @@ entities:
 
 // TestProperty compares random segments over random people with a reading of the rules, row by
 // row.
-func TestProperty(t *testing.T) { randomSegments(t, casetest.DuckDB, 6) }
+func TestProperty(t *testing.T) { randomSegments(t, casetest.DuckDB, casetest.Rounds(3, 6)) }
 
 func randomSegments(t *testing.T, open casetest.Open, rounds int) {
 	if testing.Short() {

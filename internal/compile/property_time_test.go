@@ -52,7 +52,7 @@ var timeZones = []string{"UTC", "Europe/Paris", "America/New_York", "America/Sao
 
 // TestTimeProperty compares random conditions on times, in random zones and often near a change
 // of the clock, with a reading of the rules that looks at one time after another.
-func TestTimeProperty(t *testing.T) { randomTimes(t, casetest.DuckDB, 18) }
+func TestTimeProperty(t *testing.T) { randomTimes(t, casetest.DuckDB, casetest.Rounds(12, 18)) }
 
 func randomTimes(t *testing.T, open casetest.Open, rounds int) {
 	if testing.Short() {

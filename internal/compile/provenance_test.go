@@ -40,7 +40,7 @@ var (
 
 // TestGoldenRecord compares the values of random traits over random rows, and the rows that they
 // are said to come from, with a plain reading of the rules: all rows that compete, put in order.
-func TestGoldenRecord(t *testing.T) { goldenRecord(t, casetest.DuckDB, 6) }
+func TestGoldenRecord(t *testing.T) { goldenRecord(t, casetest.DuckDB, casetest.Rounds(3, 6)) }
 
 func goldenRecord(t *testing.T, open casetest.Open, rounds int) {
 	if testing.Short() {

@@ -42,15 +42,15 @@ import (
 //	again …         more data, then the next build over the first; more wants follow
 //
 // Profiles are shown by their trait `who`, so that no case depends on the form of their ids.
-func TestRules(t *testing.T) { runRules(t, casetest.DuckDB) }
+func TestRules(t *testing.T) { runRules(t, casetest.DuckDB, casetest.Options{}) }
 
-func runRules(t *testing.T, open casetest.Open) {
+func runRules(t *testing.T, open casetest.Open, o casetest.Options) {
 	files, err := filepath.Glob("testdata/rules/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
 	for _, file := range files {
-		for _, shuffled := range []bool{false, true} {
+		for _, shuffled := range o.Orders() {
 			name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 			if shuffled {
 				name += ", shuffled"

@@ -43,11 +43,36 @@ type Open func(t testing.TB) warehouse.Warehouse
 // Options fit the cases to a warehouse.
 type Options struct {
 	Once bool      // not a second time with the rows in another order: for a stand-in that is slow
+	Turn bool      // with the rows in another order, and as written in the thorough tests only
 	Gaps *gap.List // what a stand-in lacks, by the names of cases; nil for a real warehouse
 }
 
-// Run runs every case that a glob finds on a warehouse: once with the rows as written, and once with
-// the rows of each table in another order, which must change nothing.
+// Thorough reports whether WEIR_THOROUGH asks for all there is: `make proof` does, `make test` takes
+// a part of what is much the same.
+func Thorough() bool { return os.Getenv("WEIR_THOROUGH") != "" }
+
+// Rounds is how often something random is tried: few times, or all if the tests are thorough.
+func Rounds(few, all int) int {
+	if Thorough() {
+		return all
+	}
+	return few
+}
+
+// Orders says in which orders the rows of cases are loaded: as written (false), in another order
+// (true), which must change nothing, or both if the tests are thorough. Without a thorough run one
+// warehouse takes the one and another the other.
+func (o Options) Orders() []bool {
+	switch {
+	case o.Once:
+		return []bool{false}
+	case Thorough():
+		return []bool{false, true}
+	}
+	return []bool{o.Turn}
+}
+
+// Run runs every case that a glob finds on a warehouse.
 func Run(t *testing.T, glob string, open Open) { RunWith(t, glob, open, Options{}) }
 
 // RunWith is Run with options.
@@ -60,10 +85,7 @@ func RunWith(t *testing.T, glob string, open Open, o Options) {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 		o.Gaps.Run(t, name, func(t testing.TB) {
 			c := read(t, file)
-			for _, shuffled := range []bool{false, true} {
-				if shuffled && o.Once {
-					break
-				}
+			for _, shuffled := range o.Orders() {
 				c.rewrite = update() && !shuffled
 				c.run(t, open(t), shuffled)
 			}
