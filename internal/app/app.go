@@ -48,6 +48,8 @@ type App struct {
 	box     *Sandbox
 	buckets *syncs.Buckets
 
+	scan *ScanCost // of the last build, plan or run
+
 	newestRows sync.Map // newestKey to time.Time: see newest
 }
 

@@ -150,7 +150,7 @@ func (a *App) mismatch(problems []diag.Problem) error {
 
 // Build builds and publishes the entities that were picked.
 func (a *App) Build(ctx context.Context) ([]BuildResult, error) {
-	results, _, err := a.build(ctx, "")
+	results, _, err := a.build(ctx, "", false)
 	return results, err
 }
 
@@ -160,10 +160,14 @@ type built struct {
 	before compile.Build // in force when it was made
 }
 
-// build builds the entities: published, or scratch under a name, to be dropped by discard.
-func (a *App) build(ctx context.Context, scratch string) ([]BuildResult, map[string]built, error) {
+// build builds the entities: published, or scratch under a name, to be dropped by discard. plans says
+// whether the syncs are planned after it, for what that costs.
+func (a *App) build(ctx context.Context, scratch string, plans bool) ([]BuildResult, map[string]built, error) {
 	in, err := a.input(ctx)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.cost(ctx, in, a.chosenEntities(), plans); err != nil {
 		return nil, nil, err
 	}
 	var out []BuildResult

@@ -83,7 +83,7 @@ func (a *App) CheckIdentity(ctx context.Context, first bool, o IdentityOptions) 
 	}
 	made := map[string]built{}
 	if first {
-		if _, made, err = a.build(ctx, ""); err != nil {
+		if _, made, err = a.build(ctx, "", false); err != nil {
 			return nil, err
 		}
 	}

@@ -66,11 +66,11 @@ func (a *App) Plan(ctx context.Context, o PlanOptions) (res *PlanResult, err err
 		}
 		err = errors.Join(err, dropped)
 	}()
-	_, made, err := a.build(ctx, name)
+	_, made, err := a.build(ctx, name, true)
 	if err != nil {
 		return nil, err
 	}
-	res = &PlanResult{Target: a.p.Target.Name, AsOf: a.o.AsOf, Segments: []SegmentChange{}, Plans: []SyncPlan{}}
+	res = &PlanResult{Target: a.p.Target.Name, AsOf: a.o.AsOf, Scan: a.scan, Segments: []SegmentChange{}, Plans: []SyncPlan{}}
 	for _, m := range made {
 		res.AsOf = m.result.AsOf
 	}

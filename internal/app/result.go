@@ -66,6 +66,7 @@ type PlanResult struct {
 	Paused   []PausedSync    `json:"paused,omitempty"`  // of these plans; a run leaves them out
 	Orphans  []Orphan        `json:"orphans,omitempty"` // ledgers of syncs that are not in the project any more
 	Estimate syncs.Estimate  `json:"estimate"`          // of all syncs side by side
+	Scan     *ScanCost       `json:"scan,omitempty"`    // where the warehouse tells
 	Saved    *SavedPlan      `json:"saved,omitempty"`
 }
 
@@ -103,6 +104,7 @@ type RunResult struct {
 	Builds []BuildResult  `json:"builds"`
 	Runs   []syncs.Report `json:"runs"`
 	Paused []PausedSync   `json:"paused,omitempty"` // were picked, and left out
+	Scan   *ScanCost      `json:"scan,omitempty"`   // of the sources, as it was expected; where the warehouse tells
 	// Failures say why syncs did not begin that would have run, by sync.
 	Failures map[string]error   `json:"-"`
 	Seconds  map[string]float64 `json:"seconds"`

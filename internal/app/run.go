@@ -33,7 +33,8 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	}
 	res := &RunResult{Target: a.p.Target.Name, Builds: []BuildResult{}, Runs: []syncs.Report{}, Seconds: map[string]float64{}}
 	start := time.Now()
-	builds, made, err := a.build(ctx, "")
+	builds, made, err := a.build(ctx, "", true)
+	res.Scan = a.scan
 	res.Builds = append(res.Builds, builds...)
 	res.Seconds["build"] = time.Since(start).Seconds()
 	if err != nil {

@@ -66,7 +66,7 @@ func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *R
 	}
 	defer func(was map[node]bool) { a.picked = was }(a.picked)
 	a.picked = picked
-	_, made, err := a.build(ctx, name)
+	_, made, err := a.build(ctx, name, true)
 	res.Seconds["build"] = time.Since(start).Seconds()
 	if err != nil {
 		return res, err

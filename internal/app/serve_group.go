@@ -92,7 +92,7 @@ func (s *Service) built(ctx context.Context, g *App) ([]BuildResult, error) {
 	}
 	defer done()
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
-		builds, _, err := g.build(ctx, "")
+		builds, _, err := g.build(ctx, "", true)
 		var busy *build.BusyError
 		if err == nil || !errors.As(err, &busy) {
 			return builds, err

@@ -139,6 +139,35 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 	return res, r.collect(ctx, in.Build)
 }
 
+// Program is what Build would run for an entity, as things stand, with tables of no build: to be
+// looked at. Input and errors are those of Build. Nothing is made.
+func (b *Builder) Program(ctx context.Context, in compile.Input, opts Options) (p *compile.Program, err error) {
+	s, err := b.W.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	r := &run{builder: b, s: s, d: b.W.Kind().Dialect(), schema: b.W.Schema(), entity: in.Entity}
+	if in.AsOf = opts.AsOf.UTC().Truncate(time.Microsecond); opts.AsOf.IsZero() {
+		if in.AsOf, err = s.Now(ctx); err != nil {
+			return nil, fmt.Errorf("asking for the time: %w", err)
+		}
+	}
+	in.Full, in.Only = opts.Full, opts.Only
+	if in.Previous, _, err = Live(ctx, s, b.W, in.Entity); err != nil {
+		return nil, err
+	}
+	if in.State, err = r.state(ctx, in.Previous); err != nil {
+		return nil, err
+	}
+	in.Build = compile.Build{Schema: r.schema, ID: "looked_at", Scratch: true}
+	p, problems := compile.Entity(in)
+	if p == nil {
+		return nil, &ProblemsError{Problems: problems}
+	}
+	return p, nil
+}
+
 // Live returns the build of an entity that is in force; false if there is none.
 func (b *Builder) Live(ctx context.Context, entity string) (build compile.Build, ok bool, err error) {
 	s, err := b.W.Session(ctx)

@@ -26,16 +26,46 @@ func (s *session) buildCmd() *cobra.Command {
 			}
 			defer a.Close()
 			builds, err := a.Build(c.Context())
-			s.result = map[string]any{"builds": builds}
+			res := map[string]any{"builds": builds}
+			if c := a.Scanned(); c != nil {
+				res["scan"] = c
+			}
+			s.result = res
 			for _, b := range builds {
 				s.printBuild(b)
 			}
+			s.printScan(a.Scanned())
 			return err
 		},
 	}
 	s.approvals(c)
 	c.Flags().BoolVar(&s.full, "full", false, "build identity from nothing in place of going on from the last build; ids are kept")
 	return c
+}
+
+// printScan tells what the sources cost to read, where the warehouse tells.
+func (s *session) printScan(c *app.ScanCost) {
+	if line := scanned(c); line != "" {
+		s.out("%s", s.ui.dim(line))
+	}
+}
+
+// scanned says how many bytes of the sources are scanned, and most of which; "" if that is not known.
+func scanned(c *app.ScanCost) string {
+	if c == nil || len(c.Sources) == 0 {
+		return ""
+	}
+	line := "Scans " + app.Bytes(c.Bytes) + " of the sources"
+	if c.MaxBytes > 0 {
+		line += " of at most " + app.Bytes(c.MaxBytes)
+	}
+	if big := c.Sources[0]; big.Bytes > 0 && len(c.Sources) > 1 {
+		line += ", most of " + big.Source + " (" + app.Bytes(big.Bytes) + ")"
+	}
+	if len(c.Untold) > 0 {
+		line += "; not told for " + strings.Join(c.Untold, ", ")
+	}
+	return line
 }
 
 // keptApart tells what a build kept from joining people, and how large a profile got.

@@ -33,6 +33,9 @@ func (s *session) planCmd() *cobra.Command {
 			o.By = whoami()
 			p, err := a.Plan(c.Context(), o)
 			if err != nil {
+				if cost := a.Scanned(); cost != nil { // it may be why
+					s.result = map[string]any{"scan": cost}
+				}
 				return err
 			}
 			s.result = p
@@ -79,6 +82,7 @@ func (s *session) printPlan(p *app.PlanResult) {
 	if p.Estimate.Calls > 0 {
 		s.out("%s", s.ui.dim("At the destinations' limits: "+estimate(p.Estimate)))
 	}
+	s.printScan(p.Scan)
 	switch {
 	case p.Saved != nil:
 		s.out("Nothing was sent. Until %s:  weir run --plan %s", p.Saved.Expires.Format("2006-01-02 15:04 UTC"), p.Saved.File)

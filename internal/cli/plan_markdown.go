@@ -30,6 +30,9 @@ func planMarkdown(p *app.PlanResult) string {
 	if p.Estimate.Calls > 0 {
 		fmt.Fprintf(&b, " At the destinations' limits: %s.", estimate(p.Estimate))
 	}
+	if line := scanned(p.Scan); line != "" {
+		fmt.Fprintf(&b, " %s.", cell(line))
+	}
 	b.WriteString("\n")
 	if p.Saved != nil {
 		fmt.Fprintf(&b, "\nSaved until %s; to send exactly this: `weir run --plan %s`\n", p.Saved.Expires.Format("2006-01-02 15:04 UTC"), strings.ReplaceAll(p.Saved.File, "`", ""))

@@ -44,6 +44,7 @@ func (s *session) runCmd() *cobra.Command {
 				for _, b := range r.Builds {
 					s.printBuild(b)
 				}
+				s.printScan(r.Scan)
 				s.printReports(r.Runs)
 				s.printPaused(r.Paused)
 			}

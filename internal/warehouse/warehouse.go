@@ -58,6 +58,7 @@ type Config struct {
 	Dir      string            // relative paths are relative to it: the project folder
 	Settings map[string]string // by Setting.Name, defaults filled in
 	Label    string            // put on every statement where the warehouse can
+	MaxBytes int64             // that a statement may scan, where the warehouse can be told; 0 for any number
 }
 
 // Warehouse is one place to run SQL. It is safe for concurrent use.
