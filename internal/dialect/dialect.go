@@ -16,7 +16,7 @@ import (
 
 // Dialect is one warehouse's spelling of SQL.
 type Dialect interface {
-	// Name is the warehouse kind: "duckdb", "postgres", "snowflake".
+	// Name is the warehouse kind: "duckdb", "postgres", "bigquery", "snowflake".
 	Name() string
 	// Statement renders a statement, indented, without a semicolon at the end. The error names
 	// what this warehouse cannot do. The text is empty if the warehouse needs nothing done, as
@@ -28,6 +28,9 @@ type Dialect interface {
 	Expr(rel.Expr) (string, error)
 	// Quote quotes one part of a name.
 	Quote(name string) string
+	// Raw checks a piece of the user's own SQL as the function Raw does, with the quotes and
+	// comments that this warehouse has.
+	Raw(sql string) (string, error)
 }
 
 // Names lists the dialects.
@@ -39,7 +42,7 @@ func Names() []string {
 	return out
 }
 
-func all() []Dialect { return []Dialect{DuckDB(), Postgres(), Snowflake()} }
+func all() []Dialect { return []Dialect{DuckDB(), Postgres(), BigQuery(), Snowflake()} }
 
 // ByName returns the dialect of a warehouse kind.
 func ByName(name string) (Dialect, bool) {

@@ -15,12 +15,7 @@ func init() {
 	arity[rel.Exp], results[rel.Exp] = [2]int{1, 1}, rel.Double
 	arity[rel.LocalDate], results[rel.LocalDate] = [2]int{2, 2}, models.Date
 
-	duckdb.double = func(digits string) string {
-		if strings.HasPrefix(digits, "-") {
-			return "(" + digits + ")"
-		}
-		return digits
-	}
+	duckdb.double = bareDouble
 	postgres.double = func(digits string) string { return "'" + digits + "'::float8" }
 	for _, s := range []*spelling{&duckdb, &postgres} {
 		double := map[string]string{"duckdb": "DOUBLE", "postgres": "float8"}[s.name]
@@ -46,6 +41,14 @@ func (w *writer) doubleLiteral(v any) (string, error) {
 		return "", errKind
 	}
 	return w.s.double(strconv.FormatFloat(f, 'e', -1, 64)), nil
+}
+
+// bareDouble is a literal of digits with an exponent.
+func bareDouble(digits string) string {
+	if strings.HasPrefix(digits, "-") {
+		return "(" + digits + ")"
+	}
+	return digits
 }
 
 // numberOfDouble makes a double a Number. What is 0 to nine decimals is 0: with three digits in its

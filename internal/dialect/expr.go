@@ -68,7 +68,7 @@ func (w *writer) bound(e rel.Expr, level int) (string, int) {
 		return w.over(e, level), precAtom
 	case rel.RawExpr:
 		text := w.raw(e.SQL)
-		if strings.ContainsAny(text, "\n\r") || strings.Contains(text, "--") {
+		if strings.ContainsAny(text, "\n\r") || strings.Contains(text, "--") || w.s.lexicon.mayComment(text) {
 			text += "\n"
 		}
 		return "(" + text + ")", precAtom
@@ -132,6 +132,11 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 	}
 	if len(c.Args) < n[0] || n[1] > 0 && len(c.Args) > n[1] {
 		return w.fail("function %s does not take %d arguments", c.Fn, len(c.Args)), precAtom
+	}
+	if w.s.call != nil {
+		if text, prec, ok := w.s.call(w, c, level); ok {
+			return text, prec
+		}
 	}
 	switch c.Fn {
 	case rel.And:
@@ -200,7 +205,10 @@ func (w *writer) patterns(args []rel.Expr) []rel.Expr {
 	}
 	p := args[1].(rel.Lit).Value.(string)
 	out := []rel.Expr{args[0], rel.T(w.s.pattern(p))}
-	if len(args) > 2 {
+	switch {
+	case len(args) > 2 && w.s.replacement == nil:
+		out = append(out, args[2])
+	case len(args) > 2:
 		r, err := w.s.replacement(p, args[2].(rel.Lit).Value.(string))
 		if err != nil {
 			w.fail("pattern %q: %w", p, err)
@@ -280,7 +288,10 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	case rel.Count:
 		return "COUNT(" + distinct + arg + ")"
 	case rel.Sum, rel.Avg:
-		if typ != models.Integer && !isNumber(a.Arg) || a.Fn == rel.Avg && typ == models.Integer && w.s.scaledAvg {
+		switch {
+		case typ == models.Integer && w.s.scaledSum:
+			arg = "CAST(" + arg + " AS " + w.typeName(models.Number) + ")"
+		case typ != models.Integer && !isNumber(a.Arg), a.Fn == rel.Avg && typ == models.Integer && w.s.scaledAvg:
 			arg = w.s.number(w.arg(a.Arg, level), true)
 		}
 		return "CAST(" + map[rel.AggFn]string{rel.Sum: "SUM", rel.Avg: "AVG"}[a.Fn] + "(" + distinct + arg + ") AS " + w.typeName(models.Number) + ")"
@@ -308,7 +319,7 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 		}
 		if typ == models.List && w.s.listValue != nil {
 			text, back := w.s.listValue(arg)
-			return back(w.s.first(text, w.orders(a.OrderBy, level), where, models.Text))
+			return back(w.s.first(text, w.sorted(a.OrderBy, level), where, models.Text))
 		}
 		if typ == models.Unknown {
 			typ = a.Is
@@ -316,7 +327,7 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 		if typ == models.Unknown && w.s.typedFirst {
 			return w.fail("aggregate %s: the type of its value is not known, and %s needs it", a.Fn, w.s.name)
 		}
-		return w.s.first(arg, w.orders(a.OrderBy, level), where, typ)
+		return w.s.first(arg, w.sorted(a.OrderBy, level), where, typ)
 	default:
 		return w.fail("unknown aggregate %q", a.Fn)
 	}
@@ -354,7 +365,7 @@ func (w *writer) over(o rel.Over, level int) string {
 	}
 	switch {
 	case len(o.OrderBy) > 0:
-		parts = append(parts, "ORDER BY "+w.orders(o.OrderBy, level))
+		parts = append(parts, "ORDER BY "+w.sorted(o.OrderBy, level))
 	case o.Rank != "" && w.s.anyOrder != "":
 		parts = append(parts, "ORDER BY "+w.s.anyOrder)
 	}

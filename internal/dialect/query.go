@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,7 @@ func (w *writer) inner(q rel.Query, level int) string {
 }
 
 func (w *writer) raw(sql string) string {
-	text, err := Raw(sql)
+	text, err := w.s.lexicon.raw(sql)
 	if err != nil {
 		return w.fail("the SQL of the project cannot be used: %w", err)
 	}
@@ -80,6 +81,8 @@ func (w *writer) selects(q rel.Select, level int) string {
 		text += nl(level) + "FROM " + w.relation(q.From, level)
 	} else if len(q.Joins) > 0 {
 		return w.fail("a join needs something to join to")
+	} else if q.Where != nil {
+		text += w.s.oneRow(level)
 	}
 	for _, j := range q.Joins {
 		text += w.join(j, level)
@@ -138,7 +141,7 @@ func (w *writer) union(q rel.Union, level int) string {
 	if len(q.Queries) == 0 {
 		return w.fail("a union has no queries")
 	}
-	word := "UNION"
+	word := cmp.Or(w.s.union, "UNION")
 	if q.All {
 		word = "UNION ALL"
 	}
@@ -257,8 +260,15 @@ func (w *writer) list(es []rel.Expr, level int) string {
 	return strings.Join(parts, ", ")
 }
 
-// orders renders sort keys. Absent values are last in both directions.
-func (w *writer) orders(os []rel.Order, level int) string {
+// orders renders the sort keys of a query. Absent values are last in both directions.
+func (w *writer) orders(os []rel.Order, level int) string { return w.keys(os, level, false) }
+
+// sorted renders the sort keys of an aggregate or window.
+func (w *writer) sorted(os []rel.Order, level int) string { return w.keys(os, level, w.s.nullsFirst) }
+
+// keys renders sort keys. With nullsFirst, where NULL is the least of all, a descending order has
+// absent values last already, and an ascending one asks for them first.
+func (w *writer) keys(os []rel.Order, level int, nullsFirst bool) string {
 	parts := make([]string, len(os))
 	for i, o := range os {
 		text := w.expr(o.Expr, level)
@@ -273,7 +283,13 @@ func (w *writer) orders(os []rel.Order, level int) string {
 		if o.Desc {
 			text += " DESC"
 		}
-		parts[i] = text + " NULLS LAST"
+		switch {
+		case !nullsFirst:
+			text += " NULLS LAST"
+		case !o.Desc && !neverNull(o.Expr):
+			text = w.arg(o.Expr, level) + " IS NULL, " + text
+		}
+		parts[i] = text
 	}
 	return strings.Join(parts, ", ")
 }

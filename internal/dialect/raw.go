@@ -8,8 +8,21 @@ import (
 
 // Raw checks a piece of the user's own SQL and returns it without blanks and semicolons at its
 // ends. It must be one piece: with parentheses, quotes and comments closed, and no semicolon
-// inside. What it means is the warehouse's business.
-func Raw(sql string) (string, error) {
+// inside. What it means is the warehouse's business. Quotes and comments are those of standard SQL,
+// and of PostgreSQL.
+func Raw(sql string) (string, error) { return lexicon{}.raw(sql) }
+
+// lexicon is where warehouses differ in quotes and comments. The zero one is that of Raw.
+type lexicon struct {
+	backslash bool // a backslash escapes in every quote, two quotes in a row are none, no quote begins with a dollar
+	triple    bool // three quotes begin a text that three end
+	hash      bool // a # begins a comment
+}
+
+// mayComment tells that a text may end with a comment that is not written with dashes.
+func (l lexicon) mayComment(sql string) bool { return l.hash && strings.Contains(sql, "#") }
+
+func (l lexicon) raw(sql string) (string, error) {
 	if err := checkText(sql); err != nil {
 		return "", err
 	}
@@ -19,13 +32,21 @@ func Raw(sql string) (string, error) {
 		switch c := sql[i]; {
 		case c == '\'' || c == '"' || c == '`':
 			escapes := c == '\'' && i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !wordByte(sql[i-2]))
-			n := quoted(sql[i:], c, escapes)
+			n := 0
+			switch {
+			case l.triple && c != '`' && strings.HasPrefix(sql[i:], strings.Repeat(string(c), 3)):
+				n = escaped(sql[i:], strings.Repeat(string(c), 3))
+			case l.backslash:
+				n = escaped(sql[i:], string(c))
+			default:
+				n = quoted(sql[i:], c, escapes)
+			}
 			if n == 0 {
 				return "", fmt.Errorf("a quote %c is not closed", c)
 			}
 			i += n
 			continue
-		case strings.HasPrefix(sql[i:], "--"):
+		case strings.HasPrefix(sql[i:], "--"), l.hash && c == '#':
 			n := strings.IndexAny(sql[i:], "\n\r")
 			if n < 0 {
 				n = len(sql) - i
@@ -42,7 +63,7 @@ func Raw(sql string) (string, error) {
 			}
 			i += n + 4
 			continue
-		case c == '$' && (i == 0 || !wordByte(sql[i-1])):
+		case c == '$' && !l.backslash && (i == 0 || !wordByte(sql[i-1])):
 			if tag := dollarTag(sql[i:]); tag != "" {
 				n := strings.Index(sql[i+len(tag):], tag)
 				if n < 0 {
@@ -85,6 +106,20 @@ func quoted(s string, q byte, escapes bool) int {
 			i++
 		case s[i] == q:
 			return i + 1
+		}
+	}
+	return 0
+}
+
+// escaped is the length of a piece between two marks at the start of s, in which a backslash takes the
+// next byte with it, or 0 if it does not end.
+func escaped(s, mark string) int {
+	for i := len(mark); i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
+			i++
+		case strings.HasPrefix(s[i:], mark):
+			return i + len(mark)
 		}
 	}
 	return 0

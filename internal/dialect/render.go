@@ -17,6 +17,13 @@ type spelling struct {
 	maxName int // bytes of a name, 0 for no limit
 	// ident quotes one part of a name; nil for standard SQL's way.
 	ident func(name string) string
+	// checkName tells what is wrong with one part of the name of a table, or with that of a column;
+	// nil where maxName says all.
+	checkName func(name string, table bool) error
+	// dataset tells that the first of two parts of a name may be two: "project.dataset".
+	dataset bool
+	// lexicon is how the warehouse reads quotes and comments in the user's own SQL.
+	lexicon lexicon
 	// textColumn follows the type of a column of texts that compare by their bytes.
 	textColumn string
 
@@ -31,6 +38,8 @@ type spelling struct {
 	// place of its matches; nil where the engine reads them as they are.
 	pattern     func(p string) string
 	replacement func(p, r string) (string, error)
+	// decimal is a literal of a Number; nil where bare digits are one.
+	decimal func(digits string) string
 	// tryText reads a text as another type, NULL where it has not the form of one.
 	tryText func(x string, to rel.Type) string
 	// whole rounds a Number to an integer; day is the date of a timestamp in UTC.
@@ -47,6 +56,8 @@ type spelling struct {
 	// fn has the functions that differ from the ones of most warehouses, or have no common name.
 	// Pattern and zone arguments are literals.
 	fn map[rel.Fn]func(a []string) string
+	// call renders a call that needs more than the texts of its arguments; nil if none does.
+	call func(w *writer, c rel.Call, level int) (text string, prec int, ok bool)
 	// first is the first value in an order, of those that are not NULL; or, with where, of the rows
 	// for which that is true.
 	first func(x, order, where string, typ rel.Type) string
@@ -72,6 +83,16 @@ type spelling struct {
 	boolMin, boolMax, bitXor, bitOr string
 	// scaledAvg tells that an average has few decimals unless its values are Numbers.
 	scaledAvg bool
+	// scaledSum tells that sums and averages of integers have few digits unless they are Numbers.
+	scaledSum bool
+	// nullsFirst tells that the orders of aggregates and windows put NULL first and know no other way.
+	nullsFirst bool
+	// union puts together without duplicates; "" for UNION.
+	union string
+	// noRow is what a query without tables is of, where a condition needs something; "" if it does not.
+	noRow string
+	// needsWhere tells that a statement that changes rows must have a condition.
+	needsWhere bool
 	// anyOrder is the order of a ranking that asks for none, where there must be one.
 	anyOrder string
 	// noLimit stands before an offset without a limit, where there must be one.
@@ -95,6 +116,9 @@ func (d renderer) Name() string { return d.s.name }
 
 // Quote quotes one part of a name.
 func (d renderer) Quote(name string) string { return d.s.quote(name) }
+
+// Raw checks a piece of the user's own SQL.
+func (d renderer) Raw(sql string) (string, error) { return d.s.lexicon.raw(sql) }
 
 // Statement renders a statement.
 func (d renderer) Statement(st rel.Statement) (string, error) {
@@ -170,11 +194,11 @@ func (w *writer) statement(st rel.Statement) string {
 	case rel.DropView:
 		return "DROP VIEW IF EXISTS " + w.name(st.Name)
 	case rel.CreateSchema:
-		return "CREATE SCHEMA IF NOT EXISTS " + w.name(st.Name)
+		return "CREATE SCHEMA IF NOT EXISTS " + w.parts(w.split(st.Name), false)
 	case rel.Insert:
 		return comment(st.Comment, 0) + "INSERT INTO " + w.name(st.Into) + " (" + w.names(st.Columns) + ")\n" + w.query(st.From, 0)
 	case rel.Delete:
-		return comment(st.Comment, 0) + "DELETE FROM " + w.name(st.From) + " AS " + w.ident("t") + w.where("WHERE", st.Where, 0)
+		return comment(st.Comment, 0) + "DELETE FROM " + w.name(st.From) + " AS " + w.ident("t") + w.changed(st.Where)
 	case rel.Update:
 		return w.update(st)
 	case rel.Analyze:
@@ -246,7 +270,15 @@ func (w *writer) update(st rel.Update) string {
 	if st.From != nil {
 		text += "\nFROM " + w.relation(st.From, 0)
 	}
-	return text + w.where("WHERE", st.Where, 0)
+	return text + w.changed(st.Where)
+}
+
+// changed is the condition of a statement that changes rows.
+func (w *writer) changed(where rel.Expr) string {
+	if where == nil && w.s.needsWhere {
+		where = rel.B(true)
+	}
+	return w.where("WHERE", where, 0)
 }
 
 func (w *writer) typeName(t rel.Type) string {
@@ -262,9 +294,31 @@ func (w *writer) name(n rel.Name) string {
 	if len(n) == 0 || len(n) > 3 {
 		return w.fail("a name has one to three parts, not %d", len(n))
 	}
+	if len(n) == 2 {
+		n = w.split(n)
+	}
+	return w.parts(n, true)
+}
+
+// split makes two parts of the first part of a name, if that is a schema with the place it lies in:
+// "project.dataset". A place may have dots of its own, a schema has none.
+func (w *writer) split(n rel.Name) rel.Name {
+	if len(n) == 0 || !w.s.dataset {
+		return n
+	}
+	if dot := strings.LastIndexByte(n[0], '.'); dot > 0 {
+		return append(rel.Name{n[0][:dot], n[0][dot+1:]}, n[1:]...)
+	}
+	return n
+}
+
+func (w *writer) parts(n rel.Name, table bool) string {
+	if len(n) == 0 {
+		return w.fail("a name has no parts")
+	}
 	parts := make([]string, len(n))
 	for i, p := range n {
-		parts[i] = w.ident(p)
+		parts[i] = w.part(p, table)
 	}
 	return strings.Join(parts, ".")
 }
@@ -280,8 +334,11 @@ func (w *writer) names(columns []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// ident quotes one part of a name.
-func (w *writer) ident(name string) string {
+// ident quotes the name of a column, or of something that lives in a query.
+func (w *writer) ident(name string) string { return w.part(name, false) }
+
+// part quotes one part of a name.
+func (w *writer) part(name string, table bool) string {
 	if err := checkText(name); err != nil {
 		return w.fail("name %q: %w", name, err)
 	}
@@ -291,7 +348,20 @@ func (w *writer) ident(name string) string {
 	if w.s.maxName > 0 && len(name) > w.s.maxName {
 		return w.fail("name %q has %d bytes; %s allows %d", name, len(name), w.s.name, w.s.maxName)
 	}
+	if w.s.checkName != nil {
+		if err := w.s.checkName(name, table); err != nil {
+			return w.fail("name %q: %w", name, err)
+		}
+	}
 	return w.s.quote(name)
+}
+
+// oneRow is the FROM of a query that has no tables and a condition.
+func (s *spelling) oneRow(level int) string {
+	if s.noRow == "" {
+		return ""
+	}
+	return nl(level) + "FROM " + s.noRow
 }
 
 // quote quotes one part of a name in the warehouse's way.
@@ -334,7 +404,11 @@ func (w *writer) value(l rel.Lit) (string, error) {
 	case models.Integer:
 		return integerLiteral(l.Value)
 	case models.Number:
-		return numberLiteral(l.Value)
+		text, err := numberLiteral(l.Value)
+		if err == nil && w.s.decimal != nil {
+			text = w.s.decimal(text)
+		}
+		return text, err
 	case models.Boolean:
 		b, ok := l.Value.(bool)
 		if !ok {

@@ -225,6 +225,51 @@ func TestRaw(t *testing.T) {
 	}
 }
 
+func TestRawOfBigQuery(t *testing.T) {
+	for _, c := range []struct{ sql, want, fault string }{
+		{`SELECT 'it\'s;', "a\";", r'\';' -- ;`, `SELECT 'it\'s;', "a\";", r'\';' -- ;`, ""},
+		{"SELECT 1 # ; it's\n;", "SELECT 1 # ; it's", ""},
+		{`SELECT """a"; 'b""", '''c';'''`, `SELECT """a"; 'b""", '''c';'''`, ""},
+		{"SELECT `a\\`;b`, '', \"\"", "SELECT `a\\`;b`, '', \"\"", ""},
+		{"SELECT 1 AS a$", "SELECT 1 AS a$", ""},
+		{"SELECT $$;$$", "", "more than one statement"},
+		{`SELECT 'a\'`, "", "not closed"},
+		{`SELECT """a""`, "", "not closed"},
+	} {
+		got, err := dialect.BigQuery().Raw(c.sql)
+		if got != c.want || (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) {
+			t.Errorf("%q: got %q, %v", c.sql, got, err)
+		}
+	}
+	text, err := dialect.BigQuery().Expr(rel.F(rel.Not, rel.RawExpr{SQL: "a # b"}))
+	if err != nil || !strings.Contains(text, "# b\n)") {
+		t.Errorf("a comment takes the parenthesis with it: %q, %v", text, err)
+	}
+}
+
+// Names of tables and columns have bounds of their own, and a schema may bring its project.
+func TestNamesOfBigQuery(t *testing.T) {
+	for _, c := range []struct {
+		st   rel.Statement
+		want string
+	}{
+		{rel.DropTable{Name: rel.Name{"my-project.weir", "t"}}, "DROP TABLE IF EXISTS `my-project`.`weir`.`t`"},
+		{rel.DropTable{Name: rel.Name{"example.com:shop.weir", "t.x"}}, "DROP TABLE IF EXISTS `example.com:shop`.`weir`.`t.x`"},
+		{rel.DropTable{Name: rel.Name{"p", "d", "t"}}, "DROP TABLE IF EXISTS `p`.`d`.`t`"},
+		{rel.CreateSchema{Name: rel.Name{"p.d"}}, "CREATE SCHEMA IF NOT EXISTS `p`.`d`"},
+		{rel.DropTable{Name: rel.Name{"d", "a`b\\c"}}, "DROP TABLE IF EXISTS `d`.`a\\`b\\\\c`"},
+		{rel.DropTable{Name: rel.Name{"d", strings.Repeat("é", 512)}}, "DROP TABLE IF EXISTS `d`.`" + strings.Repeat("é", 512) + "`"},
+		{rel.DropTable{Name: rel.Name{"d", strings.Repeat("é", 513)}}, ""},
+		{rel.AddColumn{Table: rel.Name{"t"}, Column: rel.Field{Name: strings.Repeat("é", 300), Type: models.Text}}, "ALTER TABLE `t` ADD COLUMN IF NOT EXISTS `" + strings.Repeat("é", 300) + "` STRING"},
+		{rel.AddColumn{Table: rel.Name{"t"}, Column: rel.Field{Name: strings.Repeat("a", 301), Type: models.Text}}, ""},
+	} {
+		got, err := dialect.BigQuery().Statement(c.st)
+		if c.want == "" && (err == nil || !strings.Contains(err.Error(), "bigquery allows")) || c.want != "" && got != c.want {
+			t.Errorf("%v: got %q, %v", c.st, got, err)
+		}
+	}
+}
+
 func TestPattern(t *testing.T) {
 	for _, ok := range []string{`[^0-9+]`, `^\d{2,3}[a-z_]*$`, `(?:a|b)+`, `(a)\.\\`, `[[:digit:]x]`, `[]a]`, `[^]a]`, `a{3}`, `a\{`, `é+`, `\S\s`, `[\d\s.]`} {
 		if err := dialect.Pattern(ok); err != nil {
@@ -253,7 +298,7 @@ func FuzzText(f *testing.F) {
 				continue
 			}
 			// One piece of SQL, and one line of it.
-			if raw, err := dialect.Raw("x = " + text + " AND y"); err != nil || !strings.HasSuffix(raw, "AND y") || strings.ContainsAny(text, "\n\r") {
+			if raw, err := d.Raw("x = " + text + " AND y"); err != nil || !strings.HasSuffix(raw, "AND y") || strings.ContainsAny(text, "\n\r") {
 				t.Errorf("%s: %q: %v", d.Name(), text, err)
 			}
 		}

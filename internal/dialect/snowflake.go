@@ -33,6 +33,7 @@ var snowflake = spelling{
 	name:        "snowflake",
 	types:       sfTypes,
 	maxName:     255,
+	dataset:     true,
 	ident:       sfIdent,
 	text:        sfText,
 	timestamp:   func(text string) string { return "CAST('" + text + ":00' AS " + sfInstant + ")" },

@@ -15,7 +15,7 @@ func doubles() []Case {
 	number := func(e rel.Expr) rel.Query {
 		return val(rel.Cast{Expr: e, Type: models.Number, Try: true, From: rel.Double})
 	}
-	nan := rel.RawExpr{SQL: "CAST('NaN' AS DOUBLE PRECISION)"}
+	nan := rel.RawExpr{SQL: "CAST('NaN' AS <double>)"}
 	third := rel.F(rel.Add, lit(0.1), lit(0.2))
 	tile := func(n, place int) rel.Query {
 		parts := rel.Select{From: rows(models.Integer, rel.I(5), rel.I(4), rel.I(3), rel.I(2), rel.I(1)),

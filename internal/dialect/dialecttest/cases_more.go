@@ -106,7 +106,7 @@ func agg2(e rel.Expr, typ rel.Type, vs ...rel.Expr) rel.Query {
 func aggregates() []Case {
 	const text, integer, number, boolean = models.Text, models.Integer, models.Number, models.Boolean
 	sum := rel.Agg{Fn: rel.Sum, Arg: x}
-	double := rel.Agg{Fn: rel.Sum, Arg: rel.RawExpr{SQL: `CAST("x" AS DOUBLE PRECISION)`}}
+	double := rel.Agg{Fn: rel.Sum, Arg: rel.RawExpr{SQL: `CAST(x AS <double>)`}}
 	none := func(a rel.Agg) rel.Query {
 		q := agg(a, integer, rel.I(1)).(rel.Select)
 		q.Where = rel.B(false)
