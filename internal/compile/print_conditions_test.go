@@ -24,7 +24,8 @@ func TestPrintConditions(t *testing.T) {
 	in := input(t, string(archive.Files[0].Data))
 	in.AsOf, in.Timezone = when(t, "2026-06-15T09:00:00+02:00 Europe/Paris")
 	have := &txtar.Archive{Comment: archive.Comment, Files: archive.Files[:1]}
-	for _, d := range []dialect.Dialect{dialect.DuckDB(), dialect.Postgres()} {
+	for _, name := range dialect.Names() {
+		d, _ := dialect.ByName(name)
 		var b strings.Builder
 		for i := range in.Model.Segments {
 			s := &in.Model.Segments[i]

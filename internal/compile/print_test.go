@@ -48,7 +48,8 @@ func input(t testing.TB, yml string) compile.Input {
 
 // TestPrint holds the part of the program that makes traits and segments.
 func TestPrint(t *testing.T) {
-	for _, d := range []dialect.Dialect{dialect.DuckDB(), dialect.Postgres()} {
+	for _, name := range dialect.Names() {
+		d, _ := dialect.ByName(name)
 		text, problems, err := compile.Print(input(t, printed), d)
 		if err != nil || len(problems) > 0 {
 			t.Fatal(err, problems)

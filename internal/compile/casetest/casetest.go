@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -118,6 +119,9 @@ func read(t testing.TB, file string) *golden {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if update() {
+		a.Files = recorded(a.Files)
+	}
 	c := &golden{archive: a, steps: []step{{files: map[string]*txtar.File{}}}}
 	for i := range a.Files {
 		f := &a.Files[i]
@@ -130,8 +134,8 @@ func read(t testing.TB, file string) *golden {
 		for len(c.steps) < n {
 			c.steps = append(c.steps, step{prefix: strconv.Itoa(len(c.steps)+1) + "/", files: map[string]*txtar.File{}})
 		}
-		known := []string{"model.yml", "as_of", "data.sql", "sql/duckdb.sql", "sql/postgres.sql", "error"}
-		if !slices.Contains(known, name) && !strings.HasPrefix(name, "data/") && !strings.HasPrefix(name, "want/") {
+		known := []string{"model.yml", "as_of", "data.sql", "error"}
+		if !slices.Contains(known, name) && !slices.Contains(texts(), name) && !strings.HasPrefix(name, "data/") && !strings.HasPrefix(name, "want/") {
 			t.Fatalf("%s: unknown file %s", file, f.Name)
 		}
 		c.steps[n-1].files[name] = f
@@ -198,14 +202,44 @@ func (c *golden) run(t testing.TB, w warehouse.Warehouse, shuffled bool) {
 			t.Fatalf("build %d: %v\n%s", i+1, err, problemText(err))
 		}
 		c.check(t, w, st, res)
-		for _, d := range []dialect.Dialect{dialect.DuckDB(), dialect.Postgres()} {
-			if f := st.files["sql/"+d.Name()+".sql"]; f != nil {
+		for _, name := range dialect.Names() {
+			if f := st.files["sql/"+name+".sql"]; f != nil {
+				d, _ := dialect.ByName(name)
 				in.Build = res.Build
 				in.Build.Schema = "weir"
 				c.compare(t, f, Text(t, d, in))
 			}
 		}
 	}
+}
+
+// texts are the files that hold the text of a program, one for each dialect.
+func texts() []string {
+	names := dialect.Names()
+	for i, name := range names {
+		names[i] = "sql/" + name + ".sql"
+	}
+	return names
+}
+
+// recorded adds the dialects that are not there yet where a case holds the text of a program, empty
+// so that they are written.
+func recorded(files []txtar.File) []txtar.File {
+	var out []txtar.File
+	for i, f := range files {
+		out = append(out, f)
+		dir, _ := path.Split(f.Name)
+		if !strings.HasSuffix(dir, "sql/") || i+1 < len(files) && path.Dir(files[i+1].Name) == path.Clean(dir) {
+			continue // the last one of its folder stands for all
+		}
+		for _, text := range texts() {
+			has := func(f txtar.File) bool { return f.Name == dir+path.Base(text) }
+			if !slices.ContainsFunc(files, has) {
+				out = append(out, txtar.File{Name: dir + path.Base(text)})
+			}
+		}
+	}
+	return out
 }
 
 // problemText is what a case's file error holds: the problems, one a line, or the error.

@@ -1,0 +1,288 @@
+-- ==== traits: crm ====
+
+-- traits over crm
+-- v1: email
+-- v2: email, its time
+-- v3: email, its key
+CREATE TEMPORARY TABLE "WEIR_B17_CUSTOMER_TRAITS_T1" AS
+SELECT
+  "S"."WEIR_PROFILE" AS "PROFILE_ID",
+  CAST(GET(ARRAY_AGG("S"."WEIR_N1") WITHIN GROUP (ORDER BY "S"."CHANGED" DESC NULLS LAST, "S"."ID" NULLS LAST, CAST("S"."WEIR_N1" AS VARCHAR) NULLS LAST), 0) AS VARCHAR) AS "V1",
+  MAX(CASE WHEN "S"."WEIR_N1" IS NOT NULL THEN "S"."CHANGED" END) AS "V2",
+  CAST(GET(GET(ARRAY_AGG(CASE WHEN "S"."WEIR_N1" IS NOT NULL THEN ARRAY_CONSTRUCT("S"."ID") END) WITHIN GROUP (ORDER BY "S"."CHANGED" DESC NULLS LAST, "S"."ID" NULLS LAST), 0), 0) AS BIGINT) AS "V3"
+FROM (
+  SELECT
+    "S"."WEIR_PROFILE",
+    "S"."CHANGED",
+    "S"."ID",
+    CASE WHEN REGEXP_LIKE("S"."WEIR_N1", '.*(^[^@[:space:],;<>()"]+@[^@[:space:],;<>()".]+(\\.[^@[:space:],;<>()".]+)+$).*', 's') AND CHARINDEX('@', "S"."WEIR_N1") <= 65 AND OCTET_LENGTH("S"."WEIR_N1") <= 254 THEN "S"."WEIR_N1" END AS "WEIR_N1"
+  FROM (
+    SELECT
+      "S"."WEIR_PROFILE",
+      "S"."CHANGED",
+      "S"."ID",
+      CASE WHEN ENDSWITH("S"."WEIR_N1", '.') THEN substr("S"."WEIR_N1", 1, length("S"."WEIR_N1") - 1) ELSE "S"."WEIR_N1" END AS "WEIR_N1"
+    FROM (
+      SELECT
+        "R"."PROFILE_ID" AS "WEIR_PROFILE",
+        "S"."CHANGED",
+        "S"."ID",
+        LOWER(TRIM("S"."EMAIL", ' \t\n\r\f' || CHR(11) || CHR(160))) AS "WEIR_N1"
+      FROM "CRM"."CONTACTS" AS "S"
+      JOIN "WEIR"."CUSTOMER_RECORDS_B17" AS "R" ON "R"."SOURCE" = 'crm' AND "R"."KEY" = CAST("S"."ID" AS VARCHAR) AND "R"."PROFILE_ID" IS NOT NULL
+    ) AS "S"
+  ) AS "S"
+) AS "S"
+GROUP BY "S"."WEIR_PROFILE";
+
+-- ==== traits: orders ====
+
+-- traits over orders
+-- v1: email
+-- v2: email, its time
+-- v3: email, its key
+-- v4: spent
+CREATE TEMPORARY TABLE "WEIR_B17_CUSTOMER_TRAITS_T2" AS
+SELECT
+  "S"."WEIR_PROFILE" AS "PROFILE_ID",
+  CAST(GET(ARRAY_AGG("S"."WEIR_N1") WITHIN GROUP (ORDER BY "S"."ORDERED_AT" DESC NULLS LAST, "S"."ID" NULLS LAST, CAST("S"."WEIR_N1" AS VARCHAR) NULLS LAST), 0) AS VARCHAR) AS "V1",
+  MAX(CASE WHEN "S"."WEIR_N1" IS NOT NULL THEN "S"."ORDERED_AT" END) AS "V2",
+  CAST(GET(GET(ARRAY_AGG(CASE WHEN "S"."WEIR_N1" IS NOT NULL THEN ARRAY_CONSTRUCT("S"."ID") END) WITHIN GROUP (ORDER BY "S"."ORDERED_AT" DESC NULLS LAST, "S"."ID" NULLS LAST), 0), 0) AS BIGINT) AS "V3",
+  CAST(SUM(CASE WHEN "S"."STATUS" = 'paid' AND "S"."ORDERED_AT" >= CAST('2026-03-03 00:00:00+00:00' AS TIMESTAMP_LTZ(6)) AND "S"."ORDERED_AT" < CAST('2026-06-01 00:00:00+00:00' AS TIMESTAMP_LTZ(6)) THEN CASE WHEN ABS("S"."AMOUNT") >= 1e28 THEN NULL WHEN TYPEOF(TO_VARIANT("S"."AMOUNT")) <> 'DOUBLE' THEN CAST("S"."AMOUNT" AS NUMBER(38,9)) WHEN "S"."AMOUNT" = FLOOR("S"."AMOUNT") THEN CAST(CAST("S"."AMOUNT" AS NUMBER(38,0)) AS NUMBER(38,9)) ELSE CAST(ROUND(CAST("S"."AMOUNT" AS NUMBER(38,9)), 14 - CAST(FLOOR(LOG(10, GREATEST(1e5, ABS("S"."AMOUNT")))) AS INTEGER)) AS NUMBER(38,9)) END END) AS NUMBER(38,9)) AS "V4"
+FROM (
+  SELECT
+    "S"."WEIR_PROFILE",
+    "S"."AMOUNT",
+    "S"."ID",
+    "S"."ORDERED_AT",
+    "S"."STATUS",
+    CASE WHEN REGEXP_LIKE("S"."WEIR_N1", '.*(^[^@[:space:],;<>()"]+@[^@[:space:],;<>()".]+(\\.[^@[:space:],;<>()".]+)+$).*', 's') AND CHARINDEX('@', "S"."WEIR_N1") <= 65 AND OCTET_LENGTH("S"."WEIR_N1") <= 254 THEN "S"."WEIR_N1" END AS "WEIR_N1"
+  FROM (
+    SELECT
+      "S"."WEIR_PROFILE",
+      "S"."AMOUNT",
+      "S"."ID",
+      "S"."ORDERED_AT",
+      "S"."STATUS",
+      CASE WHEN ENDSWITH("S"."WEIR_N1", '.') THEN substr("S"."WEIR_N1", 1, length("S"."WEIR_N1") - 1) ELSE "S"."WEIR_N1" END AS "WEIR_N1"
+    FROM (
+      SELECT
+        "R"."PROFILE_ID" AS "WEIR_PROFILE",
+        "S"."AMOUNT",
+        "S"."ID",
+        "S"."ORDERED_AT",
+        "S"."STATUS",
+        LOWER(TRIM("S"."EMAIL", ' \t\n\r\f' || CHR(11) || CHR(160))) AS "WEIR_N1"
+      FROM "SHOP"."ORDERS" AS "S"
+      JOIN "WEIR"."CUSTOMER_OWNERS_ORDERS_B17" AS "R" ON "R"."PROFILE_ID" IS NOT NULL AND COALESCE("S"."EMAIL", '') = "R"."EMAIL"
+    ) AS "S"
+  ) AS "S"
+) AS "S"
+GROUP BY "S"."WEIR_PROFILE";
+
+-- ==== traits: provenance ====
+
+-- the rows that the traits of customer profiles come from
+CREATE TRANSIENT TABLE "WEIR"."CUSTOMER_PROVENANCE_B17" AS
+SELECT
+  "C"."PROFILE_ID",
+  CASE
+    WHEN "T1"."V1" IS NOT NULL THEN 'crm'
+    WHEN "T2"."V1" IS NOT NULL THEN 'orders'
+  END AS "EMAIL__SOURCE",
+  CASE
+    WHEN "T1"."V1" IS NOT NULL THEN CAST("T1"."V3" AS VARCHAR)
+    WHEN "T2"."V1" IS NOT NULL THEN CAST("T2"."V3" AS VARCHAR)
+  END AS "EMAIL__KEY",
+  CASE
+    WHEN "T1"."V1" IS NOT NULL THEN "T1"."V2"
+    WHEN "T2"."V1" IS NOT NULL THEN "T2"."V2"
+  END AS "EMAIL__AT"
+FROM "WEIR"."CUSTOMER_CLUSTERS_B17" AS "C"
+LEFT JOIN "WEIR_B17_CUSTOMER_TRAITS_T1" AS "T1" ON "T1"."PROFILE_ID" = "C"."PROFILE_ID"
+LEFT JOIN "WEIR_B17_CUSTOMER_TRAITS_T2" AS "T2" ON "T2"."PROFILE_ID" = "C"."PROFILE_ID"
+WHERE "T1"."PROFILE_ID" IS NOT NULL OR "T2"."PROFILE_ID" IS NOT NULL;
+
+-- ==== traits: profiles ====
+
+-- customer profiles with their traits
+CREATE TRANSIENT TABLE "WEIR"."CUSTOMER_PROFILES_B17" AS
+SELECT
+  "P"."PROFILE_ID",
+  "P"."ANONYMOUS",
+  "P"."EMAIL",
+  "P"."SPENT",
+  "P"."DECILE"
+FROM (
+  SELECT
+    "P"."PROFILE_ID",
+    "P"."ANONYMOUS",
+    "P"."EMAIL",
+    "P"."SPENT",
+    CAST((ntile(10) over (order by spent)) AS BIGINT) AS "DECILE"
+  FROM (
+    SELECT
+      "C"."PROFILE_ID",
+      "C"."ANONYMOUS",
+      COALESCE("T1"."V1", "T2"."V1") AS "EMAIL",
+      COALESCE("T2"."V4", 0) AS "SPENT"
+    FROM "WEIR"."CUSTOMER_CLUSTERS_B17" AS "C"
+    LEFT JOIN "WEIR_B17_CUSTOMER_TRAITS_T1" AS "T1" ON "T1"."PROFILE_ID" = "C"."PROFILE_ID"
+    LEFT JOIN "WEIR_B17_CUSTOMER_TRAITS_T2" AS "T2" ON "T2"."PROFILE_ID" = "C"."PROFILE_ID"
+  ) AS "P"
+) AS "P";
+
+DROP TABLE IF EXISTS "WEIR_B17_CUSTOMER_TRAITS_T1";
+
+DROP TABLE IF EXISTS "WEIR_B17_CUSTOMER_TRAITS_T2";
+
+-- ==== events: orders ====
+
+-- events over orders
+-- v1: lapsed
+CREATE TEMPORARY TABLE "WEIR_B17_CUSTOMER_EVENTS_E1" AS
+SELECT
+  "R"."PROFILE_ID",
+  COUNT(CASE WHEN "S"."ORDERED_AT" >= CAST('2026-05-02 00:00:00+00:00' AS TIMESTAMP_LTZ(6)) AND "S"."ORDERED_AT" < CAST('2026-06-01 00:00:00+00:00' AS TIMESTAMP_LTZ(6)) THEN 1 END) AS "V1"
+FROM "SHOP"."ORDERS" AS "S"
+JOIN "WEIR"."CUSTOMER_OWNERS_ORDERS_B17" AS "R" ON "R"."PROFILE_ID" IS NOT NULL AND COALESCE("S"."EMAIL", '') = "R"."EMAIL"
+GROUP BY "R"."PROFILE_ID";
+
+-- ==== segments: who is in ====
+
+-- what segments look at
+-- t1: trait email
+-- t2: trait spent
+-- s1: segment employees
+-- s2: segment vip
+CREATE TEMPORARY TABLE "WEIR_B17_CUSTOMER_FLAGS" AS
+SELECT
+  "P"."PROFILE_ID",
+  "P"."T1",
+  "P"."T2",
+  "P"."E1_V1",
+  "P"."S1",
+  COALESCE("P"."T2" >= 500 AND NOT COALESCE("P"."S1", FALSE), FALSE) AS "S2"
+FROM (
+  SELECT
+    "P"."PROFILE_ID",
+    "P"."T1",
+    "P"."T2",
+    "P"."E1_V1",
+    COALESCE(ENDSWITH(LOWER("P"."T1"), LOWER('@shop.example.com')), FALSE) AS "S1"
+  FROM (
+    SELECT
+      "P"."PROFILE_ID",
+      "P"."EMAIL" AS "T1",
+      "P"."SPENT" AS "T2",
+      "E1"."V1" AS "E1_V1"
+    FROM "WEIR"."CUSTOMER_PROFILES_B17" AS "P"
+    LEFT JOIN "WEIR_B17_CUSTOMER_EVENTS_E1" AS "E1" ON "E1"."PROFILE_ID" = "P"."PROFILE_ID"
+  ) AS "P"
+) AS "P";
+
+-- ==== segments: arms ====
+
+-- who was given which arm of a holdout or a split, and when
+CREATE TRANSIENT TABLE "WEIR"."CUSTOMER_ASSIGNMENTS_B17" (
+  "PROFILE_ID" VARCHAR,
+  "SEGMENT" VARCHAR,
+  "ARM" VARCHAR,
+  "SINCE" TIMESTAMP_LTZ(6),
+  "CONTAMINATED" BOOLEAN
+);
+
+-- arms of those who have none
+INSERT INTO "WEIR"."CUSTOMER_ASSIGNMENTS_B17" ("PROFILE_ID", "SEGMENT", "ARM", "SINCE", "CONTAMINATED")
+SELECT
+  "D"."PROFILE_ID",
+  'vip' AS "SEGMENT",
+  CASE WHEN "D"."HELD" THEN 'holdout' ELSE 'treatment' END AS "ARM",
+  CAST('2026-06-01 00:00:00+00:00' AS TIMESTAMP_LTZ(6)) AS "SINCE",
+  "D"."CONTAMINATED"
+FROM (
+  SELECT
+    "M"."PROFILE_ID",
+    (TO_NUMBER(SUBSTR(SHA2(('vip:' || "M"."PROFILE_ID"), 256), 1, 13), 'XXXXXXXXXXXXX') % 10000) < 1000 AS "HELD",
+    FALSE AS "CONTAMINATED"
+  FROM (
+    SELECT
+      "P"."PROFILE_ID",
+      'employees' AS "SEGMENT",
+      CAST(NULL AS VARCHAR) AS "ARM"
+    FROM "WEIR_B17_CUSTOMER_FLAGS" AS "P"
+    WHERE "P"."S1"
+    UNION ALL
+    SELECT
+      "P"."PROFILE_ID",
+      'vip' AS "SEGMENT",
+      CAST(NULL AS VARCHAR) AS "ARM"
+    FROM "WEIR_B17_CUSTOMER_FLAGS" AS "P"
+    WHERE "P"."S2"
+    UNION ALL
+    SELECT
+      "P"."PROFILE_ID",
+      'lapsed' AS "SEGMENT",
+      CAST(NULL AS VARCHAR) AS "ARM"
+    FROM "WEIR_B17_CUSTOMER_FLAGS" AS "P"
+    WHERE "P"."S2"
+      AND COALESCE("P"."E1_V1", 0) = 0
+  ) AS "M"
+  LEFT JOIN "WEIR"."CUSTOMER_ASSIGNMENTS_B17" AS "A" ON "A"."PROFILE_ID" = "M"."PROFILE_ID" AND "A"."SEGMENT" = "M"."SEGMENT"
+  WHERE "M"."SEGMENT" = 'vip'
+    AND "A"."PROFILE_ID" IS NULL
+) AS "D";
+
+-- ==== segments: memberships ====
+
+-- who is in which segment, since when, in which arm
+CREATE TRANSIENT TABLE "WEIR"."CUSTOMER_MEMBERSHIPS_B17" AS
+SELECT
+  "M"."PROFILE_ID",
+  "M"."SEGMENT",
+  CAST('2026-06-01 00:00:00+00:00' AS TIMESTAMP_LTZ(6)) AS "SINCE",
+  CASE
+    WHEN "A"."ARM" = 'holdout' AND "M"."SEGMENT" IN ('vip') THEN 'holdout'
+    WHEN "M"."ARM" IS NULL AND "M"."SEGMENT" IN ('vip') THEN 'treatment'
+    ELSE "M"."ARM"
+  END AS "ARM"
+FROM (
+  SELECT
+    "P"."PROFILE_ID",
+    'employees' AS "SEGMENT",
+    CAST(NULL AS VARCHAR) AS "ARM"
+  FROM "WEIR_B17_CUSTOMER_FLAGS" AS "P"
+  WHERE "P"."S1"
+  UNION ALL
+  SELECT
+    "P"."PROFILE_ID",
+    'vip' AS "SEGMENT",
+    CAST(NULL AS VARCHAR) AS "ARM"
+  FROM "WEIR_B17_CUSTOMER_FLAGS" AS "P"
+  WHERE "P"."S2"
+  UNION ALL
+  SELECT
+    "P"."PROFILE_ID",
+    'lapsed' AS "SEGMENT",
+    CAST(NULL AS VARCHAR) AS "ARM"
+  FROM "WEIR_B17_CUSTOMER_FLAGS" AS "P"
+  WHERE "P"."S2"
+    AND COALESCE("P"."E1_V1", 0) = 0
+) AS "M"
+LEFT JOIN "WEIR"."CUSTOMER_ASSIGNMENTS_B17" AS "A" ON "A"."PROFILE_ID" = "M"."PROFILE_ID" AND "A"."SEGMENT" = "M"."SEGMENT";
+
+-- ==== segments: history ====
+
+-- when people entered and left segments
+CREATE TRANSIENT TABLE "WEIR"."CUSTOMER_MEMBERSHIP_HISTORY_B17" AS
+SELECT
+  "M"."PROFILE_ID",
+  "M"."SEGMENT",
+  "M"."SINCE" AS "ENTERED_AT",
+  CAST(NULL AS TIMESTAMP_LTZ(6)) AS "LEFT_AT"
+FROM "WEIR"."CUSTOMER_MEMBERSHIPS_B17" AS "M";
+
+DROP TABLE IF EXISTS "WEIR_B17_CUSTOMER_EVENTS_E1";
+
+DROP TABLE IF EXISTS "WEIR_B17_CUSTOMER_FLAGS";
+
