@@ -131,7 +131,7 @@ type (
 	}
 	page struct {
 		lo, hi int64
-		rows   []ready
+		rows   []item
 		err    error
 	}
 

@@ -10,6 +10,8 @@ import (
 // sender is the sending part of the machine.
 type sender struct {
 	page, window  int64
+	spare         int64 // of the window, for the rows of calls
+	starved       bool  // calls could have left, had there been rows
 	maxRows       int
 	next          int64 // first row that was not read
 	reading       bool
@@ -54,11 +56,32 @@ func (s *sender) init(m *Machine) {
 		s.maxRows = min(s.maxRows, r)
 	}
 	rows := int64(s.maxRows)
-	s.page = max(rows, 1000)
-	s.window = 2*s.page + rows*int64(m.concurrency()+1)
+	s.spare = rows * int64(m.concurrency()+1)
+	s.setPage(max(rows, firstPage))
 	s.flight, s.live = map[int64]*call{}, map[string]int{}
 	s.allowed, s.drawing = map[destinations.Rate]int64{}, map[destinations.Rate]bool{}
 	s.budget = float64(m.cfg.Retries)
+}
+
+// How many rows are read at once, at first and at most. A page that is being sent and one that is
+// being read are in memory.
+const (
+	firstPage = 1000
+	mostPage  = 8000
+)
+
+func (s *sender) setPage(rows int64) { s.page, s.window = rows, 2*rows+s.spare }
+
+// widen reads more rows at once if calls had to wait for them, unless rows are so large that they
+// would fill the memory. Where the destination is what takes its time pages stay small, so that
+// what erasures and suppressions say is not asked long before a row is sent.
+func (m *Machine) widen(rows, bytes int) {
+	s := &m.send
+	wider := min(2*s.page, mostPage)
+	if s.starved && wider > s.page && int64(bytes)*wider <= int64(rows)*int64(m.cfg.HeldBytes/4) {
+		s.setPage(wider)
+	}
+	s.starved = false
 }
 
 func (m *Machine) concurrency() int { return max(1, m.limits.Concurrency) }
@@ -129,11 +152,10 @@ func (m *Machine) page(in page) {
 		return
 	}
 	s.next = in.hi
-	items := make([]item, len(in.rows))
+	before := s.heldBytes
 	var skips []*item
 	for i := range in.rows {
-		it := &items[i]
-		it.ready = in.rows[i]
+		it := &in.rows[i]
 		s.heldBytes += it.bytes
 		if it.skip != NotTried {
 			skips = append(skips, it)
@@ -146,6 +168,7 @@ func (m *Machine) page(in page) {
 		}
 		s.fresh = append(s.fresh, it)
 	}
+	m.widen(len(in.rows), s.heldBytes-before)
 	s.held += int64(len(in.rows))
 	s.peak = max(s.peak, s.held)
 	if len(skips) > 0 {
@@ -253,6 +276,7 @@ func (m *Machine) nextCall() (c *call, later time.Time) {
 			return c, later
 		}
 	}
+	s.starved = s.starved || s.reading
 	return nil, later
 }
 

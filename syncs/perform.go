@@ -120,8 +120,9 @@ func (p *Performer) write(ctx context.Context, e Write) Input {
 	return Written{Call: e.Call, Outcome: o, Err: err}
 }
 
-func (p *Performer) read(ctx context.Context, ref PlanRef, lo, hi int64) ([]ready, error) {
-	rows := make([]ready, 0, hi-lo)
+func (p *Performer) read(ctx context.Context, ref PlanRef, lo, hi int64) ([]item, error) {
+	rows := make([]item, hi-lo)
+	var room shelf
 	next := lo
 	for c, err := range p.task.Source.Read(ctx, ref, lo, hi) {
 		if err != nil {
@@ -130,8 +131,11 @@ func (p *Performer) read(ctx context.Context, ref PlanRef, lo, hi int64) ([]read
 		if c.Seq != next {
 			return nil, fmt.Errorf("row %d of plan %s is missing", next, ref.Run)
 		}
+		if next == hi {
+			return nil, fmt.Errorf("plan %s has more rows than %d", ref.Run, hi)
+		}
+		p.prep.with(&room, &c, &rows[next-lo].ready)
 		next++
-		rows = append(rows, p.prep.prepare(c))
 	}
 	if next != hi {
 		return nil, fmt.Errorf("plan %s ends at row %d, not at %d", ref.Run, next, hi)

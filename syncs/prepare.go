@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
@@ -33,8 +34,9 @@ type ready struct {
 // preparer makes changes ready for one task.
 type preparer struct {
 	sync, object string
-	ids          []destinations.Identifier // of the task's columns, in their order
-	names        int                       // estimated size of a row's names and punctuation
+	ids          []*destinations.Preparer // of the task's columns, in their order
+	required     []bool                   // whether nothing is sent without it
+	names        int                      // estimated size of a row's names and punctuation
 	rowBytes     int
 }
 
@@ -47,7 +49,7 @@ func newPreparer(t *Task) *preparer {
 				id = known
 			}
 		}
-		p.ids = append(p.ids, id)
+		p.ids, p.required = append(p.ids, destinations.NewPreparer(id)), append(p.required, id.Required)
 		p.names += len(name) + perName
 	}
 	for _, name := range t.Columns.Fields {
@@ -59,47 +61,91 @@ func newPreparer(t *Task) *preparer {
 // prepare normalises and hashes the match values of a change and gives it its key. It is a pure
 // function: the same change gives the same bytes in every attempt.
 func (p *preparer) prepare(c Change) ready {
-	r := ready{seq: c.Seq, group: c.Group, move: c.Move, doubt: c.Doubt,
-		row: destinations.Row{Key: c.Key, Op: c.Op, Fields: c.Fields, RemoteID: c.RemoteID, Consent: c.Consent}}
+	var r ready
+	p.with(&shelf{}, &c, &r)
+	return r
+}
+
+// with is prepare into r, which is empty, with the room of a shelf.
+func (p *preparer) with(s *shelf, c *Change, r *ready) {
+	r.seq, r.group, r.move, r.doubt = c.Seq, c.Group, c.Move, c.Doubt
+	r.row.Key, r.row.Op, r.row.Fields, r.row.RemoteID, r.row.Consent = c.Key, c.Op, c.Fields, c.RemoteID, c.Consent
 	if r.move == 0 {
 		r.move = move(c)
 	}
 	if c.Barred != "" && !c.Forced && r.move != Removing {
 		r.skip, r.code = Barred, c.Barred
-		return r
+		return
 	}
-	r.row.IDs = make([]any, len(c.IDs))
+	r.row.IDs = s.values(len(c.IDs))
 	named, wrong := false, error(nil)
 	for i, v := range c.IDs {
 		r.row.IDs[i] = v
-		s, ok := v.(string)
+		text, ok := v.(string)
 		if !ok || i >= len(p.ids) {
 			continue
 		}
-		w, err := destinations.Prepare(p.ids[i], s)
+		var err error
+		s.room, err = p.ids[i].Append(s.room[:0], text)
 		switch {
 		case err == nil:
-			r.row.IDs[i], named = w, true
-		case p.ids[i].Required:
+			r.row.IDs[i], named = s.text(s.room), true
+		case p.required[i]:
 			r.skip, r.code, r.reason = Malformed, CodeCannotNormalise, err.Error()
-			return r
+			return
 		default: // the person may be found by another one
 			r.row.IDs[i], wrong = destinations.Absent, err
 		}
 	}
 	if wrong != nil && !named {
 		r.skip, r.code, r.reason = Malformed, CodeCannotNormalise, wrong.Error()
-		return r
+		return
 	}
-	r.row.Dedup = p.rowKey(c)
-	r.bytes = p.size(r.row)
+	s.room = p.appendKey(s.room[:0], c)
+	sum := sha256.Sum256(s.room)
+	r.row.Dedup = s.text(appendShort(s.room[:0], sum))
+	r.bytes = p.size(&r.row)
 	if p.rowBytes > 0 && r.bytes > p.rowBytes {
 		r.skip, r.code, r.reason = Malformed, CodeTooLarge, fmt.Sprintf("the row has about %d bytes; the destination takes %d", r.bytes, p.rowBytes)
 	}
-	return r
 }
 
-func move(c Change) Move {
+// shelf gives room for what rows are made of, many at once: what is kept of one row keeps the room
+// of its neighbours, which are sent at about the same time.
+type shelf struct {
+	room  []byte // for what is being made
+	texts strings.Builder
+	slots []any
+}
+
+// The pieces in which a shelf takes memory.
+const (
+	shelfText  = 4 << 10
+	shelfSlots = 256
+)
+
+// text is a copy of b.
+func (s *shelf) text(b []byte) string {
+	if s.texts.Cap()-s.texts.Len() < len(b) {
+		s.texts = strings.Builder{}
+		s.texts.Grow(max(shelfText, len(b)))
+	}
+	at := s.texts.Len()
+	s.texts.Write(b)
+	return s.texts.String()[at:]
+}
+
+// values is a slice of n.
+func (s *shelf) values(n int) []any {
+	if len(s.slots) < n {
+		s.slots = make([]any, max(shelfSlots, n))
+	}
+	out := s.slots[:n:n]
+	s.slots = s.slots[n:]
+	return out
+}
+
+func move(c *Change) Move {
 	switch c.Op {
 	case destinations.Remove, destinations.Delete, destinations.Erase, destinations.Clear:
 		return Removing
@@ -110,36 +156,37 @@ func move(c Change) Move {
 	return Updating
 }
 
-// rowKey is the idempotency key of a row: H(sync, object, key, match values, op, payload, ledger
-// version). The match values are in it because a person may come back under another one with the
-// same payload, which is not the same row.
-func (p *preparer) rowKey(c Change) string {
-	b := make([]byte, 0, 128)
-	part := func(s string) {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
-	}
-	part(p.sync)
-	part(p.object)
-	part(c.Key)
+// appendKey appends what the idempotency key of a row is the hash of: sync, object, key, match
+// values, op, payload, ledger version. The match values are in it because a person may come back
+// under another one with the same payload, which is not the same row.
+func (p *preparer) appendKey(b []byte, c *Change) []byte {
+	b = appendPart(appendPart(appendPart(b, p.sync), p.object), c.Key)
 	for _, v := range c.IDs {
 		s, _ := v.(string)
-		part(s)
+		b = appendPart(b, s)
 	}
 	b = append(b, byte(c.Op))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Hash))
-	b = binary.BigEndian.AppendUint64(b, uint64(c.Version))
-	return short(sha256.Sum256(b))
+	return binary.BigEndian.AppendUint64(b, uint64(c.Version))
+}
+
+// appendPart appends a text after its length.
+func appendPart(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 // short writes 144 bits of a hash in 24 characters that are safe in headers and URLs.
-func short(sum [32]byte) string { return base64.RawURLEncoding.EncodeToString(sum[:18]) }
+func short(sum [32]byte) string { return string(appendShort(nil, sum)) }
+
+func appendShort(b []byte, sum [32]byte) []byte {
+	return base64.RawURLEncoding.AppendEncode(b, sum[:18])
+}
 
 // perName is the punctuation that JSON puts around a name and its value.
 const perName = 6
 
 // size estimates the encoded size of a row as JSON.
-func (p *preparer) size(r destinations.Row) int {
+func (p *preparer) size(r *destinations.Row) int {
 	n := p.names + len(r.RemoteID)
 	for _, v := range r.IDs {
 		n += valueSize(v)

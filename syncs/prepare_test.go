@@ -31,7 +31,7 @@ func TestPrepareUsesWhatItCan(t *testing.T) {
 			t.Errorf("%s: %v, skip %d", c.name, r.row.IDs, r.skip)
 		}
 	}
-	p.ids[1].Required = true
+	p.required[1] = true
 	if r := p.prepare(Change{Key: "k", Op: destinations.Add, IDs: []any{"ada@example.com", "12"}}); r.skip != Malformed {
 		t.Error("a required identifier that cannot be used was left out")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
@@ -94,21 +95,37 @@ func (s *source) countBars(ctx context.Context, se *session) (int64, error) {
 	return total, nil
 }
 
+// fetch reads the rows of a plan from lo on, hi at most, as far as none is missing. They come in
+// any order and say themselves where they belong, which spares the warehouse a sort.
 func (s *source) fetch(ctx context.Context, se *session, ref syncs.PlanRef, lo, hi int64, listed bool) ([]syncs.Change, error) {
-	cols := append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, s.planColumns("p")...)
+	cols := s.readColumns("p")
 	barred, joins, err := s.rebar(ctx, se, ref, listed)
 	if err != nil {
 		return nil, err
 	}
 	cols = append(cols, rel.As("barred", barred))
-	out := make([]syncs.Change, 0, hi-lo)
+	const missing = -1
+	out := make([]syncs.Change, hi-lo)
+	for i := range out {
+		out[i].Seq = missing
+	}
 	d := newDecoder(s)
 	err = se.each(ctx, rel.Select{
 		Columns: cols, From: rel.Table{Name: s.table(ref.Table), Alias: "p"}, Joins: joins,
-		Where:   and(rel.F(rel.Ge, rel.C("p", "seq"), rel.I(lo)), rel.F(rel.Lt, rel.C("p", "seq"), rel.I(hi))),
-		OrderBy: []rel.Order{{Expr: rel.C("p", "seq")}},
-	}, func(r []any) error { out = append(out, d.change(r)); return nil })
-	return out, err
+		Where: and(rel.F(rel.Ge, rel.C("p", "seq"), rel.I(lo)), rel.F(rel.Lt, rel.C("p", "seq"), rel.I(hi))),
+	}, func(r []any) error {
+		c := &out[asInt(r[0])-lo]
+		if c.Seq != missing {
+			return fmt.Errorf("row %d is there twice", c.Seq)
+		}
+		d.change(r, c)
+		return nil
+	})
+	n := slices.IndexFunc(out, func(c syncs.Change) bool { return c.Seq == missing })
+	if n < 0 {
+		n = len(out)
+	}
+	return out[:n], err
 }
 
 // CodeNobody is the code of a row of a kept plan whose profile is none any more when the plan is
@@ -161,6 +178,29 @@ func (s *source) rebar(ctx context.Context, se *session, ref syncs.PlanRef, list
 	return coalesce(codes...), joins, nil
 }
 
+// Of the columns that are read of a plan, those before its identifiers and those after its fields.
+// The decoder knows them by their places.
+var (
+	readFirst = []string{"seq", "action", "key"}
+	readLast  = []string{"remote_id", "hash", "version", "doubt", "l_state"} // and barred
+)
+
+// readColumns are the columns of a plan that a change is made of.
+func (s *source) readColumns(alias string) []rel.Column {
+	names := slices.Clone(readFirst)
+	for i := range s.b.Rows.IDs {
+		names = append(names, id(i))
+	}
+	for i := range s.b.Rows.Fields {
+		names = append(names, field(i))
+	}
+	var cs []rel.Column
+	for _, n := range append(names, readLast...) {
+		cs = append(cs, rel.As(n, rel.C(alias, n)))
+	}
+	return cs
+}
+
 // decoder turns rows of a plan into changes.
 type decoder struct {
 	s      *source
@@ -184,12 +224,14 @@ func newDecoder(s *source) *decoder {
 	return &decoder{s: s, ops: s.operations(), ids: len(s.b.Rows.IDs), fields: len(s.b.Rows.Fields)}
 }
 
-// change reads seq, planNames, barred.
-func (d *decoder) change(r []any) syncs.Change {
-	tail := r[5+d.ids+d.fields:]
-	c := syncs.Change{
+// change reads readColumns and barred.
+func (d *decoder) change(r []any, c *syncs.Change) {
+	ids := r[len(readFirst):]
+	fields := ids[d.ids:]
+	tail := fields[d.fields:]
+	*c = syncs.Change{
 		Seq: asInt(r[0]), Key: asText(r[2]), IDs: d.take(d.ids), Fields: d.take(d.fields),
-		RemoteID: asText(tail[0]), Hash: asInt(tail[1]), Version: asInt(tail[2]), Doubt: asBool(tail[3]), Barred: asText(tail[7]),
+		RemoteID: asText(tail[0]), Hash: asInt(tail[1]), Version: asInt(tail[2]), Doubt: asBool(tail[3]), Barred: asText(tail[5]),
 	}
 	c.Group = c.Key
 	absent := tail[4] == nil || asText(tail[4]) == stAbsent
@@ -211,16 +253,16 @@ func (d *decoder) change(r []any) syncs.Change {
 	}
 	for i := range c.IDs {
 		c.IDs[i] = destinations.Absent
-		switch v := r[5+i].(type) {
+		switch v := ids[i].(type) {
 		case nil:
 		case string:
-			c.IDs[i] = r[5+i] // as it is: no text is boxed again
+			c.IDs[i] = ids[i] // as it is: no text is boxed again
 		default:
 			c.IDs[i] = asText(v)
 		}
 	}
 	for i, col := range d.s.b.Rows.Fields {
-		switch v := r[5+d.ids+i]; {
+		switch v := fields[i]; {
 		case c.Op == destinations.Clear:
 			c.Fields[i] = nil
 		case c.Move == syncs.Removing:
@@ -233,5 +275,4 @@ func (d *decoder) change(r []any) syncs.Change {
 			c.Fields[i] = destinations.Absent
 		}
 	}
-	return c
 }
