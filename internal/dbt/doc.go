@@ -19,7 +19,8 @@ type Fault struct {
 	Code string // stable and dotted, such as "dbt.unknown"
 	What string // one line, lower case, no full stop
 	Fix  string // imperative; may be empty
-	Line int    // in the file that was read; 0 if no line is at fault
+	File string // that Line and Col are in, where it is one that people write; "" otherwise
+	Line int    // 0 if no line is at fault
 	Col  int
 }
 

@@ -99,11 +99,57 @@ func (l *loader) fault(path string, err error) {
 	if !errors.As(err, &f) {
 		f = &dbt.Fault{Code: "dbt.manifest", What: err.Error()}
 	}
+	if f.File != "" {
+		l.findings = append(l.findings, diag.Finding{File: f.File, Line: f.Line, Col: f.Col, Severity: diag.Error, Code: f.Code, What: f.What, Fix: f.Fix})
+		return
+	}
 	what := f.What
 	if f.Line > 0 {
 		what += fmt.Sprintf(" (line %d, column %d)", f.Line, f.Col)
 	}
 	l.add(diag.Problem{Path: path, Code: f.Code, What: what, Fix: f.Fix})
+}
+
+// profile finds the output of dbt that the chosen target connects by, and what kind of warehouse
+// that is. Its values stay in it: they are often secrets, written in plain outside of the project.
+func (l *loader) profile(t *Target) {
+	if t.DBTProfile == "" {
+		return
+	}
+	at := models.Path("targets", t.Name)
+	dir, _ := l.p.dbtDir() // profiles are found without a project of dbt too
+	fail := func(err error) {
+		var f *dbt.Fault
+		if key := "dbt_profile"; errors.As(err, &f) {
+			if f.Code == "dbt.unknown_target" && t.DBTTarget != "" {
+				key = "dbt_target"
+			}
+			l.fault(at+"."+key, err)
+		}
+	}
+	path, err := dbt.FindProfiles(dir, os.LookupEnv)
+	if err != nil {
+		fail(err)
+		return
+	}
+	ps, err := dbt.ReadProfiles(path, l.p.shown(path))
+	if err != nil {
+		fail(err)
+		return
+	}
+	if dir == "" {
+		dir = filepath.Dir(path)
+	}
+	o, err := ps.Output(t.DBTProfile, t.DBTTarget, dir, os.LookupEnv)
+	if err != nil {
+		fail(err)
+		return
+	}
+	if t.Type != "" && t.Type != o.Type {
+		l.fail(at+".type", "dbt.other_warehouse", "take type out: the profile says it", "target %s is %s, and its profile of dbt is %s", t.Name, t.Type, o.Type)
+		return
+	}
+	t.Type, t.profile = o.Type, o
 }
 
 // dbtDir is the folder of dbt's project. With none named it is the folder above this one, if dbt's

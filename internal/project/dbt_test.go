@@ -133,3 +133,84 @@ func TestDBTInside(t *testing.T) {
 		t.Error(render(fs))
 	}
 }
+
+// TestDBTProfile connects a target by a profile of dbt.
+func TestDBTProfile(t *testing.T) {
+	const secret = "hunter2"
+	profiles := "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: \"{{ env_var('SHOP_DB', 'shop') }}.duckdb\", token: " + secret + "}\n    warm: {type: postgres, host: h, user: u, dbname: d, pass: " + secret + "}\n    odd: {type: duckdb, path: \"{{ var('x') }}\"}\n"
+	load := func(t *testing.T, target string) (*Project, string) {
+		t.Helper()
+		t.Setenv("HOME", t.TempDir())
+		top := t.TempDir()
+		dir := filepath.Join(top, "weir")
+		writeBase(t, dir, []fileData{
+			{"weir.yml", "project: shop\ntimezone: Europe/Paris\ndbt: {project: ../dbt}\ntargets:\n  prod: {" + target + "}\n"},
+			{"../dbt/dbt_project.yml", "name: jaffle_shop\n"}, {"../dbt/profiles.yml", profiles},
+		})
+		p, fs := Load(dir, "")
+		return p, render(fs)
+	}
+	p, got := load(t, "dbt_profile: shop, send: sandbox, memory: 1GB")
+	if got != "" || p.Target.Type != "duckdb" {
+		t.Fatalf("%+v\n%s", p.Target, got)
+	}
+	cfg, err := p.WarehouseConfig()
+	if want := map[string]string{"path": "../dbt/shop.duckdb", "schema": "weir", "memory": "1GB", "token": ""}; err != nil || cmp.Diff(want, cfg.Settings) != "" {
+		t.Errorf("%v\n%s", err, cmp.Diff(want, cfg.Settings))
+	}
+	t.Setenv("SHOP_DB", "other")
+	if cfg, err := p.WarehouseConfig(); err != nil || cfg.Settings["path"] != "../dbt/other.duckdb" {
+		t.Error(cfg.Settings, err)
+	}
+	if q, _ := load(t, "dbt_profile: shop, path: mine.duckdb"); q.Hash == p.Hash {
+		t.Error("a setting of the target does not change the hash")
+	} else if cfg, _ := q.WarehouseConfig(); cfg.Settings["path"] != "mine.duckdb" {
+		t.Error("a setting of the target does not go before the profile's")
+	}
+	for target, want := range map[string]string{
+		"dbt_profile: shpo": `weir.yml:5:23: ../dbt/profiles.yml has no profile "shpo"
+     5 |   prod: {dbt_profile: shpo}
+       |                       ^^^^
+  did you mean "shop"?
+  dbt.unknown_profile
+`,
+		"dbt_profile: shop, dbt_target: deb": `weir.yml:5:41: profile shop of ../dbt/profiles.yml has no output "deb"
+     5 |   prod: {dbt_profile: shop, dbt_target: deb}
+       |                                         ^^^
+  did you mean "dev"?
+  dbt.unknown_target
+`,
+		"dbt_profile: shop, dbt_target: odd": `../dbt/profiles.yml:6:31: this is Jinja, of which weir knows env_var only
+  write the value itself or {{ env_var('NAME') }}, or set the variable
+  dbt.jinja
+`,
+		"dbt_profile: shop, type: postgres": `weir.yml:5:35: target prod is postgres, and its profile of dbt is duckdb
+     5 |   prod: {dbt_profile: shop, type: postgres}
+       |                                   ^^^^^^^^
+  take type out: the profile says it
+  dbt.other_warehouse
+`,
+		"dbt_profile: shop, dbt_target: warm": `weir.yml:5:9: unknown kind of warehouse "postgres"
+     5 |   prod: {dbt_profile: shop, dbt_target: warm}
+       |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  use one of: duckdb
+  project.unknown_warehouse
+`,
+		"type: duckdb, path: x, dbt_target: dev": `weir.yml:5:33: target prod names an output of dbt and no profile
+     5 |   prod: {type: duckdb, path: x, dbt_target: dev}
+       |                                 ^^^^^^^^^^
+  add dbt_profile: with the name of the profile
+  dbt.no_profile
+`,
+		"send: live": `weir.yml:5:3: targets.prod has no "type"
+     5 |   prod: {send: live}
+       |   ^^^^
+  add type: …
+  yaml.missing_key
+`,
+	} {
+		if _, got := load(t, target); got != want || strings.Contains(got, secret) {
+			t.Errorf("%s: %s", target, cmp.Diff(want, got))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"github.com/weir-data/weir/internal/dbt"
 	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/syncs"
 )
@@ -29,12 +30,16 @@ type Keep struct {
 
 // Target is a warehouse to work in, and where it may send.
 type Target struct {
-	Name     string         `yaml:",key"`
-	Type     string         `yaml:"type,required" doc:"Kind of warehouse."`
-	Send     string         `yaml:"send" enum:"live,sandbox,none" doc:"Where syncs may send: live to the vendors, sandbox to local stand-ins, none nowhere. Defaults to none."`
-	Store    string         `yaml:"store" doc:"Where runs and schedules are remembered: a PostgreSQL URL, as a reference, shared by several machines. Defaults to a file beside the project." like:"state,journal"`
-	MaxBytes Size           `yaml:"max_bytes" json:",omitzero" doc:"How much of the sources a plan, build or run may scan, such as 100GB, where the warehouse tells: more is held before anything is read." like:"max_scan,maximum_bytes_billed,bytes_limit"`
-	Settings map[string]any `yaml:",rest"` // as written, references unresolved
+	Name       string         `yaml:",key"`
+	Type       string         `yaml:"type" doc:"Kind of warehouse. Needed where there is no dbt_profile."`
+	Send       string         `yaml:"send" enum:"live,sandbox,none" doc:"Where syncs may send: live to the vendors, sandbox to local stand-ins, none nowhere. Defaults to none."`
+	Store      string         `yaml:"store" doc:"Where runs and schedules are remembered: a PostgreSQL URL, as a reference, shared by several machines. Defaults to a file beside the project." like:"state,journal"`
+	MaxBytes   Size           `yaml:"max_bytes" json:",omitzero" doc:"How much of the sources a plan, build or run may scan, such as 100GB, where the warehouse tells: more is held before anything is read." like:"max_scan,maximum_bytes_billed,bytes_limit"`
+	DBTProfile string         `yaml:"dbt_profile" json:",omitempty" doc:"Profile of dbt's profiles.yml that says how to connect; settings beside it go before its own." like:"profile"`
+	DBTTarget  string         `yaml:"dbt_target" json:",omitempty" doc:"Output of that profile. Defaults to the profile's target." like:"output"`
+	Settings   map[string]any `yaml:",rest"` // as written, references unresolved
+
+	profile *dbt.Output // of DBTProfile, for the chosen target
 }
 
 // Destination is a declared destination.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/weir-data/weir/models"
@@ -116,6 +117,13 @@ func (p *Project) canonical() canonical {
 	slices.SortFunc(ss, func(a, b syncT) int { return byName(a.Name, b.Name) })
 	slices.SortFunc(ds, func(a, b Destination) int { return byName(a.Name, b.Name) })
 	target := p.Target
+	if target.profile != nil { // the place that it leads to, and no secret of it
+		target.Settings = maps.Clone(target.Settings)
+		if target.Settings == nil {
+			target.Settings = map[string]any{}
+		}
+		target.Settings["dbt_profile"] = target.profile.Public()
+	}
 	target.Store, target.MaxBytes = "", 0 // where it is remembered, and what it may cost, change nothing of what is sent
 	return canonical{p.Name, p.Timezone.String(), target, m, ds, ss, p.SecretKey}
 }

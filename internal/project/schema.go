@@ -24,6 +24,7 @@ func Schema() ([]byte, error) {
 			}
 		case reflect.TypeFor[Target]():
 			choices(s, targetChoices())
+			s["anyOf"] = []any{yamldoc.Node{"required": []any{"type"}}, yamldoc.Node{"required": []any{"dbt_profile"}}}
 		case reflect.TypeFor[Destination]():
 			choices(s, destinationChoices())
 		}
@@ -121,6 +122,10 @@ func choices(s yamldoc.Node, cs []choice) {
 		then := yamldoc.Node{"properties": every, "additionalProperties": false}
 		if len(c.required) > 0 {
 			then["required"] = c.required
+			if props["dbt_profile"] != nil { // which may say them
+				delete(then, "required")
+				then["anyOf"] = []any{yamldoc.Node{"required": c.required}, yamldoc.Node{"required": []any{"dbt_profile"}}}
+			}
 		}
 		all = append(all, yamldoc.Node{
 			"if":   yamldoc.Node{"properties": yamldoc.Node{"type": yamldoc.Node{"const": c.name}}, "required": []any{"type"}},

@@ -3,6 +3,7 @@ package project
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -41,6 +42,7 @@ func (l *loader) targets(want string) {
 	i := slices.Index(names, want)
 	switch {
 	case i >= 0:
+		l.profile(&p.Targets[i])
 		p.Target = p.Targets[i]
 	case at != "":
 		l.fail(at, "project.unknown_target", diag.DidYouMean(want, names), "unknown target %q", want)
@@ -64,6 +66,23 @@ func (l *loader) target(t *Target, chosen bool) {
 		l.failKey(at, "models.name", fix, "%s", what)
 	}
 	l.store(t, chosen)
+	var offered map[string]string // by the profile
+	switch {
+	case t.Type == "" && t.DBTProfile == "":
+		l.failKey(at, "yaml.missing_key", "add type: …", "%s has no \"type\"", at)
+		return
+	case t.DBTProfile != "":
+		if t.profile == nil {
+			return // it is not the chosen one, or its profile is at fault
+		}
+		var err error
+		if offered, err = t.profile.Settings(nil); err != nil {
+			l.fault(at+".dbt_profile", err)
+			return
+		}
+	case t.DBTTarget != "":
+		l.failKey(at+".dbt_target", "dbt.no_profile", "add dbt_profile: with the name of the profile", "target %s names an output of dbt and no profile", t.Name)
+	}
 	kind, ok := warehouse.Lookup(t.Type)
 	if !ok {
 		report := l.warn
@@ -86,8 +105,9 @@ func (l *loader) target(t *Target, chosen bool) {
 			continue
 		}
 		text, _ := settingText(v)
+		_, ofProfile := offered[s.Name]
 		switch {
-		case text == "" && s.Required:
+		case text == "" && s.Required && !ofProfile:
 			l.failKey(at, "project.missing_setting", fmt.Sprintf("add %s: %s", s.Name, s.Doc), "target %s has no %s, which %s needs", t.Name, s.Name, t.Type)
 		case text != "" && s.Secret && !safeReference(text):
 			l.failKey(p, "project.secret_in_plain", fmt.Sprintf(`write %s: "${env:%s}" and put the value into that variable`, s.Name, strings.ToUpper(s.Name)), "%s is a secret written in plain", s.Name)
@@ -157,8 +177,24 @@ func (p *Project) WarehouseConfig() (warehouse.Config, error) {
 	if !ok {
 		return cfg, fmt.Errorf("target %s: unknown kind of warehouse %q", p.Target.Name, p.Target.Type)
 	}
+	given := map[string]string{}
+	if p.Target.profile != nil {
+		var err error
+		if given, err = p.Target.profile.Settings(os.LookupEnv); err != nil {
+			return cfg, fmt.Errorf("target %s: dbt's profile %s: %w", p.Target.Name, p.Target.DBTProfile, err)
+		}
+		if path, ok := given["path"]; ok {
+			given["path"] = p.shown(path) // as if it were written here: ledgers are bound to it
+		}
+	}
 	for _, s := range kind.Settings() {
 		text, _ := settingText(p.Target.Settings[s.Name])
+		if v, ok := given[s.Name]; ok && text == "" {
+			if cfg.Settings[s.Name] = v; v == "" {
+				cfg.Settings[s.Name] = s.Default
+			}
+			continue
+		}
 		v, err := p.Resolve(text)
 		if err != nil {
 			return cfg, fmt.Errorf("target %s: %s: %w", p.Target.Name, s.Name, err)
