@@ -14,6 +14,7 @@ type fakeKind struct{}
 
 func (fakeKind) Name() string             { return "duckdb" }
 func (fakeKind) Dialect() dialect.Dialect { return nil }
+func (fakeKind) TellsNoBytes()            {}
 func (fakeKind) Settings() []warehouse.Setting {
 	return []warehouse.Setting{
 		{Name: "path", Doc: "the database file", Required: true},
