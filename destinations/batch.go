@@ -77,7 +77,7 @@ type Batch struct {
 	ID      string // idempotency key of the batch: stable over retries and restarts
 	Object  string
 	Target  string         // the vendor's id of the list, from AudienceManager.Ensure, or ""
-	With    map[string]any // the sync's `with:`, such as an SMS body's template or a sender
+	With    map[string]any // the sync's `with:`, such as an SMS body's template or a sender; nobody changes it
 	Columns Columns
 	Rows    []Row
 	Replay  bool // an earlier attempt may have been applied

@@ -103,10 +103,10 @@ func sortNames(names []string) columnNames {
 type writer struct {
 	b           *destinations.Batch
 	part        slice
+	each        *direct // the template of a row
 	ids, fields columnNames
 	nulls       []any // the fields of a row that is cleared
 	row         *destinations.Row
-	rows        []byte // every row, as a JSON array
 }
 
 // writeDirect writes the body of a part. errElse, or any other error, asks to render it.
@@ -114,38 +114,41 @@ func writeDirect(b *destinations.Batch, r *request, part slice) ([]byte, error) 
 	if r.directRow == nil || r.encoding != "ndjson" && r.directBody == nil {
 		return nil, errElse
 	}
-	w := &writer{b: b, part: part, ids: sortNames(b.Columns.IDs), fields: sortNames(b.Columns.Fields), nulls: make([]any, len(b.Columns.Fields))}
-	lines := r.encoding == "ndjson"
-	out := make([]byte, 0, 256*(part.hi-part.lo)+256)
-	if !lines {
-		out = append(out, '[')
+	w := &writer{b: b, part: part, each: r.directRow, ids: sortNames(b.Columns.IDs), fields: sortNames(b.Columns.Fields), nulls: make([]any, len(b.Columns.Fields))}
+	n := part.hi - part.lo
+	out := make([]byte, 0, n*int(max(r.rowBytes.Load(), 64))+256)
+	var err error
+	if r.encoding == "ndjson" {
+		out, err = w.all(out, '\n')
+	} else {
+		out, err = w.write(out, r.directBody)
 	}
-	for i := part.lo; i < part.hi; i++ {
-		w.row = &b.Rows[i]
-		at := len(out)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) == 0 {
+		return nil, errElse
+	}
+	r.rowBytes.Store(int64(len(out)/n + len(out)/n/8))
+	return out, nil
+}
+
+// all appends the rows of the part, each with a mark after it.
+func (w *writer) all(b []byte, mark byte) ([]byte, error) {
+	defer func() { w.row = nil }()
+	for i := w.part.lo; i < w.part.hi; i++ {
+		w.row = &w.b.Rows[i]
+		at := len(b)
 		var err error
-		if out, err = w.write(out, r.directRow); err != nil {
+		if b, err = w.write(b, w.each); err != nil {
 			return nil, err
 		}
-		if len(out) == at { // an absent row is for the renderer to say
+		if len(b) == at { // an absent row is for the renderer to say
 			return nil, errElse
 		}
-		if lines {
-			out = append(out, '\n')
-		} else {
-			out = append(out, ',')
-		}
+		b = append(b, mark)
 	}
-	if lines {
-		return out, nil
-	}
-	out[len(out)-1] = ']'
-	w.rows, w.row = out, nil
-	body, err := w.write(make([]byte, 0, len(out)+128), r.directBody)
-	if err == nil && len(body) == 0 {
-		err = errElse
-	}
-	return body, err
+	return b, nil
 }
 
 // write appends what d is. What is absent appends nothing.
@@ -186,7 +189,12 @@ func (w *writer) write(b []byte, d *direct) ([]byte, error) {
 func (w *writer) name(b []byte, path []string) ([]byte, error) {
 	switch path[0] {
 	case "rows":
-		return append(b, w.rows...), nil
+		b, err := w.all(append(b, '['), ',')
+		if err != nil {
+			return nil, err
+		}
+		b[len(b)-1] = ']'
+		return b, nil
 	case "batch":
 		if len(path) > 2 {
 			return b, nil

@@ -3,7 +3,9 @@ package http
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
@@ -54,6 +56,11 @@ type session struct {
 	headers map[string]string
 	signing string
 	check   string
+
+	mu     sync.Mutex
+	with   map[string]any // of the last batch
+	parsed *plan          // of it
+	flaws  []*flaw
 }
 
 // Check asks for check_path. Without one nothing can be asked that surely changes nothing.
@@ -227,7 +234,7 @@ func (s *session) Preview(ctx context.Context, b destinations.Batch) ([]*http.Re
 
 // plan reads `with:` and picks the request for the op of b, which is one for all rows.
 func (s *session) plan(b destinations.Batch) (*plan, *request, error) {
-	p, flaws := parsePlan(b.With)
+	p, flaws := s.parse(b.With)
 	if len(flaws) > 0 {
 		return nil, nil, &destinations.Fault{Class: destinations.Config, Code: "template", Text: "with." + flaws[0].Error()}
 	}
@@ -235,4 +242,16 @@ func (s *session) plan(b destinations.Batch) (*plan, *request, error) {
 		return p, p.requests["upsert"], nil
 	}
 	return p, p.requests[b.Rows[0].Op.String()], nil
+}
+
+// parse is parsePlan, done once for all batches of a sync: they have one and the same `with:`.
+func (s *session) parse(with map[string]any) (*plan, []*flaw) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	same := reflect.ValueOf(with).UnsafePointer() == reflect.ValueOf(s.with).UnsafePointer()
+	if s.parsed == nil || !same {
+		s.with = with
+		s.parsed, s.flaws = parsePlan(with)
+	}
+	return s.parsed, s.flaws
 }

@@ -298,3 +298,24 @@ func TestRowsPerRequest(t *testing.T) {
 		}
 	}
 }
+
+// A session reads a template once, and another one when it is given another.
+func TestParsesOnce(t *testing.T) {
+	s := &session{}
+	a, b := withs(t, `{batch_size: 5}`), withs(t, `{batch_size: 7}`)
+	first, _ := s.parse(a)
+	again, _ := s.parse(a)
+	other, _ := s.parse(b)
+	if first != again || first.size != 5 || other.size != 7 {
+		t.Errorf("%p %p, sizes %d and %d", first, again, first.size, other.size)
+	}
+	if p, _ := s.parse(nil); p.size == 7 {
+		t.Error("no template at all was taken for the last one")
+	}
+	wrong := map[string]any{"add": 5}
+	for range 2 {
+		if _, flaws := s.parse(wrong); len(flaws) == 0 {
+			t.Error("a wrong template has no flaws")
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/weir-data/weir/destinations"
 )
@@ -29,6 +30,7 @@ type request struct {
 
 	// row and body where they can be written straight into bytes; see append.go.
 	directRow, directBody *direct
+	rowBytes              atomic.Int64 // of a row of the last body, and some more
 }
 
 var encodings = []string{"json", "form", "ndjson"}

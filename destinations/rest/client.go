@@ -149,7 +149,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 	st := &state{read: r.read()}
 	req = req.WithContext(context.WithValue(req.Context(), stateKey{}, st))
-	// The raw body lets the library rewind it for each attempt.
+	req.Body = nil // the library would copy it; given the bytes, it rewinds them for each attempt
 	rr, err := retryablehttp.FromRequest(req)
 	if err != nil {
 		return nil, &destinations.Fault{Class: destinations.Config, Code: "request", Text: "the request could not be built"}
