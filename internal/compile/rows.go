@@ -16,7 +16,10 @@ import (
 //
 // Held-out people are left out. Keys may be NULL or doubled only for source and sql syncs.
 type Rows struct {
-	Query  rel.Query
+	Query rel.Query
+	// Given is the same rows before their values are trimmed and normalised; nil where they cannot be
+	// told apart by that, since who is barred depends on normalised values.
+	Given  *Given
 	Source rel.Query // one integer: rows before policies and holdout; 0 is an empty source
 	// Barred gives key and barred of every profile that a policy keeps out, whether it is among
 	// the rows or not, so that somebody who left a segment and then said no is taken out. It is

@@ -101,6 +101,7 @@ func Desired(in Input, s syncs.Sync, obj destinations.Object, kind destinations.
 	d.problems = append(d.problems, denied(in.Model, &s, in.Entity, kind)...)
 	return Rows{
 		Query:       q,
+		Given:       d.given(),
 		Source:      rowsIn(d.all, "a"),
 		Barred:      d.kept,
 		HeldOut:     d.heldOut,
@@ -131,9 +132,11 @@ type desired struct {
 	heldOut  rel.Query // everybody whom a holdout keeps out
 	otherArm rel.Query // members in another arm of the segment's split
 	forms    []form
+	texts    []rel.Expr // the match values as texts, in the order of ids, before they are trimmed or normalised
 	ids      []RowColumn
 	columns  []RowColumn
 	needed   []int // fields without which a row is invalid
+	asks     bool  // barred asks of normalised match values
 }
 
 func (d *desired) problem(key, code, what, fix string) diag.Problem {
@@ -273,6 +276,21 @@ func (d *desired) value(key, name string) (rel.Expr, models.Type, bool) {
 // finish puts barred and invalid over the normalised rows.
 func (d *desired) finish() rel.Query {
 	d.rows.Columns = append(d.rows.Columns, rel.As("barred", d.barred))
+	bar, joins := rel.Expr(rel.C("d", "barred")), []rel.Join(nil)
+	if d.source != nil && len(d.policies) > 0 {
+		bar, joins = d.barByMatch()
+		d.asks = true
+	}
+	if listed := d.listedMatch(); listed != nil {
+		bar = rel.F(rel.Coalesce, bar, listed)
+		d.asks = true
+	}
+	return d.over(d.rows, d.forms, bar, joins)
+}
+
+// over puts barred and invalid over rows, past the layers that normalise forms. More columns of the
+// rows come out as they are.
+func (d *desired) over(rows rel.Select, forms []form, bar rel.Expr, joins []rel.Join, more ...string) rel.Query {
 	out := rel.Select{Columns: []rel.Column{rel.As("key", rel.C("d", "key"))}}
 	for i := range d.ids {
 		out.Columns = append(out.Columns, rel.As(nth("id", i), rel.C("d", nth("id", i))))
@@ -280,15 +298,12 @@ func (d *desired) finish() rel.Query {
 	for i := range d.columns {
 		out.Columns = append(out.Columns, rel.As(nth("field", i), rel.C("d", nth("field", i))))
 	}
-	bar := rel.Expr(rel.C("d", "barred"))
-	if d.source != nil && len(d.policies) > 0 {
-		bar, out.Joins = d.barByMatch()
-	}
-	if listed := d.listedMatch(); listed != nil {
-		bar = rel.F(rel.Coalesce, bar, listed)
-	}
 	out.Columns = append(out.Columns, rel.As("barred", bar), rel.As("invalid", d.invalid()))
-	out.From = rel.Sub{Query: normalForms(d.rows, "d", d.forms), Alias: "d"}
+	for _, name := range more {
+		out.Columns = append(out.Columns, rel.As(name, rel.C("d", name)))
+	}
+	out.Joins = joins
+	out.From = rel.Sub{Query: normalForms(rows, "d", forms), Alias: "d"}
 	return out
 }
 

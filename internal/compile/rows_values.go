@@ -26,6 +26,7 @@ func (d *desired) match() {
 		name := nth("id", i)
 		d.ids = append(d.ids, RowColumn{Name: m.Identifier, Type: models.Text})
 		text := rel.Expr(rel.Cast{Expr: e, Type: models.Text, From: typ})
+		d.texts = append(d.texts, text)
 		kind := formKind(d.obj, m.Identifier)
 		switch {
 		case kind == "" || d.source == nil && d.isNormal(m.Trait, kind):

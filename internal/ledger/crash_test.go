@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/syncs"
 )
@@ -83,10 +83,10 @@ func (s *dyingSession) Tx(ctx context.Context, f func(context.Context) error) er
 // TestF34DeathAtEveryStep plans and settles with a death at each call in turn, does the same again
 // in a new process, and expects what happens without any.
 func TestF34DeathAtEveryStep(t *testing.T) {
-	step := 4 // every step where everything is required
+	step := 4
 	switch {
-	case os.Getenv("WEIR_REQUIRE") == "all":
-		step = 1
+	case casetest.Thorough():
+		step = 1 // every step
 	case testing.Short():
 		step = 9
 	}

@@ -24,6 +24,7 @@ const (
 	doMove    = "move"    // noted as that of the profile which its own is part of now
 	doClose   = "close"   // as doMove, with CodeMerged
 	doEnd     = "end"     // append, on reentry: its entry is noted as ended
+	doMark    = "mark"    // what it is made from is noted, or that nothing is known of that
 	doNote    = "note"    // a match value that the destination may hold still
 	isInvalid = "invalid" // cannot be sent
 	isWaiting = "waiting" // refused, and not yet due
@@ -47,7 +48,7 @@ const malformed = -1
 func (f *freeze) differing() rel.Query {
 	d := func(c string) rel.Expr { return rel.C("d", c) }
 	l := func(c string) rel.Expr { return rel.C("l", c) }
-	cs := []rel.Column{rel.As("key", d("key")), rel.As("g", d("g")), rel.As("h", d("h")), rel.As("invalid", d("invalid"))}
+	cs := []rel.Column{rel.As("key", d("key")), rel.As("g", d("g")), rel.As("h", d("h")), rel.As("invalid", d("invalid")), rel.As("mark", d("mark"))}
 	for i := range f.b.Rows.IDs {
 		cs = append(cs, rel.As(id(i), d(id(i))), rel.As("l_"+id(i), l(f.slotOf(i))))
 	}
@@ -59,7 +60,7 @@ func (f *freeze) differing() rel.Query {
 		key = l("key")
 	}
 	cs = append(cs, rel.As("l_key", key), rel.As("l_profile", f.heir(l("profile"))), rel.As("moved", f.hasMoved()))
-	for _, c := range []string{"grp", "hash", "state", "doubt", "version", "attempts", "next_try", "code", "tried", "tried_hash", "remote_id", "run"} {
+	for _, c := range []string{"grp", "hash", "state", "doubt", "version", "attempts", "next_try", "code", "tried", "tried_hash", "remote_id", "run", "mark"} {
 		cs = append(cs, rel.As("l_"+c, l(c)))
 	}
 	on, same := eq(d("g"), l("grp")), rel.Expr(rel.F(rel.Same, d("h"), l("hash")))
@@ -71,10 +72,14 @@ func (f *freeze) differing() rel.Query {
 	}
 	same = and(notNull(d("key")), isNull(d("invalid")), same, eq(d("key"), l("key")), not(l("doubt")),
 		rel.InList{Expr: l("state"), List: []rel.Expr{rel.T(stSent), rel.T(stAccepted), rel.T(stSkipped)}})
+	differs := not(isTrue(same))
+	if f.remarks() {
+		differs = or(differs, rel.F(rel.Distinct, d("mark"), l("mark")))
+	}
 	return rel.Select{
-		Columns: cs, From: rel.Sub{Query: f.placed(), Alias: "d"},
-		Joins: append([]rel.Join{{Kind: rel.Full, Rel: rel.Table{Name: f.own(), Alias: "l"}, On: on}}, f.successor("l")...),
-		Where: not(isTrue(same)),
+		Columns: append(cs, rel.As("same", isTrue(same))), From: rel.Sub{Query: f.placed(), Alias: "d"},
+		Joins: append([]rel.Join{{Kind: rel.Full, Rel: rel.Table{Name: f.held, Alias: "l"}, On: on}}, f.successor("l")...),
+		Where: differs,
 	}
 }
 
@@ -99,7 +104,8 @@ func (f *freeze) todo() rel.Query {
 	cs = append(cs,
 		rel.As("remote_id", x("l_remote_id")), rel.As("hash", coalesce(x("h"), x("l_hash"), rel.I(0))), rel.As("version", coalesce(x("l_version"), rel.I(0))),
 		rel.As("doubt", isTrue(x("l_doubt"))), rel.As("l_state", x("l_state")), rel.As("attempts", f.attempts()),
-		rel.As("code", coalesce(x("invalid"), x("l_code"))), rel.As("wanted", notNull(x("key"))), rel.As("moved", x("moved")))
+		rel.As("code", coalesce(x("invalid"), x("l_code"))), rel.As("wanted", notNull(x("key"))), rel.As("moved", x("moved")),
+		rel.As("mark", x("mark")), rel.As("marked", notNull(x("l_mark"))))
 	cs = append(cs, f.partColumns()...)
 	return rel.Select{Columns: cs, From: rel.Sub{Query: f.differing(), Alias: "x"}, Joins: f.todoJoins()}
 }
@@ -196,6 +202,9 @@ func (f *freeze) action() rel.Expr {
 	var ps []rel.Expr
 	add := func(pairs ...rel.Expr) { ps = append(ps, pairs...) }
 
+	if f.remarks() {
+		add(x("same"), rel.T(doMark))
+	}
 	unfit := and(not(left), notNull(x("invalid")))
 	if f.appends() { // an entry that was sent asks for nothing more, whatever becomes of the person's values
 		unfit = and(unfit, or(isNull(x("l_state")), eq(x("l_state"), rel.T(stAbsent)), doubted))

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-data/weir/destinations"
+	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/syncs"
 )
@@ -139,7 +140,7 @@ func some(r *rand.Rand, suffix string) (out []person, names map[string]string) {
 }
 
 func TestEngineConverges(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(casetest.Rounds(1, 3)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := newEngine(t, list, seed, nil)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -56,7 +57,7 @@ func (f *folding) fold() []rel.Statement {
 		sts = append(sts, rel.Delete{From: f.own(), Where: in(goes)})
 		sts = append(sts, f.insert(and(told, bringing), map[string]rel.Expr{
 			"hash": fc("hash"), "version": rel.F(rel.Add, fc("version"), rel.I(1)), "sent_at": rel.At(f.now), "doubt": rel.B(false), "attempts": rel.I(0),
-			"state": when(verdict(syncs.Taken), rel.T(stAccepted), rel.T(stSent)),
+			"state": when(verdict(syncs.Taken), rel.T(stAccepted), rel.T(stSent)), "mark": fc("mark"),
 		}))
 	}
 	if f.acts(doSkip) { // who was in already at the first run of an append sync
@@ -65,6 +66,9 @@ func (f *folding) fold() []rel.Statement {
 	if f.acts(doMove, doClose) {
 		sts = append(sts, f.move()...)
 	}
+	if f.acts(doMark) {
+		sts = append(sts, rel.Update{Table: f.own(), Set: []rel.Assign{{Column: "mark", Value: fc("mark")}}, From: f.foldSub(action(doMark)), Where: eq(rel.C("f", "unit"), rel.C("t", unit))})
+	}
 	if f.acts(doEnd) && f.appends() {
 		sts = append(sts, rel.Update{Table: f.own(), Set: []rel.Assign{{Column: "code", Value: rel.T(codeEnded)}}, From: f.foldSub(action(doEnd)), Where: eq(rel.C("f", "unit"), rel.C("t", unit))})
 	}
@@ -72,7 +76,10 @@ func (f *folding) fold() []rel.Statement {
 		sts = append(sts, rel.Update{Table: f.own(), Set: set, From: f.foldSub(where), Where: eq(rel.C("f", "unit"), rel.C("t", unit))})
 	}
 	if f.keep {
-		change(and(verdict(syncs.Taken), taking), rel.Assign{Column: "state", Value: rel.T(stLeaving)}, rel.Assign{Column: "run", Value: rel.T(f.ref.Run)})
+		change(and(verdict(syncs.Taken), taking), rel.Assign{Column: "state", Value: rel.T(stLeaving)}, rel.Assign{Column: "run", Value: rel.T(f.ref.Run)}, noMark)
+	}
+	if f.Marks && f.ref.Rows > 0 && f.heard(syncs.NotTried, syncs.Rejected, syncs.Malformed, syncs.Barred, syncs.InDoubt) { // what was planned and not told
+		change(and(not(told), or(bringing, taking)), noMark)
 	}
 	fresh, known := isNull(fc("l_state")), notNull(fc("l_state"))
 
@@ -100,6 +107,9 @@ func (f *folding) fold() []rel.Statement {
 	return sts
 }
 
+// noMark says that it is not known any more what a row of the ledger was made from.
+var noMark = rel.Assign{Column: "mark", Value: rel.Null(models.Integer)}
+
 // move gives rows of the ledger to the profile that theirs is part of now.
 func (f *folding) move() []rel.Statement {
 	unit := f.unit()
@@ -108,7 +118,7 @@ func (f *folding) move() []rel.Statement {
 	if f.appends() { // the key says which entry it was
 		return []rel.Statement{rel.Update{Table: f.own(), Set: set, From: f.foldSub(action(doMove)), Where: mine}}
 	}
-	set = append(set, rel.Assign{Column: "key", Value: fc("key")})
+	set = append(set, rel.Assign{Column: "key", Value: fc("key")}, noMark)
 	code := func(e rel.Expr) []rel.Assign { return append(slices.Clone(set), rel.Assign{Column: "code", Value: e}) }
 	return []rel.Statement{
 		rel.Update{Table: f.own(), Set: code(rel.F(rel.NullIf, rel.C("t", "code"), rel.T(CodeMerged))), From: f.foldSub(action(doMove)), Where: mine},

@@ -27,6 +27,13 @@ type freeze struct {
 	blind  bool       // hashes of the ledger cannot be compared
 	merged bool       // profiles of the ledger were merged away; see goneTable
 	ops    ops
+
+	held    rel.Name // the rows of the ledger that are looked at
+	skipped int64    // wanted rows that are as they were, and are not in wantTable
+	bars    string   // names the erasures and suppressions there are
+	checked string   // those that no marked row of the ledger has an identifier of
+	wanted  string   // names the wanted rows; "" where that is not known
+	steady  bool     // they did not change while they were read
 }
 
 // Freeze computes the plan of a run and publishes it.
@@ -37,9 +44,9 @@ func (s *source) Freeze(ctx context.Context, g syncs.Grant, run string) (ref syn
 		case err != nil:
 			return err
 		case ok && row.state == planPreview && g.Epoch > 0:
+			row.ref.Epoch = g.Epoch
 			ref = row.ref
-			ref.Epoch = g.Epoch
-			return s.publish(ctx, se, g, ref)
+			return s.publish(ctx, se, g, row)
 		case ok && row.state != planMaking:
 			ref = row.ref
 			return nil
@@ -47,7 +54,7 @@ func (s *source) Freeze(ctx context.Context, g syncs.Grant, run string) (ref syn
 		if err := s.collect(ctx, se, g, run); err != nil {
 			return err
 		}
-		f := &freeze{source: s, se: se, run: run, ops: s.operations()}
+		f := &freeze{source: s, se: se, run: run, ops: s.operations(), held: s.own(), steady: true}
 		ref, err = f.make(ctx, g)
 		if err != nil {
 			undo := context.WithoutCancel(ctx)
@@ -74,7 +81,30 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 			return none, err
 		}
 	}
-	if err := f.desire(ctx); err != nil {
+	known, err := f.readCalm(ctx)
+	if err != nil {
+		return none, err
+	}
+	v, narrow := survey{ledger: -1}, false
+	if f.marks() && !f.blind && f.bound.started && f.bound.print == f.b.Rows.Fingerprint {
+		if v, err = f.look(ctx); err != nil {
+			return none, err
+		}
+		if known != nil && known.covers(f, v) {
+			return f.nothing(ctx, g, known)
+		}
+		if narrow, err = f.narrow(ctx, &v); err != nil {
+			return none, err
+		}
+	}
+	if narrow {
+		f.wanted = v.wanted()
+	} else {
+		if err := f.desire(ctx); err != nil {
+			return none, err
+		}
+	}
+	if err := f.arrange(ctx); err != nil {
 		return none, err
 	}
 	if err := f.follow(ctx); err != nil {
@@ -98,19 +128,24 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	if err := f.se.do(ctx, sts...); err != nil {
 		return none, err
 	}
-	ref, err := f.describe(ctx, g)
+	p, err := f.describe(ctx, g, v)
 	if err != nil {
 		return none, err
 	}
-	if err := f.publish(ctx, f.se, g, ref); err != nil {
-		return none, err
+	return p.ref, f.finish(ctx, g, p)
+}
+
+// finish publishes a plan and drops what it was made with.
+func (f *freeze) finish(ctx context.Context, g syncs.Grant, p planned) error {
+	if err := f.publish(ctx, f.se, g, p); err != nil {
+		return err
 	}
-	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable} {
+	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable, marksTable, apartTable, nearTable} {
 		if err := f.se.do(ctx, rel.DropTable{Name: t}); err != nil {
-			return none, err
+			return err
 		}
 	}
-	return ref, nil
+	return nil
 }
 
 // leaveUnbuilt takes profiles out of the plan that no build in force has: the next build may give
@@ -157,7 +192,7 @@ func (f *freeze) prepare(ctx context.Context, g syncs.Grant) error {
 		return fmt.Errorf("the ledger of %s was dropped while it was in use", f.name)
 	}
 	f.mu.Lock()
-	f.bound.print, f.bound.columns, f.bound.canary, f.bound.version, f.bound.started = now.print, now.columns, now.canary, now.version, now.started
+	f.bound.print, f.bound.columns, f.bound.canary, f.bound.version, f.bound.started, f.bound.began = now.print, now.columns, now.canary, now.version, now.started, now.began
 	f.mu.Unlock()
 	canary, err := f.se.canary(ctx)
 	if err != nil {
@@ -166,6 +201,11 @@ func (f *freeze) prepare(ctx context.Context, g syncs.Grant) error {
 	f.blind = canary != f.bound.canary
 	if f.listed, err = f.Ledger.barred(ctx, f.se); err != nil {
 		return err
+	}
+	if f.listed {
+		if f.bars, err = f.nameBars(ctx, f.se); err != nil {
+			return err
+		}
 	}
 	if f.private() {
 		if err := f.checkKey(ctx, f.se, g.Epoch > 0); err != nil {
@@ -210,8 +250,9 @@ func (f *freeze) rehash(ctx context.Context, g syncs.Grant) error {
 }
 
 // publish makes a plan that stands in its table the plan of its run.
-func (s *source) publish(ctx context.Context, se *session, g syncs.Grant, ref syncs.PlanRef) error {
-	tally, err := json.Marshal(ref.Tally)
+func (s *source) publish(ctx context.Context, se *session, g syncs.Grant, p planned) error {
+	ref := p.ref
+	tally, err := json.Marshal(tallied{ref.Tally, p.ground})
 	if err != nil {
 		return err
 	}

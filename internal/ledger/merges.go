@@ -34,7 +34,7 @@ func (f *freeze) follow(ctx context.Context) error {
 	}
 	g := func(c string) rel.Expr { return rel.C("g", c) }
 	m := func(c string) rel.Expr { return rel.C("m", c) }
-	known := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: f.own(), Alias: "e"}, Where: eq(rel.C("e", "profile"), m("from_id"))}}
+	known := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: f.held, Alias: "e"}, Where: eq(rel.C("e", "profile"), m("from_id"))}}
 	err := f.se.do(ctx,
 		rel.DropTable{Name: mergedTable}, rel.CreateTable{Name: mergedTable, Temp: true, As: f.b.Rows.Merged},
 		rel.DropTable{Name: goneTable}, rel.CreateTable{Name: goneTable, Temp: true, As: rel.Select{

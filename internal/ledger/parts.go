@@ -152,17 +152,16 @@ func (f *freeze) spare() []rel.Statement {
 func (f *freeze) partRows() rel.Query {
 	t := func(c string) rel.Expr { return rel.C("t", c) }
 	set := map[string]rel.Expr{"remote_id": rel.Null(models.Text), "hash": rel.I(0), "doubt": rel.B(false), "l_state": rel.Null(models.Text), "attempts": rel.I(0),
-		"leftover": rel.F(rel.Ne, t("action"), rel.T(doNote))}
+		"mark": rel.Null(models.Integer), "leftover": rel.F(rel.Ne, t("action"), rel.T(doNote))}
 	for i, c := range f.b.Rows.Fields {
 		set[field(i)] = rel.Null(nullType(c))
 	}
 	var cs []rel.Column
-	for _, n := range f.planNames() {
-		e, ok := set[n]
-		if !ok {
-			e = t(n)
+	for _, c := range f.tableColumns("t") {
+		if e, ok := set[c.As]; ok {
+			c.Expr = e
 		}
-		cs = append(cs, rel.As(n, e))
+		cs = append(cs, c)
 	}
 	return rel.Select{Columns: cs, From: rel.Table{Name: partsTable, Alias: "t"}}
 }
@@ -193,11 +192,11 @@ func (f *folding) foldParts(row map[string]rel.Expr) []rel.Statement {
 			return rel.Sub{Alias: "f", Query: rel.Select{Distinct: true, Columns: []rel.Column{rel.As("value", fc(id(i)))}, From: foldRows, Where: and(taking, verdict(v), notNull(fc(id(i))))}}
 		}
 		unsure := rel.Assign{Column: "hash", Value: rel.Null(models.Integer)}
-		clears := []rel.Assign{{Column: f.slotOf(i), Value: rel.Null(models.Text)}, unsure}
+		clears := []rel.Assign{{Column: f.slotOf(i), Value: rel.Null(models.Text)}, unsure, noMark}
 		same := eq(rel.C("f", "value"), slot)
 		sts = append(sts, rel.Update{Table: f.own(), Set: clears, From: took(syncs.Applied), Where: same})
 		if f.keep {
-			sts = append(sts, rel.Update{Table: f.own(), Set: []rel.Assign{unsure}, From: took(syncs.Taken), Where: and(same, rel.F(rel.Ne, rel.C("t", "state"), rel.T(stLeaving)))})
+			sts = append(sts, rel.Update{Table: f.own(), Set: []rel.Assign{unsure, noMark}, From: took(syncs.Taken), Where: and(same, rel.F(rel.Ne, rel.C("t", "state"), rel.T(stLeaving)))})
 		} else {
 			sts = append(sts, rel.Update{Table: f.own(), Set: clears, From: took(syncs.Taken), Where: same})
 		}

@@ -11,7 +11,7 @@ func (f *freeze) plan() rel.Query {
 	t := func(c string) rel.Expr { return rel.C("t", c) }
 	is := anyOf(t("action"))
 	all := rel.Select{Columns: f.todoColumns(), From: rel.Table{Name: todoTable, Alias: "t"},
-		Where: is(doErase, doForced, doRemove, doUpdate, doAdd, doSkip, doMove, doClose, doEnd)}
+		Where: or(is(doErase, doForced, doRemove, doUpdate, doAdd, doSkip, doMove, doClose, doEnd, doMark), t("marked"))}
 	rows := rel.Query(all)
 	if f.singly() {
 		rows = rel.Union{All: true, Queries: []rel.Query{all, f.partRows()}}
@@ -22,13 +22,13 @@ func (f *freeze) plan() rel.Query {
 	turn := when(is(doUpdate, doAdd), rel.I(1), rel.I(0))
 	number := rel.F(rel.Subtract, rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: section}, {Expr: t("key")}, {Expr: turn}, {Expr: t("g")}}}, rel.I(1))
 	inner := rel.Select{
-		Columns: append([]rel.Column{rel.As("seq", when(is(doSkip, doMove, doClose, doEnd, doNote), rel.Null(models.Integer), number))}, f.planColumns("t")...),
+		Columns: append([]rel.Column{rel.As("seq", when(is(doSkip, doMove, doClose, doEnd, doNote, doMark), rel.Null(models.Integer), number))}, f.tableColumns("t")...),
 		From:    rel.Sub{Query: rows, Alias: "t"},
 		Joins: []rel.Join{{Kind: rel.Left, On: eq(rel.C("m", "key"), t("key")), Rel: rel.Sub{Alias: "m", Query: rel.Select{
 			Distinct: true, Columns: []rel.Column{rel.As("key", t("key"))}, From: rel.Sub{Query: rows, Alias: "t"}, Where: is(doRemove),
 		}}}},
 	}
-	return rel.Select{Columns: append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, f.planColumns("p")...), From: rel.Sub{Query: inner, Alias: "p"},
+	return rel.Select{Columns: append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, f.tableColumns("p")...), From: rel.Sub{Query: inner, Alias: "p"},
 		OrderBy: []rel.Order{{Expr: rel.C("p", "seq")}}}
 }
 
@@ -52,12 +52,26 @@ func (s *source) planColumns(alias string) []rel.Column {
 	return cs
 }
 
-// todoColumns are the columns of a plan from todoTable.
+// tableColumns are the columns of a plan's table after its number: what is read when it is sent, and
+// what is noted when it is settled.
+func (s *source) tableColumns(alias string) []rel.Column {
+	return append(s.planColumns(alias), rel.As("mark", rel.C(alias, "mark")))
+}
+
+// todoColumns are the columns of a plan from todoTable. Of a row that is neither sent nor noted
+// otherwise, it is noted that the ledger does not know any more what it was made from.
 func (f *freeze) todoColumns() []rel.Column {
-	cs := f.planColumns("t")
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	is := anyOf(t("action"))
+	cs := f.tableColumns("t")
 	for i, c := range cs {
-		if c.As == "leftover" {
+		switch c.As {
+		case "leftover":
 			cs[i].Expr = rel.B(false)
+		case "action":
+			cs[i].Expr = when(is(doErase, doForced, doRemove, doUpdate, doAdd, doSkip, doMove, doClose, doEnd), t("action"), rel.T(doMark))
+		case "mark":
+			cs[i].Expr = when(is(doUpdate, doAdd, doMark), t("mark"))
 		}
 	}
 	return cs

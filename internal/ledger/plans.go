@@ -11,8 +11,25 @@ import (
 
 // planned is a row of the plans table.
 type planned struct {
-	state string
-	ref   syncs.PlanRef
+	state  string
+	ref    syncs.PlanRef
+	ground ground
+}
+
+// ground is what settling a plan has to know beside the plan itself.
+type ground struct {
+	Marks  bool   `json:"marks,omitempty"`  // the plan's rows have marks
+	Noted  int64  `json:"noted,omitempty"`  // rows that are not sent, but noted
+	Bars   string `json:"bars,omitempty"`   // names the erasures and suppressions that it rests on
+	Wanted string `json:"wanted,omitempty"` // names the wanted rows that it rests on; "" if that is not known
+	Narrow bool   `json:"narrow,omitempty"` // rows whose marks say that they are as before were not looked at
+	Idle   bool   `json:"idle,omitempty"`   // nothing was different from when the ledger was last settled: it has no table
+}
+
+// tallied is how a plan's tally is kept.
+type tallied struct {
+	syncs.Tally
+	Ground ground `json:"ground"`
 }
 
 func (s *source) planIs(run string) rel.Expr {
@@ -35,9 +52,11 @@ func (s *source) planRows(ctx context.Context, se *session, where rel.Expr) (out
 			Hash: asText(r[7]), Version: asText(r[8]), AsOf: asTime(r[11]),
 		}}
 		if p.state != planMaking {
-			if err := errors.Join(json.Unmarshal([]byte(asText(r[9])), &p.ref.Tally), json.Unmarshal([]byte(asText(r[10])), &p.ref.Holds)); err != nil {
+			var y tallied
+			if err := errors.Join(json.Unmarshal([]byte(asText(r[9])), &y), json.Unmarshal([]byte(asText(r[10])), &p.ref.Holds)); err != nil {
 				return err
 			}
+			p.ref.Tally, p.ground = y.Tally, y.Ground
 		}
 		out = append(out, p)
 		return nil

@@ -104,7 +104,7 @@ func (s *source) Decide(ctx context.Context, g syncs.Grant, run string, sent boo
 			set := []rel.Assign{{Column: "doubt", Value: rel.B(false)}}
 			state := "due"
 			if sent {
-				set = append(set, rel.Assign{Column: "hash", Value: t("tried_hash")}, rel.Assign{Column: "state", Value: rel.T(stSent)}, rel.Assign{Column: "sent_at", Value: rel.At(now)},
+				set = append(set, noMark, rel.Assign{Column: "hash", Value: t("tried_hash")}, rel.Assign{Column: "state", Value: rel.T(stSent)}, rel.Assign{Column: "sent_at", Value: rel.At(now)},
 					rel.Assign{Column: "version", Value: rel.F(rel.Add, t("version"), rel.I(1))})
 				state = "delivered"
 			} else {

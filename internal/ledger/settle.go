@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/rel"
+	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -38,9 +39,11 @@ func (s *source) Settle(ctx context.Context, g syncs.Grant, ref syncs.PlanRef, v
 		if err != nil {
 			return err
 		}
-		f := &folding{source: s, se: se, ref: p.ref, keep: v.Keep, now: now}
-		if err := f.hear(ctx, v); err != nil {
-			return err
+		f := &folding{source: s, se: se, ref: p.ref, ground: p.ground, keep: v.Keep, now: now}
+		if p.ref.Rows+p.ground.Noted > 0 {
+			if err := f.hear(ctx, v); err != nil {
+				return err
+			}
 		}
 		if c, err = f.count(ctx); err != nil {
 			return err
@@ -74,10 +77,14 @@ func countsOf(r []any) syncs.Counts {
 // is not over.
 func (s *source) tidy(ctx context.Context, ref syncs.PlanRef, keep bool) error {
 	var copied []string
+	idle := false
 	err := s.run(ctx, "tidying up after a run of", func(se *session) error {
 		p, ok, err := s.planRow(ctx, se, ref.Run)
 		if err != nil {
 			return err
+		}
+		if idle = ok && p.ground.Idle; idle {
+			return se.do(ctx, s.forget(ref.Run))
 		}
 		if ok && !(keep || p.state == planKept) {
 			if err := se.do(ctx, rel.DropTable{Name: s.table(p.ref.Table)}, s.forget(ref.Run)); err != nil {
@@ -91,7 +98,7 @@ func (s *source) tidy(ctx context.Context, ref syncs.PlanRef, keep bool) error {
 		copied, err = s.precious(ctx, se, have)
 		return err
 	})
-	if err != nil {
+	if err != nil || idle { // the last copy holds all of it
 		return err
 	}
 	if err := s.w.Backup(ctx, copied); err != nil {
@@ -119,6 +126,7 @@ type folding struct {
 	ref  syncs.PlanRef
 	keep bool
 	now  time.Time
+	ground
 	// single is true if there are removals, or values in doubt, of which foldParts has to know.
 	single bool
 	// verdicts and actions are those that rows of foldTable have. What none has needs no statement:
@@ -162,8 +170,11 @@ func (f *folding) hear(ctx context.Context, v syncs.Verdicts) error {
 	h := func(c string) rel.Expr { return rel.C("h", c) }
 	cs := append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, f.foldColumns("p")...)
 	for i, c := range cs {
-		if c.As == "remote_id" {
+		switch {
+		case c.As == "remote_id":
 			cs[i].Expr = coalesce(h("remote_id"), c.Expr)
+		case c.As == "mark" && !f.Marks: // the plan may be of an earlier weir
+			cs[i].Expr = rel.Null(models.Integer)
 		}
 	}
 	cs = append(cs, rel.As("verdict", coalesce(h("verdict"), rel.I(int64(usual)))), rel.As("code", h("code")), rel.As("reason", h("reason")), rel.As("permanent", isTrue(h("permanent"))), rel.As("heard", notNull(h("seq"))))
@@ -175,7 +186,7 @@ func (f *folding) hear(ctx context.Context, v syncs.Verdicts) error {
 
 // foldColumns are the columns of a plan that settling needs: all but the fields.
 func (s *source) foldColumns(alias string) []rel.Column {
-	cs := s.planColumns(alias)
+	cs := s.tableColumns(alias)
 	return slices.Delete(cs, 4+len(s.b.Rows.IDs), 4+len(s.b.Rows.IDs)+len(s.b.Rows.Fields))
 }
 
@@ -241,6 +252,9 @@ func (f *folding) count(ctx context.Context) (syncs.Counts, error) {
 	c := syncs.Counts{Added: y.Added, Updated: y.Updated, Removed: y.Removed, Unchanged: y.Unchanged, Quarantined: y.Quarantined, Due: f.ref.Rows}
 	n := map[syncs.Verdict]int64{}
 	f.verdicts, f.actions = map[syncs.Verdict]bool{}, map[string]bool{}
+	if f.ref.Rows+f.Noted == 0 {
+		return c, nil
+	}
 	err := f.se.each(ctx, rel.Select{
 		Columns: []rel.Column{rel.As("verdict", fc("verdict")), rel.As("action", fc("action")), rel.As("n", rel.Agg{Fn: rel.Count, Arg: fc("seq")})},
 		From:    foldRows, GroupBy: []rel.Expr{fc("verdict"), fc("action")},
@@ -275,8 +289,14 @@ func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
 	// is found.
 	next := map[bool]string{true: planKept, false: planMaking}[f.keep]
 	state := rel.Update{Table: f.table(tPlans), Set: []rel.Assign{{Column: "state", Value: rel.T(next)}}, Where: f.planIs(f.ref.Run)}
-	sts = append(sts, f.define(f.now)...)
-	return f.se.do(ctx, append(sts, state, f.advance())...)
+	sts = append(append(sts, f.define(f.now)...), state)
+	if f.Idle { // the ledger is as it was
+		return f.se.do(ctx, sts...)
+	}
+	if err := f.se.do(ctx, append(sts, f.advance())...); err != nil {
+		return err
+	}
+	return f.rest(ctx, c)
 }
 
 // mark writes the marker of the run: into its row of the history, if that is there already.

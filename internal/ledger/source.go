@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/rel"
@@ -38,6 +39,7 @@ type bound struct {
 	room                    int      // slots that the table has
 	canary, version         int64
 	started                 bool
+	began                   time.Time // when the first run was settled
 }
 
 // appends reports whether rows are emissions: the unit is then the key, not the match value.
@@ -110,9 +112,16 @@ func (s *source) bind(ctx context.Context, se *session) error {
 	if err != nil {
 		return err
 	}
+	marked := false
 	for _, c := range columns {
 		if strings.HasPrefix(c.Name, "id_") {
 			b.room++
+		}
+		marked = marked || c.Name == "mark"
+	}
+	if !marked && len(columns) > 0 { // of an earlier weir: nobody is calm
+		if err := se.do(ctx, rel.AddColumn{Table: s.own(), Column: rel.Field{Name: "mark", Type: models.Integer}}); err != nil {
+			return err
 		}
 	}
 	// A mapped identifier that has no slot yet takes the next one when a plan is published.
@@ -138,7 +147,7 @@ func (s *source) readBound(ctx context.Context, se *session) (*bound, error) {
 		Where: rel.F(rel.Eq, rel.C("t", "sync"), rel.T(s.name)),
 	}, func(r []any) error {
 		b = &bound{account: asText(r[1]), object: asText(r[2]), target: asText(r[3]), print: asText(r[4]), columns: asText(r[5]),
-			canary: asInt(r[7]), version: asInt(r[8]), started: r[9] != nil}
+			canary: asInt(r[7]), version: asInt(r[8]), started: r[9] != nil, began: asTime(r[9])}
 		if names := asText(r[6]); names != "" {
 			b.slots = strings.Split(names, ",")
 		}

@@ -28,6 +28,7 @@ const (
 	tControls     = "controls"    // what people said of a sync: to pause, to adopt who is there
 	tDefinitions  = "definitions" // what each sync was when it was last settled
 	tKept         = "kept"        // plans that were not sent and may be
+	tCalm         = "calm"        // what each sync has no need to look at again
 )
 
 // The states of a plans row.
@@ -76,6 +77,7 @@ var tables = map[string][]rel.Field{
 	tSecret:       fields("name hash"),
 	tControls:     fields("sync paused:t by_whom reason adopt:b"),
 	tDefinitions:  fields("sync definition filled at:t"),
+	tCalm:         fields("sync started version:i bars wanted tally"),
 	tKept:         fields("plan sync run kind origin made:t ends:t asked about"),
 }
 
@@ -86,7 +88,7 @@ func ledgerFields(slots int) []rel.Field {
 	for i := range slots {
 		out = append(out, rel.Field{Name: slot(i), Type: models.Text})
 	}
-	return append(out, fields("hash:i doubt:b version:i state attempts:i next_try:t code reason tried tried_hash:i remote_id sent_at:t run")...)
+	return append(out, fields("hash:i doubt:b version:i state attempts:i next_try:t code reason tried tried_hash:i remote_id sent_at:t run mark:i")...)
 }
 
 func slot(i int) string { return fmt.Sprintf("id_%d", i+1) }

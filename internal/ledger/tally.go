@@ -20,8 +20,9 @@ const (
 )
 
 // describe counts what planning found and names the plan.
-func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error) {
-	ref := syncs.PlanRef{Sync: f.name, Run: f.run, Epoch: g.Epoch, Table: planTable(f.name, f.run), Version: f.bound.versionText(), AsOf: f.b.AsOf}
+func (f *freeze) describe(ctx context.Context, g syncs.Grant, v survey) (p planned, err error) {
+	p.ref = f.ref(g)
+	ref := &p.ref
 	y := &ref.Tally
 	invalid := func(code string, n int64) {
 		if n == 0 {
@@ -35,7 +36,7 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 	}
 	count := rel.As("n", rel.Agg{Fn: rel.CountRows})
 	var placed int64
-	err := f.se.each(ctx, rel.Select{
+	err = f.se.each(ctx, rel.Select{
 		Columns: []rel.Column{rel.As("place", f.place()), rel.As("invalid", rel.C("w", "invalid")), count},
 		From:    rel.Table{Name: wantTable, Alias: "w"}, Joins: f.placeJoins(), GroupBy: []rel.Expr{f.place(), rel.C("w", "invalid")},
 	}, func(r []any) error {
@@ -66,8 +67,9 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 		return nil
 	})
 	if err != nil {
-		return ref, err
+		return p, err
 	}
+	placed, y.Desired = placed+f.skipped, y.Desired+f.skipped
 	y.Unchanged = placed
 	code := when(eq(rel.C("t", "action"), rel.T(isInvalid)), rel.C("t", "code"))
 	var cutOff int64
@@ -113,35 +115,50 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant) (syncs.PlanRef, er
 		return nil
 	})
 	if err != nil {
-		return ref, err
+		return p, err
 	}
 	if err := f.countParts(ctx, y); err != nil {
-		return ref, err
+		return p, err
 	}
-	if y.Ledger, err = f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: rel.F(rel.Ne, rel.C("t", "state"), rel.T(stAbsent))}); err != nil {
-		return ref, err
+	if y.Ledger = v.ledger; y.Ledger < 0 {
+		if y.Ledger, err = f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: rel.F(rel.Ne, rel.C("t", "state"), rel.T(stAbsent))}); err != nil {
+			return p, err
+		}
 	}
 	if y.Resumed, err = f.leftOver(ctx); err != nil {
-		return ref, err
+		return p, err
 	}
 	y.SourceRows = placed
-	if y.SourceRows = placed; f.b.Rows.Source != nil {
-		if y.SourceRows, err = f.se.number(ctx, f.b.Rows.Source); err != nil {
-			return ref, err
-		}
+	if err := f.compareSource(ctx, y); err != nil {
+		return p, err
+	}
+	ref.Rows, ref.Forced = y.Added+y.Updated+y.Removed, y.Forced
+	ref.Holds = f.holds(cutOff)
+	if err := f.holdArms(ctx, ref); err != nil {
+		return p, err
+	}
+	if err := f.holdShape(ctx, ref); err != nil {
+		return p, err
+	}
+	if err := f.foundation(ctx, &p); err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+// ref is a plan of this run that has nothing.
+func (f *freeze) ref(g syncs.Grant) syncs.PlanRef {
+	return syncs.PlanRef{Sync: f.name, Run: f.run, Epoch: g.Epoch, Table: planTable(f.name, f.run), Version: f.bound.versionText(), AsOf: f.b.AsOf}
+}
+
+// compareSource counts the rows before policies and tells what changed in how rows are made.
+func (f *freeze) compareSource(ctx context.Context, y *syncs.Tally) (err error) {
+	if f.b.Rows.Source != nil {
+		y.SourceRows, err = f.se.number(ctx, f.b.Rows.Source)
 	}
 	y.Mapping = f.bound.started && f.bound.print != f.b.Rows.Fingerprint
 	y.Columns = f.bound.started && f.bound.columns != f.columns() && (f.b.Columns != nil || !y.Mapping)
-	ref.Rows, ref.Forced = y.Added+y.Updated+y.Removed, y.Forced
-	ref.Holds = f.holds(cutOff)
-	if err := f.holdArms(ctx, &ref); err != nil {
-		return ref, err
-	}
-	if err := f.holdShape(ctx, &ref); err != nil {
-		return ref, err
-	}
-	ref.Hash, err = f.digest(ctx, ref)
-	return ref, err
+	return err
 }
 
 // countParts adds the removals of single match values.
@@ -228,15 +245,37 @@ func (f *freeze) holdArms(ctx context.Context, ref *syncs.PlanRef) error {
 	return nil
 }
 
-// digest is a hash over the sync's fingerprint and every change, whatever their order.
-func (f *freeze) digest(ctx context.Context, ref syncs.PlanRef) (string, error) {
+// foundation names the plan, and notes what settling it has to know.
+func (f *freeze) foundation(ctx context.Context, p *planned) error {
 	t := func(c string) rel.Expr { return rel.C("t", c) }
 	line := concat(t("action"), rel.T(":"), t("key"), rel.T(":"), t("g"), rel.T(":"), text(t("hash"), models.Integer), rel.T(":"), text(t("version"), models.Integer))
-	bits, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("bits", rel.Agg{Fn: rel.BitXor, Arg: rel.F(rel.Hash64, line)})},
-		From: rel.Table{Name: f.table(ref.Table), Alias: "t"}, Where: notNull(t("seq"))})
+	var bits int64
+	err := f.se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("bits", rel.Agg{Fn: rel.BitXor, Arg: when(notNull(t("seq")), rel.F(rel.Hash64, line))}), rel.As("n", rel.Agg{Fn: rel.CountRows})},
+		From: rel.Table{Name: f.table(p.ref.Table), Alias: "t"}}, func(r []any) error {
+		bits, p.ground.Noted = asInt(r[0]), asInt(r[1])-p.ref.Rows
+		return nil
+	})
 	if err != nil {
-		return "", err
+		return err
 	}
+	p.ref.Hash = f.digest(p.ref, bits)
+	p.ground.Marks, p.ground.Bars, p.ground.Narrow = f.remarks(), f.bars, len(f.held) == 1
+	if !f.remarks() || !f.steady {
+		return nil
+	}
+	if f.wanted == "" { // every wanted row is in wantTable
+		err := f.se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows}), rel.As("bits", bitsOf("w"))}, From: rel.Table{Name: wantTable, Alias: "w"}},
+			func(r []any) error { f.wanted = survey{rows: asInt(r[0]), bits: asInt(r[1])}.wanted(); return nil })
+		if err != nil {
+			return err
+		}
+	}
+	p.ground.Wanted = f.wanted
+	return nil
+}
+
+// digest is a hash over the sync's fingerprint and every change, whatever their order: bits.
+func (f *freeze) digest(ref syncs.PlanRef, bits int64) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d\x00%d", f.b.Rows.Fingerprint, bits, ref.Rows, ref.Forced))
-	return hex.EncodeToString(sum[:12]), nil
+	return hex.EncodeToString(sum[:12])
 }

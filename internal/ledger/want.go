@@ -43,7 +43,8 @@ const (
 //	g      the match value: name and value of the first of the object's identifiers that is there
 //	h      the hash of what is rendered
 //	barred code of what keeps the person out: an erasure, a suppression, or a policy
-func (f *freeze) want() rel.Query {
+//	mark   the hash of what the row is made from; NULL where rows have none
+func (f *freeze) want(rows rel.Query) rel.Query {
 	r := f.b.Rows
 	cs := []rel.Column{rel.As("key", rel.C("r", "key"))}
 	for i := range r.IDs {
@@ -68,7 +69,19 @@ func (f *freeze) want() rel.Query {
 		barred, joins = append(barred, code), append(joins, js...)
 	}
 	cs = append(cs, rel.As("g", f.group("r")), rel.As("h", f.payload("r")), rel.As("barred", coalesce(barred...)), rel.As("invalid", rel.C("r", "invalid")))
-	return rel.Select{Columns: cs, From: rel.Sub{Query: r.Query, Alias: "r"}, Joins: joins}
+	mark := rel.Expr(rel.Null(models.Integer))
+	if f.marks() {
+		mark = rel.C("r", "mark")
+	}
+	return rel.Select{Columns: append(cs, rel.As("mark", mark)), From: rel.Sub{Query: rows, Alias: "r"}, Joins: joins}
+}
+
+// all is the query of every desired row, with its mark where rows have one.
+func (f *freeze) all() rel.Query {
+	if f.marks() {
+		return f.b.Rows.Given.Rows(rel.Sub{Query: f.given(), Alias: "g"}, "mark")
+	}
+	return f.b.Rows.Query
 }
 
 // inOrder lists the mapped identifiers in the order of the object, so that the order in which a
@@ -163,12 +176,16 @@ func (f *freeze) placeJoins() []rel.Join {
 	return js
 }
 
-// desire makes wantTable and what is needed to place its rows.
+// desire makes wantTable of all desired rows.
 func (f *freeze) desire(ctx context.Context) error {
+	return f.se.do(ctx, rel.DropTable{Name: wantTable}, rel.CreateTable{Name: wantTable, Temp: true, As: f.want(f.all()), Comment: "what " + f.name + " wants at its destination"})
+}
+
+// arrange makes what is needed to place the rows of wantTable.
+func (f *freeze) arrange(ctx context.Context) error {
 	w := func(c string) rel.Expr { return rel.C("w", c) }
 	from := rel.Table{Name: wantTable, Alias: "w"}
 	sts := []rel.Statement{
-		rel.DropTable{Name: wantTable}, rel.CreateTable{Name: wantTable, Temp: true, As: f.want(), Comment: "what " + f.name + " wants at its destination"},
 		// Of several profiles with one match value the lowest has it, of those that can be sent.
 		rel.DropTable{Name: sharedTable}, rel.CreateTable{Name: sharedTable, Temp: true, As: rel.Select{
 			Columns: []rel.Column{rel.As("g", w("g")), rel.As("owner", coalesce(
@@ -188,7 +205,7 @@ func (f *freeze) desire(ctx context.Context) error {
 
 // placed is the rows of wantTable that are in place.
 func (f *freeze) placed() rel.Query {
-	cs := []rel.Column{rel.As("key", rel.C("w", "key")), rel.As("g", rel.C("w", "g")), rel.As("h", rel.C("w", "h")), rel.As("invalid", rel.C("w", "invalid"))}
+	cs := []rel.Column{rel.As("key", rel.C("w", "key")), rel.As("g", rel.C("w", "g")), rel.As("h", rel.C("w", "h")), rel.As("invalid", rel.C("w", "invalid")), rel.As("mark", rel.C("w", "mark"))}
 	for i := range f.b.Rows.IDs {
 		cs = append(cs, rel.As(id(i), rel.C("w", id(i))))
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/warehouse"
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
@@ -59,16 +61,27 @@ type world struct {
 	g     syncs.Grant
 	runs  int
 	store string
+	plain bool // every row is looked at in every plan
 }
 
 // openWarehouse opens the warehouse under test, empty.
 var openWarehouse = openDuck
 
+// openDuck is an empty warehouse in memory, or in a file of its own if the tests are thorough or
+// measure.
 func openDuck(t testing.TB) warehouse.Warehouse {
 	t.Helper()
 	k, ok := warehouse.Lookup("duckdb")
 	if !ok {
 		t.Fatal("duckdb is not there")
+	}
+	if _, measures := t.(*testing.B); !measures && !casetest.Thorough() {
+		w, err := k.(warehouse.Ephemeral).Memory("weir")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close() })
+		return w
 	}
 	w, err := k.Open(warehouse.Config{Target: "dev", Dir: t.TempDir(), Settings: map[string]string{"path": "shop.duckdb", "schema": "weir"}})
 	if err != nil {
@@ -119,8 +132,35 @@ func peopleQuery(ids int) rel.Query {
 	return rel.Select{Columns: append(cs, rel.As("field_1", p("name")), rel.As("barred", p("barred")), rel.As("invalid", p("invalid"))), From: rel.Table{Name: people, Alias: "p"}}
 }
 
-// rebind makes a new source, as a new process would.
-func (w *world) rebind() { w.src = w.l.Source(w.b) }
+// givenOf is the rows of a sync in two steps, as compile has them.
+func givenOf(r compile.Rows) *compile.Given {
+	g := &compile.Given{Query: r.Query}
+	for i := range r.IDs {
+		g.Columns = append(g.Columns, id(i))
+	}
+	for i := range r.Fields {
+		g.Columns = append(g.Columns, field(i))
+	}
+	g.Columns = append(g.Columns, "barred", "invalid")
+	g.Rows = func(from rel.Relation, more ...string) rel.Query {
+		q := rel.Select{From: from, Columns: []rel.Column{rel.As("key", rel.C("g", "key"))}}
+		for _, name := range slices.Concat(g.Columns, more) {
+			q.Columns = append(q.Columns, rel.As(name, rel.C("g", name)))
+		}
+		return q
+	}
+	return g
+}
+
+// rebind makes a new source, as a new process would. Rows of the ledger have marks, unless the
+// world is plain.
+func (w *world) rebind() {
+	b := w.b
+	if !w.plain {
+		b.Rows.Given = givenOf(b.Rows)
+	}
+	w.src = w.l.Source(b)
+}
 
 func (w *world) exec(sqls ...string) {
 	w.t.Helper()
