@@ -16,6 +16,7 @@ import (
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/compile/casetest"
+	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/yamldoc"
 	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/models/diag"
@@ -332,7 +333,20 @@ func (c *project) desired(t *testing.T, name string) string {
 		text = fmt.Sprintf("SELECT p.who || substr(q.key, length(p.profile_id) + 1), q.%s FROM (%s) q JOIN %s p ON p.profile_id = split_part(q.key, ':', 1)",
 			strings.Join(names[1:], ", q."), c.w.render(t, rows.Query), c.table(compile.Profiles))
 	}
-	out := c.w.table(t, names, text) + "of " + c.w.rows(t, c.w.render(t, rows.Source))[0][0] + "\n"
+	table := c.w.table(t, names, text)
+	if g := rows.Given; g != nil { // the same in two steps, with a hash of what is given
+		r := []rel.Expr{rel.T("mark")}
+		cs := []rel.Column{rel.As("key", rel.C("r", "key"))}
+		for _, name := range g.Columns {
+			r, cs = append(r, rel.C("r", name)), append(cs, rel.As(name, rel.C("r", name)))
+		}
+		cs = append(cs, rel.As("mark", rel.F(rel.HashRow, r...)))
+		steps := c.w.render(t, g.Rows(rel.Sub{Query: rel.Select{Columns: cs, From: rel.Sub{Query: g.Query, Alias: "r"}}, Alias: "g"}, "mark"))
+		if again := c.w.table(t, names, strings.ReplaceAll(text, c.w.render(t, rows.Query), steps)); again != table {
+			t.Errorf("%s in two steps is\n%s\nand at once\n%s", name, again, table)
+		}
+	}
+	out := table + "of " + c.w.rows(t, c.w.render(t, rows.Source))[0][0] + "\n"
 	if rows.Barred != nil {
 		out += c.w.table(t, []string{"who", "barred"}, fmt.Sprintf("SELECT p.who, q.barred FROM (%s) q LEFT JOIN %s p ON p.profile_id = q.key",
 			c.w.render(t, rows.Barred), c.table(compile.Profiles)))
