@@ -35,6 +35,6 @@ func (s *session) compileCmd() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&dialect, "dialect", "", "dialect to print: duckdb or postgres; the target's own if not given")
+	c.Flags().StringVar(&dialect, "dialect", "", "dialect to print: duckdb, postgres, bigquery or snowflake; the target's own if not given")
 	return c
 }

@@ -117,9 +117,9 @@ var bigquery = spelling{
 		rel.JaroWinkler: func(a []string) string {
 			return "weir_jaro_winkler(" + a[0] + ", " + a[1] + ", CAST(" + a[2] + " AS FLOAT64))"
 		},
-		// The function gives the bound itself for what is beyond it.
+		// The function gives the bound itself for what is beyond it. Of bytes each becomes a character.
 		rel.Levenshtein: func(a []string) string {
-			return "EDIT_DISTANCE(CAST(" + a[0] + " AS BYTES), CAST(" + a[1] + " AS BYTES), max_distance => " + a[2] + " + 1)"
+			return "EDIT_DISTANCE(" + bqBytes(a[0]) + ", " + bqBytes(a[1]) + ", max_distance => " + a[2] + " + 1)"
 		},
 		rel.DaysApart: func(a []string) string {
 			return "ABS(DATE_DIFF(CAST(" + a[0] + " AS DATE), CAST(" + a[1] + " AS DATE), DAY))"

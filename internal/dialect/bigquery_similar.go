@@ -33,3 +33,7 @@ const bqJaroWinkler = `CREATE OR REPLACE TEMP FUNCTION weir_jaro_winkler(a STRIN
   }
   return alike < enough ? 0 : alike;
 """`
+
+func bqBytes(text string) string {
+	return "CODE_POINTS_TO_STRING(TO_CODE_POINTS(CAST(" + text + " AS BYTES)))"
+}
