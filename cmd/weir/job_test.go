@@ -435,7 +435,7 @@ func TestF35KilledRunsLoseNothing(t *testing.T) {
 	box := startSandbox(t, dir, "--speed", "5")
 	defer box.stop(t)
 	r := rand.New(rand.NewPCG(1, 2))
-	want := 5
+	want := 3
 	if n, err := strconv.Atoi(os.Getenv("WEIR_KILLS")); err == nil {
 		want = n
 	}

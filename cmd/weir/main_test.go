@@ -35,6 +35,9 @@ func (t tidy) Run() int {
 	return code
 }
 
+// thorough reports whether WEIR_THOROUGH asks for all there is, as make proof does.
+func thorough() bool { return os.Getenv("WEIR_THOROUGH") != "" }
+
 // duckdb FILE SQL… executes statements and prints what the last one gives, a row a line.
 // duckdb FILE hold keeps the file open until stdin ends.
 func duckdb() {

@@ -13,7 +13,7 @@ import (
 
 const served = `project: p
 targets:
-  dev: {type: duckdb, path: p.duckdb, send: sandbox}
+  dev: {type: duckdb, path: p.duckdb, threads: 1, send: sandbox}
 sources:
   people: {table: main.people, key: id, updated_at: changed_at, identifiers: {customer_id: id, email: email}}
 entities:

@@ -23,7 +23,7 @@ import (
 
 const told = `project: p
 targets:
-  dev: {type: duckdb, path: p.duckdb, send: live}
+  dev: {type: duckdb, path: p.duckdb, threads: 1, send: live}
 sources:
   people: {table: main.people, key: id, updated_at: changed_at, identifiers: {customer_id: id, email: email}}
 entities:

@@ -22,8 +22,8 @@ import (
 const tellingYAML = `
 project: telling
 targets:
-  dev: {type: duckdb, path: telling.duckdb, send: live}
-  other: {type: duckdb, path: other.duckdb, send: sandbox}
+  dev: {type: duckdb, path: telling.duckdb, threads: 1, send: live}
+  other: {type: duckdb, path: other.duckdb, threads: 1, send: sandbox}
 default_target: dev
 sources:
   crm: {table: shop.crm, key: id, updated_at: changed_at, identifiers: {email: email}}

@@ -159,7 +159,7 @@ insert into weir.deliveries values
 `
 
 // target is the YAML of the warehouse under test, and empties it.
-var target = func(testing.TB) string { return "{type: duckdb, path: shop.duckdb, send: sandbox}" }
+var target = func(testing.TB) string { return "{type: duckdb, path: shop.duckdb, threads: 1, send: sandbox}" }
 
 // shopApp is a project on a warehouse with what a build leaves behind.
 func shopApp(t testing.TB, sql ...string) *App {

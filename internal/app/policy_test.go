@@ -21,7 +21,7 @@ import (
 // one person in; only yes@example.com may leave.
 const guardedYAML = `
 project: guarded
-targets: {dev: {type: duckdb, path: guarded.duckdb, send: live}}
+targets: {dev: {type: duckdb, path: guarded.duckdb, threads: 1, send: live}}
 sources:
   crm:    {table: shop.crm, key: id, updated_at: changed_at, identifiers: {email: email, phone: phone}}
   orders: {table: shop.orders, key: id, time: day, identifiers: {email: email}}

@@ -13,7 +13,7 @@ import (
 
 const verifyYAML = `
 project: verifying
-targets: {dev: {type: duckdb, path: v.duckdb, send: sandbox}}
+targets: {dev: {type: duckdb, path: v.duckdb, threads: 1, send: sandbox}}
 sources:
   crm: {table: shop.crm, key: id, updated_at: changed_at, identifiers: {email: email}}
 entities:

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-data/weir/destinations"
+	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -81,7 +82,7 @@ func (w *twins) run(verdict func(i int) syncs.Verdict) {
 // TestPlanByMarks holds that a plan that looks at some rows is the plan of all of them: row by
 // row, by count, and in what the ledger knows afterwards.
 func TestPlanByMarks(t *testing.T) {
-	worlds := 5
+	worlds := casetest.Rounds(3, 5)
 	if n, err := strconv.Atoi(os.Getenv("WEIR_LEDGER_WORLDS")); err == nil {
 		worlds = n
 	}

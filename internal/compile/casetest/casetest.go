@@ -45,12 +45,17 @@ type Open func(t testing.TB) warehouse.Warehouse
 type Options struct {
 	Once bool      // not a second time with the rows in another order: for a stand-in that is slow
 	Turn bool      // with the rows in another order, and as written in the thorough tests only
+	Part int       // only one case in so many, unless Whole; 0 for all
 	Gaps *gap.List // what a stand-in lacks, by the names of cases; nil for a real warehouse
 }
 
 // Thorough reports whether WEIR_THOROUGH asks for all there is: `make proof` does, `make test` takes
 // a part of what is much the same.
 func Thorough() bool { return os.Getenv("WEIR_THOROUGH") != "" }
+
+// Whole reports whether all is to run on every warehouse, and not a part on all but the embedded
+// one: WEIR_WAREHOUSES is "all" in `make test-warehouses`.
+func Whole() bool { return Thorough() || os.Getenv("WEIR_WAREHOUSES") == "all" }
 
 // Rounds is how often something random is tried: few times, or all if the tests are thorough.
 func Rounds(few, all int) int {
@@ -82,7 +87,10 @@ func RunWith(t *testing.T, glob string, open Open, o Options) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases in %s", glob)
 	}
-	for _, file := range files {
+	for i, file := range files {
+		if o.Part > 0 && i%o.Part != 0 && !Whole() {
+			continue
+		}
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 		o.Gaps.Run(t, name, func(t testing.TB) {
 			c := read(t, file)
