@@ -14,6 +14,7 @@ import (
 	"github.com/weir-data/weir/internal/cli"
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
 	_ "github.com/weir-data/weir/internal/warehouse/postgres"
+	_ "github.com/weir-data/weir/internal/warehouse/snowflake"
 )
 
 func main() { cli.Exec() }

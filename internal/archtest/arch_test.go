@@ -44,6 +44,7 @@ var private = map[string][]string{
 	"github.com/wneessen/go-mail":                    {"internal/alert"},
 	"github.com/duckdb/duckdb-go/v2":                 {"internal/warehouse/duckdb"},
 	"github.com/jackc/pgx/v5":                        {"internal/warehouse/postgres", "internal/store", "internal/jobs"},
+	"github.com/snowflakedb/gosnowflake":             {"internal/warehouse/snowflake"},
 	"github.com/riverqueue/river":                    {"internal/jobs"},
 	"modernc.org/sqlite":                             {"internal/store"},
 	"github.com/spf13/cobra":                         {"internal/cli"},

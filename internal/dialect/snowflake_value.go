@@ -49,13 +49,14 @@ func sfInteger(n string) string {
 // something; a plain cast would show all that its bits say. Its text is not fit to be read: how many
 // digits it has is not documented.
 func sfNumberOf(x string, try bool) string {
+	number := "CAST(" + x + " AS " + sfNumber + ")"
 	text := "CASE "
 	if try {
 		text += "WHEN ABS(" + x + ") >= 1e28 THEN NULL "
 	}
-	return text + "WHEN TYPEOF(TO_VARIANT(" + x + ")) = 'DOUBLE' AND " + x + " <> FLOOR(" + x + ")" +
-		" THEN CAST(ROUND(CAST(" + x + " AS " + sfNumber + "), LEAST(9, 14 - CAST(FLOOR(LOG(10, ABS(" + x + "))) AS INTEGER))) AS " + sfNumber + ")" +
-		" ELSE CAST(" + x + " AS " + sfNumber + ") END"
+	return text + "WHEN TYPEOF(TO_VARIANT(" + x + ")) <> 'DOUBLE' THEN " + number +
+		" WHEN " + x + " = FLOOR(" + x + ") THEN CAST(CAST(" + x + " AS NUMBER(38,0)) AS " + sfNumber + ")" +
+		" ELSE CAST(ROUND(" + number + ", 14 - CAST(FLOOR(LOG(10, GREATEST(1e5, ABS(" + x + ")))) AS INTEGER)) AS " + sfNumber + ") END"
 }
 
 // sfNumberText writes a Number without zeros at the end.
@@ -128,16 +129,16 @@ func captures(p string) (out string, numbers []int) {
 	numbers = []int{0}
 	groups := 0
 	for i := 0; i < len(p); i++ {
-		switch c := p[i]; {
-		case c == '\\':
-			b.WriteByte(c)
+		switch p[i] {
+		case '\\':
+			b.WriteByte(p[i])
 			i++
-		case c == '[':
+		case '[':
 			end := i + classEnd(p[i:])
 			b.WriteString(p[i:end])
 			i = end - 1
 			continue
-		case c == '(':
+		case '(':
 			groups++
 			if strings.HasPrefix(p[i:], "(?:") {
 				b.WriteByte('(')
