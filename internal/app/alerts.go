@@ -135,7 +135,7 @@ func (a *App) tellOne(ctx context.Context, st store.Alerts, x *project.Alert, kn
 // seen brings together what came of syncs, with what alerts need to know of their past.
 func (a *App) seen(ctx context.Context, names []string, res *RunResult, err error) ([]alert.Seen, error) {
 	reports := map[string]*syncs.Report{}
-	out := map[string]bool{} // paused: nothing came of them
+	out := map[string]bool{} // paused or skipped: nothing came of them
 	var failed map[string]error
 	if res != nil {
 		for i := range res.Runs {
@@ -147,6 +147,9 @@ func (a *App) seen(ctx context.Context, names []string, res *RunResult, err erro
 		}
 		for _, p := range res.Paused {
 			out[p.Sync] = true
+		}
+		for _, k := range res.Skipped { // what kept them from it is told of the sync that they follow
+			out[k.Sync] = true
 		}
 		failed = res.Failures
 	}

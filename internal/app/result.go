@@ -104,7 +104,9 @@ type RunResult struct {
 	Builds []BuildResult  `json:"builds"`
 	Runs   []syncs.Report `json:"runs"`
 	Paused []PausedSync   `json:"paused,omitempty"` // were picked, and left out
-	Scan   *ScanCost      `json:"scan,omitempty"`   // of the sources, as it was expected; where the warehouse tells
+	// Skipped follow a sync that did not end well.
+	Skipped []SkippedSync `json:"skipped,omitempty"`
+	Scan    *ScanCost     `json:"scan,omitempty"` // of the sources, as it was expected; where the warehouse tells
 	// Failures say why syncs did not begin that would have run, by sync.
 	Failures map[string]error   `json:"-"`
 	Seconds  map[string]float64 `json:"seconds"`

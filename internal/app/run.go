@@ -11,15 +11,13 @@ import (
 	"github.com/weir-data/weir/internal/ledger"
 	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/syncs"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // parallel is how many syncs run at once. Each is bounded in itself; the warehouse is shared.
 const parallel = 4
 
 // Run builds and publishes what was picked, then runs the syncs that were picked, all against
-// that build. When ctx ends, syncs stop in order and their reports say so. The result holds what
+// that build, and one that follows another after that ended well. When ctx ends, syncs stop in order and their reports say so. The result holds what
 // was done also when there is an error; how single runs ended is in their reports.
 func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	if err := a.sends(); err != nil {
@@ -56,18 +54,17 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	res.Paused = paused
 	reports := make([]*syncs.Report, len(list))
 	errs := make([]error, len(list))
-	var g errgroup.Group
-	g.SetLimit(cmp.Or(a.o.Limit, parallel))
+	names, out := make([]string, len(list)), map[string]string{}
 	for i, s := range list {
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // not begun: nothing to say
-			}
-			reports[i], errs[i] = a.runOne(ctx, runner, s, in, made)
-			return nil
-		})
+		names[i] = s.Name
 	}
-	_ = g.Wait() // errors are kept by sync
+	for _, p := range paused {
+		out[p.Sync] = "is paused"
+	}
+	res.Skipped = a.inOrder(ctx, names, out, cmp.Or(a.o.Limit, parallel), func(i int) string {
+		reports[i], errs[i] = a.runOne(ctx, runner, list[i], in, made)
+		return fate(reports[i], errs[i])
+	})
 	res.Failures = map[string]error{}
 	for i, r := range reports {
 		if errs[i] != nil {

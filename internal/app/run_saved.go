@@ -14,8 +14,6 @@ import (
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/syncs"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // SavedOptions say how a saved plan is sent.
@@ -90,24 +88,21 @@ func (a *App) RunSaved(ctx context.Context, f *PlanFile, o SavedOptions) (res *R
 	}
 	reports := make([]*syncs.Report, len(list))
 	errs := make([]error, len(list))
-	var g errgroup.Group
-	g.SetLimit(cmp.Or(a.o.Limit, parallel))
+	sent := make([]string, len(list))
 	for i, s := range list {
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // not begun: nothing to say
-			}
-			saved := &syncs.Plan{Sync: s.Sync, Hash: s.Hash, Ref: syncs.PlanRef{Sync: s.Sync, Run: s.Run}}
-			r, err := runner.Run(ctx, tasks[i], syncs.RunOptions{Asked: asked, Saved: saved, Approved: a.agreed(s, o)})
-			if err != nil {
-				errs[i] = a.worldly(fmt.Errorf("sync %s: %w", s.Sync, err))
-				return nil
-			}
-			reports[i] = r
-			return nil
-		})
+		sent[i] = s.Sync
 	}
-	_ = g.Wait() // errors are kept by sync
+	res.Skipped = a.inOrder(ctx, sent, nil, cmp.Or(a.o.Limit, parallel), func(i int) string {
+		s := list[i]
+		saved := &syncs.Plan{Sync: s.Sync, Hash: s.Hash, Ref: syncs.PlanRef{Sync: s.Sync, Run: s.Run}}
+		r, err := runner.Run(ctx, tasks[i], syncs.RunOptions{Asked: asked, Saved: saved, Approved: a.agreed(s, o)})
+		if err != nil {
+			errs[i] = a.worldly(fmt.Errorf("sync %s: %w", s.Sync, err))
+		} else {
+			reports[i] = r
+		}
+		return fate(r, err)
+	})
 	for i, r := range reports {
 		if r != nil {
 			r.Holds = approvable(r.Holds, list[i].Sync)

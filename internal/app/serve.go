@@ -147,9 +147,6 @@ func (s *Service) Skip(ctx context.Context, slots []Slot) error {
 // Ended records that a slot that was taken is through.
 func (s *Service) Ended(ctx context.Context, sync string) error { return s.st.Ended(ctx, sync) }
 
-// EndedWell tells that a run ended so that what follows it may begin.
-func EndedWell(s syncs.Status) bool { return s == syncs.OK || s == syncs.Degraded }
-
 // Through reports whether a sync of a group is through, by what Outcome was told of it, or is to go
 // on as soon as it can: its process was asked to stop before the sync came to an end.
 func Through(ctx context.Context, name string, res *RunResult, err error) bool {

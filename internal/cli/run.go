@@ -16,7 +16,7 @@ func (s *session) runCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Build, then send exactly what changed",
-		Long:  "Builds profiles and segments, compares them with what each destination last accepted, and\nsends the difference. The first Ctrl-C stops after what is on its way and records it; the\nnext run goes on from there.\n\n--plan sends exactly what weir plan --out saved, and --release exactly what a guard held, after a\nperson has looked at it; both refuse, and say what moved, if it does not fit any more.",
+		Long:  "Builds profiles and segments, compares them with what each destination last accepted, and\nsends the difference. The first Ctrl-C stops after what is on its way and records it; the\nnext run goes on from there.\n\nA sync with after: begins when the one that it follows has ended ok or degraded, if both were picked,\nand is skipped otherwise.\n\n--plan sends exactly what weir plan --out saved, and --release exactly what a guard held, after a\nperson has looked at it; both refuse, and say what moved, if it does not fit any more.",
 		Example: `  weir run
   weir run --select vip_lapsed+
   weir run --target prod --json
@@ -47,6 +47,9 @@ func (s *session) runCmd() *cobra.Command {
 				s.printScan(r.Scan)
 				s.printReports(r.Runs)
 				s.printPaused(r.Paused)
+				for _, k := range r.Skipped {
+					s.out("%s %-24s skipped   it comes after %s, and %s", s.ui.warn("‖"), k.Sync, k.After, k.Reason)
+				}
 			}
 			if r != nil || plan == "" && release == "" {
 				s.tell(c.Context(), a, r, err)

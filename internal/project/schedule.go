@@ -39,12 +39,13 @@ func (c *syncCheck) after() {
 		c.fail(at, "syncs.unknown", diag.DidYouMean(s.After, known), "unknown sync %q", s.After)
 		return
 	}
-	seen := map[string]bool{}
-	for o := s; o != nil && o.After != ""; o = c.p.Sync(o.After) {
-		if seen[o.Name] {
-			c.fail(at, "syncs.after_circle", "give one of them a schedule instead", "sync %s waits for itself", s.Name)
+	// Whoever only leads into a circle is well; those in it are told.
+	way := s.Name
+	for i, o := 0, c.p.Sync(s.After); o != nil && i < len(c.p.Syncs); i, o = i+1, c.p.Sync(o.After) {
+		way += " after " + o.Name
+		if o.Name == s.Name {
+			c.fail(at, "syncs.after_circle", "give one of them a schedule instead, or none", "sync %s waits for itself: %s", s.Name, way)
 			return
 		}
-		seen[o.Name] = true
 	}
 }
