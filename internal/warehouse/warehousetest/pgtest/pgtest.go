@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,12 +22,65 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Start runs a server in a temporary folder, on a socket, until the test ends, and returns the
-// connection string of an empty database. Text sorts there as English does, not by bytes. Without
-// PostgreSQL on this machine the test is skipped, or fails if WEIR_REQUIRE is "all".
+// one is the server that the tests of a package share; nil if each has its own.
+var one *shared
+
+// shared is a server that starts when a test first asks for it.
+type shared struct {
+	mu        sync.Mutex
+	begun     bool
+	dsn       string
+	stop      func()
+	err       error
+	databases int
+}
+
+// Main runs the tests of a package with one server for all that Start one, each in a database of its
+// own, and stops it then. It returns the exit code: a TestMain calls it.
+func Main(m *testing.M) int {
+	one = &shared{stop: func() {}}
+	defer func() { one.stop() }()
+	return m.Run()
+}
+
+// database makes an empty database on the shared server.
+func (s *shared) database(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.begun {
+		s.begun = true
+		s.dsn, s.stop, s.err = start()
+	}
+	if s.err != nil {
+		return "", s.err
+	}
+	conn, err := pgconn.Connect(ctx, s.dsn)
+	if err != nil {
+		return "", fmt.Errorf("asking PostgreSQL for a database: %w", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // what it did was answered
+	s.databases++
+	name := "test" + strconv.Itoa(s.databases)
+	if err := conn.Exec(ctx, "CREATE DATABASE "+name).Close(); err != nil {
+		return "", fmt.Errorf("making a database: %w", err)
+	}
+	return strings.Replace(s.dsn, "dbname=postgres", "dbname="+name, 1), nil
+}
+
+// Start runs a server in a temporary folder, on a socket, until the test ends, or takes that of Main,
+// and returns the connection string of an empty database. Text sorts there as English does, not by
+// bytes. Without PostgreSQL on this machine the test is skipped, or fails if WEIR_REQUIRE is "all".
 func Start(t testing.TB) string {
 	t.Helper()
-	dsn, err := start(t)
+	var dsn string
+	var err error
+	if one != nil {
+		dsn, err = one.database(t.Context())
+	} else {
+		var stop func()
+		dsn, stop, err = start()
+		t.Cleanup(stop)
+	}
 	var absent *absentError
 	if errors.As(err, &absent) && os.Getenv("WEIR_REQUIRE") != "all" {
 		t.Skipf("skipped: %v", err)
@@ -48,20 +102,29 @@ type absentError struct{ why string }
 
 func (e *absentError) Error() string { return e.why }
 
-func start(t testing.TB) (string, error) {
+// start runs a server. stop ends it and is never nil.
+func start() (dsn string, stop func(), err error) {
+	var undo []func()
+	stop = func() {
+		for _, f := range slices.Backward(undo) {
+			f()
+		}
+		undo = nil
+	}
+	ctx := context.Background() // a test's own ends before its clean-up, which stops the server in order
 	initdb, server := program("initdb"), program("postgres")
 	if initdb == "" || server == "" {
-		return "", &absentError{"PostgreSQL is not installed: neither on PATH nor under /usr/lib/postgresql"}
+		return "", stop, &absentError{"PostgreSQL is not installed: neither on PATH nor under /usr/lib/postgresql"}
 	}
 	// The path of a socket may have about a hundred bytes, so it is not in t.TempDir.
 	dir, err := os.MkdirTemp("/tmp", "weir-pg-")
 	if err != nil {
-		return "", err
+		return "", stop, err
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	undo = append(undo, func() { os.RemoveAll(dir) })
 	who, err := servant(dir)
 	if err != nil {
-		return "", err
+		return "", stop, err
 	}
 	data := filepath.Join(dir, "data")
 	run := func(ctx context.Context, name string, args ...string) *exec.Cmd {
@@ -71,21 +134,20 @@ func start(t testing.TB) (string, error) {
 		return c
 	}
 	common := []string{"-D", data, "-A", "trust", "-U", "weir", "--no-sync", "--encoding=UTF8"}
-	if _, err := run(t.Context(), initdb, append(common, "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")...).CombinedOutput(); err != nil {
+	if _, err := run(ctx, initdb, append(common, "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")...).CombinedOutput(); err != nil {
 		os.RemoveAll(data)
-		if out, err := run(t.Context(), initdb, common...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("initdb: %w: %s", err, out)
+		if out, err := run(ctx, initdb, common...).CombinedOutput(); err != nil {
+			return "", stop, fmt.Errorf("initdb: %w: %s", err, out)
 		}
 	}
-	// The test's context ends before its clean-up, which stops the server in order.
-	c := run(context.Background(), server, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=2GB",
+	c := run(ctx, server, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=2GB",
 		"-c", "timezone=America/New_York", "-c", "datestyle=SQL, DMY", "-c", "log_min_messages=fatal")
 	if err := c.Start(); err != nil {
-		return "", fmt.Errorf("starting PostgreSQL: %w", err)
+		return "", stop, fmt.Errorf("starting PostgreSQL: %w", err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
-	t.Cleanup(func() {
+	undo = append(undo, func() {
 		_ = c.Process.Signal(syscall.SIGINT) // fails if it has ended
 		select {
 		case <-ended:
@@ -94,8 +156,8 @@ func start(t testing.TB) (string, error) {
 			<-ended
 		}
 	})
-	dsn := "host=" + dir + " user=weir dbname=postgres sslmode=disable"
-	return dsn, await(dsn, ended)
+	dsn = "host=" + dir + " user=weir dbname=postgres sslmode=disable"
+	return dsn, stop, await(dsn, ended)
 }
 
 // await waits until the server answers.
