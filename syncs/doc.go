@@ -66,6 +66,9 @@
 //     the same reason a row of which one attempt went unanswered stays in doubt whatever later
 //     attempts say, until one is applied.
 //   - ack follows the answer. A crash before it leaves the rows in doubt.
+//   - While the journal writes, acks and intents gather; they are the next write, one at a time and
+//     each reaching the disk once. The acks come first in it and the intents with them or not at
+//     all: an ack that came after a later intent on the same rows would seem to be about that one.
 //   - settle folds the verdicts into the ledger in one transaction with the run's marker, so that
 //     settling twice is settling once. Only then does the journal hear of it.
 //   - A finished job is told to the ledger before the journal closes it.

@@ -135,18 +135,13 @@ type (
 		err    error
 	}
 
-	intend struct {
+	record struct {
 		run     string
 		epoch   int64
+		acks    []Ack
 		intents []Intent
 	}
-	intended struct{ err error }
-	ack      struct {
-		run   string
-		epoch int64
-		acks  []Ack
-	}
-	acked struct{ err error }
+	recorded struct{ err error }
 
 	refresh   struct{}
 	refreshed struct{ err error }

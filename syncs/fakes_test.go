@@ -229,16 +229,22 @@ func (j *fakeJournal) Begin(_ context.Context, r RunRecord) error {
 	return nil
 }
 
-func (j *fakeJournal) Intend(_ context.Context, run string, _ int64, ins []Intent) error {
+func (j *fakeJournal) Record(_ context.Context, run string, _ int64, acks []Ack, ins []Intent) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.intends++
-	if j.onIntend != nil {
-		j.onIntend()
+	if len(acks) > 0 && j.ackErr != nil {
+		return j.ackErr
 	}
-	if j.intendErr != nil {
-		return j.intendErr
+	if len(ins) > 0 {
+		j.intends++
+		if j.onIntend != nil {
+			j.onIntend()
+		}
+		if j.intendErr != nil {
+			return j.intendErr
+		}
 	}
+	j.ack(run, acks)
 	for _, in := range ins {
 		for seq := in.Lo; seq < in.Hi; seq++ {
 			if in.Attempt >= j.last[rowOf{run, seq}] {
@@ -250,12 +256,7 @@ func (j *fakeJournal) Intend(_ context.Context, run string, _ int64, ins []Inten
 	return nil
 }
 
-func (j *fakeJournal) Ack(_ context.Context, run string, _ int64, acks []Ack) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.ackErr != nil {
-		return j.ackErr
-	}
+func (j *fakeJournal) ack(run string, acks []Ack) {
 	for _, a := range acks {
 		for seq := a.Lo; seq < a.Hi; seq++ {
 			if a.Attempt >= j.last[rowOf{run, seq}] {
@@ -273,7 +274,6 @@ func (j *fakeJournal) Ack(_ context.Context, run string, _ int64, acks []Ack) er
 			j.jobs = append(j.jobs, o)
 		}
 	}
-	return nil
 }
 
 func (j *fakeJournal) Unsettled(context.Context, string) ([]RunRecord, error) {

@@ -247,10 +247,8 @@ func (m *Machine) input(in Input) {
 		m.openedSession(in)
 	case page:
 		m.page(in)
-	case intended:
-		m.intended(in)
-	case acked:
-		m.acked(in)
+	case recorded:
+		m.recorded(in)
 	case Written:
 		m.written(in)
 	case refreshed:

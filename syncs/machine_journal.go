@@ -7,35 +7,17 @@ import (
 )
 
 // journalOn writes what waits for the journal: one write at a time, each with everything that
-// gathered during the one before. Verdicts go first, since they free nothing but the memory of
-// what happened.
+// gathered during the one before. Verdicts come before intents in it: what is known of an attempt
+// must not seem to be known of a later one on the same rows.
 func (m *Machine) journalOn() {
 	s := &m.send
-	if s.journal || m.lost || m.broken {
-		return
-	}
-	run, epoch := m.order.Run, m.lease.grant.Epoch
-	switch {
-	case len(s.acks) > 0:
-		m.do(ack{run, epoch, s.acks})
-		s.acks = nil
-	case len(s.nextIntending) > 0:
-		s.attempted = true
-		m.do(intend{run, epoch, s.intents})
-		s.intending, s.nextIntending, s.intents = s.nextIntending, nil, nil
-	default:
+	if s.journal || m.lost || m.broken || len(s.acks)+len(s.nextIntending) == 0 {
 		return
 	}
 	s.journal = true
-}
-
-func (m *Machine) acked(in acked) {
-	m.send.journal = false
-	if in.err != nil {
-		m.journalFailed(in.err)
-		return
-	}
-	m.progress()
+	s.attempted = s.attempted || len(s.nextIntending) > 0
+	m.do(record{m.order.Run, m.lease.grant.Epoch, s.acks, s.intents})
+	s.intending, s.nextIntending, s.intents, s.acks = s.nextIntending, nil, nil, nil
 }
 
 // journalFailed gives the run up: what the journal holds is not known, so the next run reads it.
@@ -57,14 +39,15 @@ func (m *Machine) journalFailed(err error) {
 	m.fail("syncs.journal", "make room for the store or mend it, then run again: the next run settles this one", "writing the journal: %v", err)
 }
 
-// intended sends the calls whose intents have reached the disk, if there is time for them.
-func (m *Machine) intended(in intended) {
+// recorded sends the calls whose intents have reached the disk, if there is time for them.
+func (m *Machine) recorded(in recorded) {
 	s := &m.send
 	s.journal = false
 	if in.err != nil {
 		m.journalFailed(in.err)
 		return
 	}
+	m.progress()
 	calls := s.intending
 	s.intending = nil
 	for _, c := range calls {

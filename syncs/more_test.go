@@ -494,8 +494,7 @@ type countingJournal struct {
 	rows int64
 }
 
-func (j *countingJournal) Intend(context.Context, string, int64, []Intent) error { return nil }
-func (j *countingJournal) Ack(_ context.Context, _ string, _ int64, acks []Ack) error {
+func (j *countingJournal) Record(_ context.Context, _ string, _ int64, acks []Ack, _ []Intent) error {
 	for _, a := range acks {
 		j.rows += a.Hi - a.Lo
 	}

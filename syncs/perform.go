@@ -59,10 +59,8 @@ func (p *Performer) perform(ctx context.Context, e Effect, now func() time.Time)
 	case read:
 		rows, err := p.read(ctx, e.ref, e.lo, e.hi)
 		return page{lo: e.lo, hi: e.hi, rows: rows, err: err}
-	case intend:
-		return intended{jr.Intend(ctx, e.run, e.epoch, e.intents)}
-	case ack:
-		return acked{jr.Ack(ctx, e.run, e.epoch, e.acks)}
+	case record:
+		return recorded{jr.Record(ctx, e.run, e.epoch, e.acks, e.intents)}
 	case acquire:
 		g, err := src.Acquire(ctx, p.holder, e.ttl)
 		return acquired{g, err}

@@ -69,12 +69,11 @@ type Journal interface {
 	// Begin records a run before anything else of it, and its plan when called again for the
 	// same run.
 	Begin(ctx context.Context, r RunRecord) error
-	// Intend records attempts before they are sent. An intent supersedes every earlier verdict
-	// on its rows: until an Ack they count as in doubt. ErrFenced if the run's epoch is old.
-	Intend(ctx context.Context, run string, epoch int64, intents []Intent) error
-	// Ack records verdicts on attempts; a later one on the same attempt and rows replaces the
-	// earlier. ErrFenced if the run's epoch is old.
-	Ack(ctx context.Context, run string, epoch int64, acks []Ack) error
+	// Record records verdicts on attempts, and then attempts before they are sent, in one write:
+	// all of it or nothing. A later verdict on the same attempt and rows replaces the earlier. An
+	// intent supersedes every earlier verdict on its rows: until an Ack they count as in doubt.
+	// ErrFenced if the run's epoch is old.
+	Record(ctx context.Context, run string, epoch int64, acks []Ack, intents []Intent) error
 	// Unsettled lists the runs of a sync that have begun and are not settled, oldest first.
 	Unsettled(ctx context.Context, sync string) ([]RunRecord, error)
 	// Verdicts derives the verdict on every attempted row of a run from intents and acks.

@@ -29,8 +29,8 @@ func TestF60AnInterruptedSavedPlan(t *testing.T) {
 		}
 		if err := errors.Join(
 			s.journal.Begin(ctx, RunRecord{Run: run, Sync: "vip", Epoch: g.Epoch, Plan: ref}),
-			s.journal.Intend(ctx, run, g.Epoch, []Intent{{Attempt: 1, Lo: 0, Hi: 2, Key: "k"}}),
-			s.journal.Ack(ctx, run, g.Epoch, []Ack{{Attempt: 1, Lo: 0, Hi: 2, Rest: Applied}}),
+			s.journal.Record(ctx, run, g.Epoch, nil, []Intent{{Attempt: 1, Lo: 0, Hi: 2, Key: "k"}}),
+			s.journal.Record(ctx, run, g.Epoch, []Ack{{Attempt: 1, Lo: 0, Hi: 2, Rest: Applied}}, nil),
 			s.src.Release(ctx, g, false)); err != nil {
 			t.Fatal(err)
 		}

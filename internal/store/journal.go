@@ -60,27 +60,9 @@ func admit(w *writing, run string, epoch int64) (id int64, sync string, err erro
 	return id, sync, nil
 }
 
-// Intend records attempts before they are sent.
-func (s *Store) Intend(ctx context.Context, run string, epoch int64, intents []syncs.Intent) error {
-	return s.change(ctx, "recording attempts of run "+run, func(w *writing) error {
-		id, _, err := admit(w, run, epoch)
-		if err != nil {
-			return err
-		}
-		for _, in := range intents {
-			if in.Lo >= in.Hi {
-				return fmt.Errorf("attempt %d has no rows: %d to %d", in.Attempt, in.Lo, in.Hi)
-			}
-			if _, err := w.exec("INSERT INTO marks (run, attempt, lo, hi, key) VALUES (?, ?, ?, ?, ?)", id, in.Attempt, in.Lo, in.Hi, in.Key); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Ack records verdicts on attempts, and the jobs that they started.
-func (s *Store) Ack(ctx context.Context, run string, epoch int64, acks []syncs.Ack) error {
+// Record records verdicts on attempts with the jobs that they started, and then attempts before
+// they are sent.
+func (s *Store) Record(ctx context.Context, run string, epoch int64, acks []syncs.Ack, intents []syncs.Intent) error {
 	blobs := make([][]byte, len(acks)) // packed by the caller's goroutine, not by the writer's
 	for i, a := range acks {
 		if a.Lo >= a.Hi {
@@ -93,7 +75,7 @@ func (s *Store) Ack(ctx context.Context, run string, epoch int64, acks []syncs.A
 		}
 		blobs[i] = pack(a.Exceptions)
 	}
-	return s.change(ctx, "recording verdicts of run "+run, func(w *writing) error {
+	return s.change(ctx, "recording attempts of run "+run, func(w *writing) error {
 		id, sync, err := admit(w, run, epoch)
 		if err != nil {
 			return err
@@ -112,6 +94,14 @@ func (s *Store) Ack(ctx context.Context, run string, epoch int64, acks []syncs.A
 				return err
 			}
 			if err := insertJob(w, id, sync, mark, *a.Job); err != nil {
+				return err
+			}
+		}
+		for _, in := range intents {
+			if in.Lo >= in.Hi {
+				return fmt.Errorf("attempt %d has no rows: %d to %d", in.Attempt, in.Lo, in.Hi)
+			}
+			if _, err := w.exec("INSERT INTO marks (run, attempt, lo, hi, key) VALUES (?, ?, ?, ?, ?)", id, in.Attempt, in.Lo, in.Hi, in.Key); err != nil {
 				return err
 			}
 		}

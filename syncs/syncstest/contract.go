@@ -61,12 +61,12 @@ func (c *contract) begin(run string, epoch int64) {
 
 func (c *contract) intend(run string, attempt, lo, hi int64) {
 	c.Helper()
-	c.must(c.j.Intend(context.Background(), run, 1, []syncs.Intent{{Attempt: attempt, Lo: lo, Hi: hi, Key: fmt.Sprint("k", attempt)}}))
+	c.must(c.j.Record(context.Background(), run, 1, nil, []syncs.Intent{{Attempt: attempt, Lo: lo, Hi: hi, Key: fmt.Sprint("k", attempt)}}))
 }
 
 func (c *contract) ack(run string, attempt, lo, hi int64, rest syncs.Verdict, ex ...syncs.Exception) {
 	c.Helper()
-	c.must(c.j.Ack(context.Background(), run, 1, []syncs.Ack{{Attempt: attempt, Lo: lo, Hi: hi, Rest: rest, Exceptions: ex}}))
+	c.must(c.j.Record(context.Background(), run, 1, []syncs.Ack{{Attempt: attempt, Lo: lo, Hi: hi, Rest: rest, Exceptions: ex}}, nil))
 }
 
 // verdicts writes what is known of every row as "row:verdict/code".
@@ -147,10 +147,10 @@ func contractFence(t *testing.T, c *contract) {
 	c.begin("r1", 1)
 	c.intend("r1", 1, 0, 2)
 	c.begin("r2", 2)
-	if err := c.j.Intend(ctx, "r1", 1, []syncs.Intent{{Attempt: 2, Lo: 2, Hi: 3}}); !errors.Is(err, syncs.ErrFenced) {
+	if err := c.j.Record(ctx, "r1", 1, nil, []syncs.Intent{{Attempt: 2, Lo: 2, Hi: 3}}); !errors.Is(err, syncs.ErrFenced) {
 		t.Errorf("an intent of an old epoch: %v", err)
 	}
-	if err := c.j.Ack(ctx, "r1", 1, []syncs.Ack{{Attempt: 1, Lo: 0, Hi: 2, Rest: syncs.Applied}}); !errors.Is(err, syncs.ErrFenced) {
+	if err := c.j.Record(ctx, "r1", 1, []syncs.Ack{{Attempt: 1, Lo: 0, Hi: 2, Rest: syncs.Applied}}, nil); !errors.Is(err, syncs.ErrFenced) {
 		t.Errorf("a verdict of an old epoch: %v", err)
 	}
 	c.want("r1", "0:1 1:1 ")
@@ -204,7 +204,7 @@ func contractJobs(t *testing.T, c *contract) {
 	want := syncs.OpenJob{Run: "r1", Plan: syncs.PlanRef{Sync: "vip", Run: "r1", Rows: 9, Table: "plan_r1"}, Lo: 2, Hi: 6, Offset: 3, Batch: "k1",
 		Job: destinations.Job{Ref: json.RawMessage(`{"id":7}`), After: 5 * time.Second, Until: time.Hour}, Started: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	job := want
-	c.must(c.j.Ack(ctx, "r1", 1, []syncs.Ack{{Attempt: 1, Lo: 2, Hi: 6, Rest: syncs.Taken, Job: &job}}))
+	c.must(c.j.Record(ctx, "r1", 1, []syncs.Ack{{Attempt: 1, Lo: 2, Hi: 6, Rest: syncs.Taken, Job: &job}}, nil))
 	c.must(c.j.Settled(ctx, "r1")) // an open job outlives its run
 	jobs, err := c.j.Jobs(ctx, "vip")
 	c.must(err)
@@ -260,7 +260,7 @@ func contractOrder(t *testing.T, c *contract) {
 
 func contractRanges(_ *testing.T, c *contract) {
 	c.begin("r1", 1)
-	c.must(c.j.Intend(context.Background(), "r1", 1, []syncs.Intent{{Attempt: 1, Lo: 0, Hi: 2, Key: "k"}, {Attempt: 1, Lo: 4, Hi: 5, Key: "k"}}))
+	c.must(c.j.Record(context.Background(), "r1", 1, nil, []syncs.Intent{{Attempt: 1, Lo: 0, Hi: 2, Key: "k"}, {Attempt: 1, Lo: 4, Hi: 5, Key: "k"}}))
 	c.want("r1", "0:1 1:1 4:1 ")
 	c.ack("r1", 1, 0, 2, syncs.Applied)
 	c.want("r1", "0:6 1:6 4:1 ")

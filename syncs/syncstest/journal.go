@@ -85,23 +85,10 @@ func (j *journal) Begin(_ context.Context, r syncs.RunRecord) error {
 	})
 }
 
-func (j *journal) Intend(_ context.Context, run string, epoch int64, intents []syncs.Intent) error {
+func (j *journal) Record(_ context.Context, run string, epoch int64, acks []syncs.Ack, intents []syncs.Intent) error {
 	for _, in := range intents {
 		j.w.intended(run, in)
 	}
-	return j.flaky(func() error {
-		r, err := j.admit(run, epoch)
-		if err != nil {
-			return err
-		}
-		for _, in := range intents {
-			r.marks = append(r.marks, journalMark{attempt: in.Attempt, lo: in.Lo, hi: in.Hi})
-		}
-		return nil
-	})
-}
-
-func (j *journal) Ack(_ context.Context, run string, epoch int64, acks []syncs.Ack) error {
 	return j.flaky(func() error {
 		r, err := j.admit(run, epoch)
 		if err != nil {
@@ -115,6 +102,9 @@ func (j *journal) Ack(_ context.Context, run string, epoch int64, acks []syncs.A
 				job.ID = j.next
 				j.jobs = append(j.jobs, job)
 			}
+		}
+		for _, in := range intents {
+			r.marks = append(r.marks, journalMark{attempt: in.Attempt, lo: in.Lo, hi: in.Hi})
 		}
 		return nil
 	})
