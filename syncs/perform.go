@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
@@ -227,7 +228,14 @@ func (p *Performer) poll(ctx context.Context, e poll) Input {
 	return r
 }
 
+// leaves is from how many rows on a plan that was sent has taken memory that is worth giving back
+// before the ledger is settled: a warehouse inside of this process needs it then.
+const leaves = 50_000
+
 func (p *Performer) settle(ctx context.Context, e settle) Input {
+	if e.ref.Rows >= leaves {
+		debug.FreeOSMemory()
+	}
 	var v Verdicts
 	if e.unknown {
 		v = allInDoubt(e.ref)

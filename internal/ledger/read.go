@@ -45,6 +45,11 @@ func (s *source) Read(ctx context.Context, ref syncs.PlanRef, lo, hi int64) iter
 			}
 			lo += int64(len(cs))
 		}
+		if hi == ref.Rows { // the plan was read to its end
+			s.mu.Lock()
+			s.page = page{}
+			s.mu.Unlock()
+		}
 	}
 }
 
