@@ -56,7 +56,7 @@ func (a *App) Doctor(ctx context.Context, adopt bool) (*Examination, error) {
 	x := &Examination{Target: a.p.Target.Name, Checks: []Diagnosis{}}
 	for _, part := range []func(context.Context, *Examination) bool{
 		a.doctorWarehouse, a.doctorClock, a.doctorRights, a.doctorSchema, a.doctorSources,
-		func(ctx context.Context, x *Examination) bool { return a.doctorStore(ctx, x, adopt) }, a.doctorDestinations,
+		func(ctx context.Context, x *Examination) bool { return a.doctorStore(ctx, x, adopt) }, a.doctorDestinations, a.doctorQuotas,
 	} {
 		if goOn := part(ctx, x); !goOn {
 			break

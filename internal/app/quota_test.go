@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/weir-data/weir/destinations"
 	_ "github.com/weir-data/weir/destinations/http"
 	"github.com/weir-data/weir/syncs"
@@ -55,6 +58,30 @@ func TestDailyQuota(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
+	quotas := func(want ...SpentQuota) {
+		t.Helper()
+		a := loaded(t, dir)
+		defer a.Close()
+		st, err := a.Status(t.Context())
+		if err != nil || !cmp.Equal(want, st.Quotas, cmpopts.EquateEmpty()) {
+			t.Errorf("status: %v\n%s", err, cmp.Diff(want, st.Quotas, cmpopts.EquateEmpty()))
+		}
+		x, err := a.Doctor(t.Context(), false)
+		if x == nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, c := range x.Checks {
+			if strings.HasPrefix(c.Name, "quota of ") {
+				told = append(told, c.What)
+			}
+		}
+		if len(told) != len(want) || len(want) > 0 && (!strings.Contains(told[0], want[0].Why) || !strings.Contains(told[0], want[0].Resumes.Format("2006-01-02 15:04"))) {
+			t.Errorf("doctor says %q, want it to tell of %+v", told, want)
+		}
+	}
+	counted := SpentQuota{"hook", first.Resumes, "its quota of 2 calls in 24h is spent", []string{"to_hook"}}
+	quotas(counted)
 	second := run(loaded(t, dir))
 	if c := second.Counts; second.Status != syncs.Degraded || second.Code != "syncs.quota" || c.Delivered != 0 || c.Due != 2 || second.Requests != 0 || !second.Resumes.Equal(first.Resumes) {
 		t.Errorf("after a restart: %s %s (%s) %+v, %d requests, goes on at %s", second.Status, second.Code, second.Error, c, second.Requests, second.Resumes)
@@ -73,10 +100,12 @@ func TestDailyQuota(t *testing.T) {
 	if r := run(last); !strings.Contains(r.Error, "daily limit") {
 		t.Errorf("what the destination said: %+v", r)
 	}
+	quotas(SpentQuota{"hook", until.UTC().Truncate(time.Microsecond), "daily limit", []string{"to_hook"}}, counted)
 	w, err := last.RetryRejects(t.Context(), "to_hook")
 	if err != nil || !w.Done || len(w.Then) != 2 || !strings.Contains(w.Then[1], until.UTC().Format("15:04")) {
 		t.Errorf("retry: %+v, %v", w, err)
 	}
+	quotas(counted)
 	if r := run(last); r.Code != "syncs.quota" || strings.Contains(r.Error, "daily limit") {
 		t.Errorf("after it: %+v", r)
 	}

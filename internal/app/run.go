@@ -108,6 +108,8 @@ type Statuses struct {
 	Plans  []KeptPlan    `json:"plans"` // saved ones and held ones, that can still be sent
 	// Orphans are ledgers of syncs that are not in the project any more.
 	Orphans []Orphan `json:"orphans,omitempty"`
+	// Quotas are limits of destinations that leave no room for now.
+	Quotas []SpentQuota `json:"quotas,omitempty"`
 }
 
 // Status tells how every build and sync stands.
@@ -149,6 +151,9 @@ func (a *App) Status(ctx context.Context) (*Statuses, error) {
 		out.Syncs = append(out.Syncs, x)
 	}
 	if out.Orphans, err = a.orphans(ctx); err != nil {
+		return nil, err
+	}
+	if out.Quotas, err = a.spentQuotas(ctx, past, time.Now()); err != nil {
 		return nil, err
 	}
 	out.Plans, err = a.keptPlans(ctx)

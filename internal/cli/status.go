@@ -56,6 +56,9 @@ func (s *session) statusCmd() *cobra.Command {
 			s.printPaused(paused)
 			s.printKept(st.Plans)
 			s.printOrphans(st.Orphans)
+			for _, q := range st.Quotas {
+				s.out("%s %-24s takes nothing more before %s: %s", s.ui.warn("‖"), q.Destination, q.Resumes.Format("2006-01-02 15:04 MST"), q.Why)
+			}
 			for _, x := range st.Syncs {
 				if x.Last != nil && x.Last.Status != syncs.OK {
 					s.out("")
