@@ -207,7 +207,8 @@ func distinct(e rel.Expr, from rel.Relation, alias string) rel.Relation {
 	return rel.Sub{Alias: alias, Query: rel.Select{Distinct: true, Columns: []rel.Column{rel.As("v", e)}, From: from, Where: notNull(e)}}
 }
 
-// near is the query of nearTable.
+// near is the query of nearTable. Which rows they are is found with the columns that tell, and only
+// then are they read.
 func (f *freeze) near() rel.Query {
 	l := func(c string) rel.Expr { return rel.C("l", c) }
 	a := func(c string) rel.Expr { return rel.C("a", c) }
@@ -228,22 +229,32 @@ func (f *freeze) near() rel.Query {
 		js = append(js, rel.Join{Kind: rel.Left, Rel: distinct(rel.C("w", "key"), want, "k"), On: eq(rel.C("k", "v"), l("key"))})
 		why = append(why, notNull(rel.C("k", "v")))
 	}
-	return rel.Select{Columns: append(f.ledgerColumns("l"), rel.As("woken", and(calm("l"), isNull(a("mark"))))), From: rel.Table{Name: f.own(), Alias: "l"}, Joins: js, Where: or(why...)}
+	return f.rowsOf(rel.Select{Columns: []rel.Column{rel.As("grp", l("grp")), rel.As("woken", when(and(calm("l"), isNull(a("mark"))), rel.I(1)))}, From: rel.Table{Name: f.own(), Alias: "l"}, Joins: js, Where: or(why...)})
+}
+
+// rowsOf is the rows of the ledger whose match values a query gives as grp, with its woken, which is
+// not NULL where a row of the value is.
+func (f *freeze) rowsOf(q rel.Select) rel.Query {
+	o := func(c string) rel.Expr { return rel.C("o", c) }
+	once := rel.Select{Columns: []rel.Column{rel.As("grp", o("grp")), rel.As("woken", rel.Agg{Fn: rel.Max, Arg: o("woken")})}, From: rel.Sub{Query: q, Alias: "o"}, GroupBy: []rel.Expr{o("grp")}}
+	return rel.Select{Columns: append(f.ledgerColumns("t"), rel.As("woken", and(notNull(o("woken")), calm("t")))), From: rel.Table{Name: f.own(), Alias: "t"},
+		Joins: []rel.Join{{Rel: rel.Sub{Query: once, Alias: "o"}, On: eq(o("grp"), rel.C("t", "grp"))}}}
 }
 
 // nearByValue adds the calm rows that have one of the match values of those in nearTable.
 func (f *freeze) nearByValue() rel.Statement {
 	l := func(c string) rel.Expr { return rel.C("l", c) }
+	n := rel.Table{Name: nearTable, Alias: "n"}
 	var js []rel.Join
 	var has []rel.Expr
 	for i := range f.b.Rows.IDs {
 		v := fmt.Sprintf("v%d", i+1)
-		js = append(js, rel.Join{Kind: rel.Left, Rel: distinct(rel.C("n", f.slotOf(i)), rel.Table{Name: nearTable, Alias: "n"}, v), On: eq(rel.C(v, "v"), l(f.slotOf(i)))})
+		js = append(js, rel.Join{Kind: rel.Left, Rel: distinct(rel.C("n", f.slotOf(i)), n, v), On: eq(rel.C(v, "v"), l(f.slotOf(i)))})
 		has = append(has, notNull(rel.C(v, "v")))
 	}
-	there := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: nearTable, Alias: "n"}, Where: eq(rel.C("n", "grp"), l("grp"))}}
-	cs := append(f.ledgerColumns("l"), rel.As("woken", rel.B(true)))
-	return rel.Insert{Into: nearTable, Columns: names(cs), From: rel.Select{Columns: cs, From: rel.Table{Name: f.own(), Alias: "l"}, Joins: js, Where: and(or(has...), not(there))}}
+	there := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: n, Where: eq(rel.C("n", "grp"), l("grp"))}}
+	q := rel.Select{Columns: []rel.Column{rel.As("grp", l("grp")), rel.As("woken", rel.I(1))}, From: rel.Table{Name: f.own(), Alias: "l"}, Joins: js, Where: and(or(has...), not(there))}
+	return rel.Insert{Into: nearTable, Columns: names(append(f.ledgerColumns("t"), rel.As("woken", nil))), From: f.rowsOf(q)}
 }
 
 // wake adds to wantTable the calm rows of nearTable, as the ledger knows them: their fields are not

@@ -28,8 +28,7 @@ func (f *freeze) plan() rel.Query {
 			Distinct: true, Columns: []rel.Column{rel.As("key", t("key"))}, From: rel.Sub{Query: rows, Alias: "t"}, Where: is(doRemove),
 		}}}},
 	}
-	return rel.Select{Columns: append([]rel.Column{rel.As("seq", rel.C("p", "seq"))}, f.tableColumns("p")...), From: rel.Sub{Query: inner, Alias: "p"},
-		OrderBy: []rel.Order{{Expr: rel.C("p", "seq")}}}
+	return inner // numbering has put the rows in order
 }
 
 // planNames are the columns of a plan after its number.

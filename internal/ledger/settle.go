@@ -23,6 +23,7 @@ var waits = []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour}
 
 // Settle folds a run's verdicts into the ledger.
 func (s *source) Settle(ctx context.Context, g syncs.Grant, ref syncs.PlanRef, v syncs.Verdicts) (c syncs.Counts, err error) {
+	idle := false
 	err = s.run(ctx, "settling a run of", func(se *session) error {
 		done, err := s.marker(ctx, se, ref.Run, &c)
 		if err != nil || done {
@@ -39,6 +40,7 @@ func (s *source) Settle(ctx context.Context, g syncs.Grant, ref syncs.PlanRef, v
 		if err != nil {
 			return err
 		}
+		idle = p.ground.Idle
 		f := &folding{source: s, se: se, ref: p.ref, ground: p.ground, keep: v.Keep, now: now}
 		if p.ref.Rows+p.ground.Noted > 0 {
 			if err := f.hear(ctx, v); err != nil {
@@ -53,7 +55,7 @@ func (s *source) Settle(ctx context.Context, g syncs.Grant, ref syncs.PlanRef, v
 	if err != nil {
 		return syncs.Counts{}, err
 	}
-	return c, s.tidy(ctx, ref, v.Keep)
+	return c, s.tidy(ctx, ref, v.Keep, idle)
 }
 
 // marker reads the marker of a run with its counts, if it is there.
@@ -73,17 +75,16 @@ func countsOf(r []any) syncs.Counts {
 }
 
 // tidy follows a committed settle and can be repeated: what is no longer needed is dropped, and
-// the ledgers are copied. Until that copy exists the journal keeps its verdicts, since settling
-// is not over.
-func (s *source) tidy(ctx context.Context, ref syncs.PlanRef, keep bool) error {
+// the ledgers are copied, unless the run was idle: then the last copy holds all that there is of
+// them. Until a copy exists the journal keeps its verdicts, since settling is not over.
+func (s *source) tidy(ctx context.Context, ref syncs.PlanRef, keep, idle bool) error {
 	var copied []string
-	idle := false
 	err := s.run(ctx, "tidying up after a run of", func(se *session) error {
 		p, ok, err := s.planRow(ctx, se, ref.Run)
 		if err != nil {
 			return err
 		}
-		if idle = ok && p.ground.Idle; idle {
+		if idle && ok {
 			return se.do(ctx, s.forget(ref.Run))
 		}
 		if ok && !(keep || p.state == planKept) {
