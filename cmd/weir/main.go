@@ -12,6 +12,7 @@ import (
 	_ "github.com/weir-data/weir/destinations/meta"
 	_ "github.com/weir-data/weir/destinations/twilio"
 	"github.com/weir-data/weir/internal/cli"
+	_ "github.com/weir-data/weir/internal/warehouse/bigquery"
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
 	_ "github.com/weir-data/weir/internal/warehouse/postgres"
 	_ "github.com/weir-data/weir/internal/warehouse/snowflake"

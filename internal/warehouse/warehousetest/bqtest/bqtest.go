@@ -1,0 +1,65 @@
+// Package bqtest starts a stand-in for BigQuery for a test: an emulator, which .ci/warehouses builds.
+package bqtest
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/weir-data/weir/internal/warehouse"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
+)
+
+// Server is an emulator that runs.
+type Server struct{ rest, storage int }
+
+// made counts the datasets of this process, each of which is a test's own.
+var made atomic.Int64
+
+// Start runs an emulator until the test ends. Without one on this machine the test is skipped, or fails
+// if WEIR_REQUIRE is "all".
+func Start(t testing.TB) *Server {
+	t.Helper()
+	path := outside.Find(t, "bigquery-emulator")
+	ports := outside.Ports(t, 2)
+	outside.Start(t, time.Minute, func() error {
+		c, err := net.Dial("tcp", address(ports[0]))
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}, path, "--project=shop", "--dataset=unused", "--host=127.0.0.1", "--port="+strconv.Itoa(ports[0]), "--grpc-port="+strconv.Itoa(ports[1]), "--log-level=error")
+	return &Server{rest: ports[0], storage: ports[1]}
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// Settings are those of a target in a project of the emulator, with a new and empty dataset.
+func (s *Server) Settings() map[string]string {
+	return map[string]string{
+		"project": "shop", "dataset": fmt.Sprintf("weir%d", made.Add(1)),
+		"endpoint": "http://" + address(s.rest), "storage_endpoint": address(s.storage),
+	}
+}
+
+// Open opens a warehouse with settings, and closes it when the test ends.
+func Open(t testing.TB, settings map[string]string) warehouse.Warehouse {
+	t.Helper()
+	kind, ok := warehouse.Lookup("bigquery")
+	if !ok {
+		t.Fatal("this build has no BigQuery")
+	}
+	w, err := kind.Open(warehouse.Config{Target: "test", Dir: t.TempDir(), Settings: settings, Label: "weir test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
