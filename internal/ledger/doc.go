@@ -10,6 +10,7 @@
 //	stores            the journals that this warehouse knows
 //	plans             one row per plan: being made, saved as a preview, open, or kept for its jobs
 //	kept              one row per plan that was not sent and may be, for three days
+//	calm              one row per sync: what its next plan has no need to look at
 //	plan_<sync>_<run> what one run is to send, in order
 //	runs              the marker of each settled run, with its counts
 //	deliveries        every planned row of every run with its outcome
@@ -23,6 +24,11 @@
 //
 // A table is made before the one statement that publishes it, so that no transaction ever holds
 // a change of definitions; a plan that stayed "making" is garbage, found by its row.
+//
+// A plan looks closely at what may differ only: rows of the ledger have marks of what they were made
+// from, by which those that are as before are told without normalising them. See narrow.go. Where
+// nothing at all is different from when the last run was settled, it looks at no row twice, has no
+// table, and nothing is folded or copied. See calm.go.
 //
 // # The fence
 //
