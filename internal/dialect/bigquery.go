@@ -64,11 +64,14 @@ var bigquery = spelling{
 	noLimit:    "LIMIT 9223372036854775807",
 	union:      "UNION DISTINCT",
 	noRow:      "UNNEST([1])",
-	needsWhere: true,
-	call:       bqCall,
-	rows:       bqRows,
-	createView: func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },
-	analyze:    func(string) string { return "" },
+
+	groupsByPlace: true,
+	textLists:     true,
+	needsWhere:    true,
+	call:          bqCall,
+	rows:          bqRows,
+	createView:    func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },
+	analyze:       func(string) string { return "" },
 	fn: map[rel.Fn]func(a []string) string{
 		rel.Divide: func(a []string) string {
 			return "SAFE_DIVIDE(SAFE_CAST(" + a[0] + " AS " + bqNumber + "), SAFE_CAST(" + a[1] + " AS " + bqNumber + "))"

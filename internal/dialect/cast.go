@@ -24,6 +24,9 @@ func (w *writer) cast(c rel.Cast, level int) (string, int) {
 	if from == models.Unknown && (c.Try && c.Type != models.Number || c.Type == models.Boolean) {
 		from, x = models.Text, w.s.anyText(x)
 	}
+	if _, raw := c.Expr.(rel.RawExpr); raw && c.Type == models.List && w.s.textLists {
+		return w.s.fn[rel.TextList]([]string{x}), precAtom // what the user's SQL gives is an array
+	}
 	switch {
 	case c.Type == models.Number && (from == models.Number || from == models.Unknown):
 		return w.number(c.Expr, x, c.Try), precAtom

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -89,7 +90,7 @@ func (w *writer) selects(q rel.Select, level int) string {
 	}
 	text += w.where("WHERE", q.Where, level)
 	if len(q.GroupBy) > 0 {
-		text += nl(level) + "GROUP BY " + w.list(q.GroupBy, deeper(level))
+		text += nl(level) + "GROUP BY " + w.groups(q, deeper(level))
 	}
 	text += w.where("HAVING", q.Having, level)
 	if len(q.OrderBy) > 0 {
@@ -106,6 +107,29 @@ func (w *writer) selects(q rel.Select, level int) string {
 		text += nl(level) + w.s.fence
 	}
 	return text
+}
+
+// groups renders what a query groups by. Where the warehouse does not see that an expression with a
+// query in it is the one that is selected, or takes the alias of a table for the column of that name,
+// it is told by its place.
+func (w *writer) groups(q rel.Select, level int) string {
+	if !w.s.groupsByPlace {
+		return w.list(q.GroupBy, level)
+	}
+	parts := make([]string, len(q.GroupBy))
+	for i, e := range q.GroupBy {
+		parts[i] = w.expr(e, level)
+		col, _ := e.(rel.Col)
+		hidden := func(c rel.Column) bool { return col.Table != "" && strings.EqualFold(c.As, col.Table) }
+		if !strings.Contains(parts[i], "(SELECT ") && !slices.ContainsFunc(q.Columns, hidden) {
+			continue
+		}
+		same := func(c rel.Column) bool { return w.expr(c.Expr, level) == parts[i] }
+		if place := slices.IndexFunc(q.Columns, same); place >= 0 {
+			parts[i] = strconv.Itoa(place + 1)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // column renders an item of a select list. A column that keeps its name needs no alias.

@@ -66,6 +66,8 @@ type spelling struct {
 	// collect is the list of the different texts in order. list is a literal of rendered texts.
 	collect func(x string) string
 	list    func(items string) string
+	// textLists tells that lists are kept as texts, though the warehouse has arrays.
+	textLists bool
 	// listText writes a list as a JSON array.
 	listText func(x string) string
 	// listValue writes a list in a form of which an array can be made, and reads it; nil where lists
@@ -87,6 +89,8 @@ type spelling struct {
 	scaledSum bool
 	// nullsFirst tells that the orders of aggregates and windows put NULL first and know no other way.
 	nullsFirst bool
+	// groupsByPlace tells that some expressions are grouped by their place in the select list.
+	groupsByPlace bool
 	// union puts together without duplicates; "" for UNION.
 	union string
 	// noRow is what a query without tables is of, where a condition needs something; "" if it does not.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ var features = []googlesql.LanguageFeature{
 	googlesql.LanguageFeatureFeatureV12SafeFunctionCall,
 	googlesql.LanguageFeatureFeatureV12CivilTime,
 	googlesql.LanguageFeatureFeatureV12WeekWithWeekday,
+	googlesql.LanguageFeatureFeatureV13AdditionalStringFunctions,
 	googlesql.LanguageFeatureFeatureV13DateArithmetics,
 	googlesql.LanguageFeatureFeatureV13DateTimeConstructors,
 	googlesql.LanguageFeatureFeatureV13ExtendedDateTimeSignatures,
@@ -58,7 +60,7 @@ type analyser struct {
 	builtins *googlesql.SimpleCatalog
 
 	tables    []*table
-	functions []*googlesql.Function
+	functions map[string]*googlesql.Function
 	catalog   googlesql.CatalogNode // of tables and functions; nil after a change
 	kept      []any                 // what lives as long as the catalog: the engine does not hold it
 	outputs   []*googlesql.AnalyzerOutput
@@ -103,7 +105,8 @@ func newAnalyser() (*analyser, error) {
 
 // begin forgets the tables of the case before.
 func (a *analyser) begin() {
-	a.tables, a.functions, a.catalog, a.kept, a.outputs = nil, nil, nil, nil, nil
+	a.tables, a.functions, a.catalog, a.kept, a.outputs = nil, map[string]*googlesql.Function{}, nil, nil, nil
+	runtime.GC() // by which the engine, whose memory has an end, is told what is not needed any more
 }
 
 // analyse analyses a statement and does to the catalog what it would do.
@@ -285,11 +288,12 @@ func (a *analyser) function(st *googlesql.ResolvedCreateFunctionStmt) error {
 	if err != nil {
 		return err
 	}
+	name := strings.Join(path, ".")
 	f, err := googlesql.NewFunction(path, "session", googlesql.FunctionEnums_ModeScalar, []*googlesql.FunctionSignature{signature}, nil)
 	if err != nil {
 		return err
 	}
-	a.functions, a.catalog = append(a.functions, f), nil
+	a.functions[name], a.catalog = f, nil
 	return nil
 }
 
