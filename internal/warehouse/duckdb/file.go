@@ -20,12 +20,24 @@ import (
 	"github.com/weir-data/weir/internal/warehouse"
 )
 
-// How long a file is kept open after its last session, and how long a session waits for another
-// process to let go of it.
+// How long a file is kept open after its last session: longer while it has not been open for long,
+// since closing writes everything that changed, and a run that reads page after page would wait for
+// that. And how long a session waits for another process to let go of it, which is more than a file
+// is kept open for nothing.
 const (
-	linger   = 200 * time.Millisecond
-	patience = 10 * time.Second
+	young     = 4 * time.Second
+	lingerNew = time.Second
+	linger    = 200 * time.Millisecond
+	patience  = 10 * time.Second
 )
+
+// lingers is how long a file that was opened at a time is kept open when nobody uses it.
+func lingers(opened, now time.Time) time.Duration {
+	if now.Sub(opened) < young {
+		return lingerNew
+	}
+	return linger
+}
 
 // file is an open database file of this process. The engine allows one instance of it, with one
 // set of settings, so all warehouses on the same path share it.
@@ -34,6 +46,7 @@ type file struct {
 
 	mu       sync.Mutex // held while opening, so that sessions wait for each other
 	db       *duckdb.Connector
+	opened   time.Time
 	sessions int
 	copying  sync.Mutex
 	memory   bool // there is no file: it stays open until the warehouse is closed
@@ -106,7 +119,7 @@ func (f *file) release(c *duckdb.Conn, broken bool) error {
 	f.sessions--
 	f.broken = f.broken || broken
 	if f.sessions == 0 && !f.memory {
-		f.idle = time.AfterFunc(linger, f.rest)
+		f.idle = time.AfterFunc(lingers(f.opened, time.Now()), f.rest)
 	}
 	return err
 }
@@ -140,7 +153,7 @@ func (f *file) open(ctx context.Context, o options, wait time.Duration) error {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		db, err := start(o)
 		if err == nil {
-			f.db = db
+			f.db, f.opened = db, time.Now()
 			return nil
 		}
 		locked := lockHolder(err)

@@ -301,3 +301,20 @@ func TestOpeningIsCheap(t *testing.T) {
 		t.Errorf("opening takes %v", each)
 	}
 }
+
+// A file that nobody uses is given up before others have waited in vain, however often it is used.
+func TestLingers(t *testing.T) {
+	opened := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var last time.Duration
+	for after := time.Duration(0); after < 20*time.Second; after += 50 * time.Millisecond {
+		stays := lingers(opened, opened.Add(after))
+		if stays == lingerNew {
+			last = after + stays
+		} else if stays != linger {
+			t.Errorf("%s after it was opened the file stays for %s", after, stays)
+		}
+	}
+	if last == 0 || last+linger > patience*2/3 {
+		t.Errorf("a file that is used now and then may be held for %s; others wait %s", last, patience)
+	}
+}
