@@ -13,15 +13,18 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/weir-data/weir/syncs"
 )
 
-// TestMain lets the test binary be the process that is killed.
+// TestMain lets the test binary be the process that is killed, and holds that no test leaves a
+// goroutine behind.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("WEIR_STORE_TO_WRITE"); path != "" {
 		writeUntilKilled(path)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // writeUntilKilled acknowledges rows from four goroutines and prints each row after its Ack has
