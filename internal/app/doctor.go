@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -257,7 +258,7 @@ func (a *App) doctorStore(ctx context.Context, x *Examination, adopt bool) bool 
 		x.add("store", bad, "run on the machine that ran it before, or copy its "+project.StateDir+" folder here; if that is lost: weir doctor --adopt-store, which leaves in doubt what was being sent",
 			"the store %s of this machine is new to this warehouse, which %s used", h.Store, count(is.Stores, "other store"))
 	case !adopt:
-		x.add("store", fine, "", "the store %s of this machine may run here", h.Store)
+		x.add("store", fine, "", "the store %s of this machine may run here; %s", h.Store, a.storePlace())
 	}
 	if is.Open > 0 {
 		x.add("runs", note, "the next run of each settles it", "%s not settled: under way, or interrupted", map[bool]string{true: "1 run is", false: fmt.Sprintf("%d runs are", is.Open)}[is.Open == 1])
@@ -289,6 +290,14 @@ func (a *App) doctorStore(ctx context.Context, x *Examination, adopt bool) bool 
 		}
 	}
 	return true
+}
+
+// storePlace says where the store is, and who runs schedules, without what is secret in an address.
+func (a *App) storePlace() string {
+	if a.p.Target.Store == "" {
+		return "it is the file " + filepath.ToSlash(filepath.Join(project.StateDir, a.p.Target.Name+".db")) + ", and one weir serve on this machine runs the schedules"
+	}
+	return "it is on the PostgreSQL of store:, where every weir serve on it shares the jobs of schedules"
 }
 
 // doctorDestinations asks every destination whether it would take what this target sends.
