@@ -148,6 +148,13 @@ def own(kind, tree):
     return issubclass(kind, QUERIES) or kind in DML
 
 
+def look(conn):
+    """Names without a schema are looked up in the current one, then in PUBLIC."""
+    if conn.database and conn._schema:
+        path = ",".join(f'"{conn.database}"."{s}"' for s in dict.fromkeys([conn._schema, "PUBLIC"]))
+        conn._duck_conn.execute(f"SET search_path = '{path}'")
+
+
 def bind(connection, tree, bindings):
     """INSERT … VALUES (?, …) with an array for each mark, as one statement."""
     names = [f"c{i}" for i in range(len(bindings))]
@@ -170,10 +177,18 @@ def execute(conn, body):
     connection = conn._duck_conn
     if not getattr(conn, "weir_ready", False):
         connection.execute(translate.MACROS)
+        if conn.database:
+            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{conn.database}"."PUBLIC"')
+            conn._schema, conn.schema_set = "PUBLIC", True
+            look(conn)
         conn.weir_ready = True
+    if isinstance(tree, exp.Execute) or sql.lstrip().startswith("EXECUTE IMMEDIATE"):
+        # Functions in JavaScript, which are DuckDB's own here.
+        return described(pa.schema([("status", pa.string())])), None, [["anonymous block"]]
     if not own(kind, tree):
         cur = conn.cursor()
         cur.execute(sql, binding_params=None, server=True)
+        look(conn)
         table = cur._arrow_table
         return described(table.schema), flat(table), None
     try:
@@ -261,6 +276,8 @@ async def nothing(_):
 
 
 def main():
+    sys.setrecursionlimit(50_000)  # statements nest deeply
+    threading.stack_size(256 << 20)
     mine = [
         Route("/queries/v1/query-request", query, methods=["POST"]),
         Route("/queries/v1/abort-request", abort, methods=["POST"]),

@@ -95,10 +95,24 @@ def functions(node):
         return exp.cast(exp.DPipe(this=exp.Literal.string("0x"), expression=node.this), "BIGINT")
     if isinstance(node, exp.Anonymous) and node.name.upper() == "HASH":
         return call("weir_hash", call("hash", *node.expressions))
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "WEIR_JARO_WINKLER":
+        return call("jaro_winkler_similarity", *node.expressions)
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "WEIR_LEVENSHTEIN":
+        return call("levenshtein", *node.expressions[:2])
     if isinstance(node, exp.GetExtract):
         return call("list_extract", node.this, exp.Literal.number(int(node.expression.name) + 1))
     if isinstance(node, exp.IsNullValue):
         return exp.Is(this=node.this, expression=exp.Null())
+    # sqlglot writes their arguments several times over, to mend what weir never asks for: nested, that
+    # keeps DuckDB busy for minutes.
+    if isinstance(node, exp.Substring):
+        return call("substr", *[a for a in (node.this, node.args.get("start"), node.args.get("length")) if a is not None])
+    if isinstance(node, exp.Length):
+        return call("length", node.this)
+    if isinstance(node, exp.SplitPart):
+        return call("split_part", node.this, node.args["delimiter"], node.args["part_index"])
+    if isinstance(node, exp.ArrayContains):
+        return call("list_contains", node.this, node.expression)
     if isinstance(node, exp.ByteLength):
         return call("strlen", node.this)
     if isinstance(node, exp.TimeToStr):  # what stands in quotes is meant as it is
@@ -106,11 +120,8 @@ def functions(node):
     if isinstance(node, exp.RegexpReplace):
         return call("regexp_replace", node.this, node.expression, node.args.get("replacement") or exp.Literal.string(""), exp.Literal.string("gs"))
     if isinstance(node, exp.RegexpExtract):
-        # Without a match there is NULL, not ''.
-        x, p = node.this, node.expression
-        got = call("regexp_extract", x, p, node.args["group"], exp.Literal.string("s"))
-        there = call("regexp_matches", x.copy(), p.copy(), exp.Literal.string("s"))
-        return exp.Case(ifs=[exp.If(this=there, true=got)])
+        # Without a match there is NULL, not ''. What weir picks from a text is never empty.
+        return call("nullif", call("regexp_extract", node.this, node.expression, node.args["group"], exp.Literal.string("s")), exp.Literal.string(""))
     return node
 
 

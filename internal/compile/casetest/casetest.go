@@ -442,6 +442,7 @@ func Fill(ctx context.Context, s warehouse.Session, table string, data []byte, s
 	if len(rows) == 0 {
 		return fmt.Errorf("a header is needed")
 	}
+	d := dialectOf(s)
 	native := map[string]string{"text": "TEXT", "integer": "BIGINT", "number": "DECIMAL(18,4)", "double": "DOUBLE PRECISION",
 		"boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMPTZ", "naive": "TIMESTAMP"}
 	var columns []string
@@ -452,17 +453,21 @@ func Fill(ctx context.Context, s warehouse.Session, table string, data []byte, s
 		if !ok {
 			return fmt.Errorf("unknown type %q", typ)
 		}
-		names = append(names, `"`+name+`"`)
-		columns = append(columns, `"`+name+`" `+sql)
+		names = append(names, d.Quote(name))
+		columns = append(columns, d.Quote(name)+" "+sql)
 	}
 	rows = rows[1:]
 	if shuffled {
 		rand.New(rand.NewSource(7)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	}
-	quoted := `"` + strings.ReplaceAll(table, ".", `"."`) + `"`
+	var parts []string
+	for p := range strings.SplitSeq(table, ".") {
+		parts = append(parts, d.Quote(p))
+	}
+	quoted := strings.Join(parts, ".")
 	schema, _, ok := strings.Cut(table, ".")
 	if ok {
-		if _, err := s.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS "`+schema+`"`); err != nil {
+		if _, err := s.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+d.Quote(schema)); err != nil {
 			return err
 		}
 	}
@@ -484,7 +489,9 @@ func Fill(ctx context.Context, s warehouse.Session, table string, data []byte, s
 				case "''":
 					cells[i] = "''"
 				default:
-					cells[i] = "'" + strings.ReplaceAll(v, "'", "''") + "'"
+					if cells[i], err = d.Expr(rel.T(v)); err != nil {
+						return err
+					}
 				}
 			}
 			values = append(values, "("+strings.Join(cells, ", ")+")")
@@ -495,6 +502,14 @@ func Fill(ctx context.Context, s warehouse.Session, table string, data []byte, s
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// dialectOf is the SQL of a session's warehouse.
+func dialectOf(s warehouse.Session) dialect.Dialect {
+	if of, ok := s.(interface{ Kind() warehouse.Kind }); ok {
+		return of.Kind().Dialect()
+	}
+	return dialect.DuckDB()
 }
 
 // Cell writes a value of a warehouse as a case has it.

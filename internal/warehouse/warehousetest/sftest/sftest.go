@@ -4,7 +4,9 @@ package sftest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -139,4 +141,36 @@ func free(ctx context.Context) (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Parse has statements parsed as Snowflake's SQL by sqlglot, all in one process, and reports each that
+// does not parse.
+func Parse(t testing.TB, statements []string) {
+	t.Helper()
+	python, err := Python()
+	if err != nil {
+		if os.Getenv("WEIR_REQUIRE") == "all" {
+			t.Fatal(err)
+		}
+		t.Skipf("skipped: %v", err)
+	}
+	in, err := json.Marshal(statements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), python, Tool("parse.py"))
+	c.Stdin, c.Stderr = bytes.NewReader(in), os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("running sqlglot: %v", err)
+	}
+	var faults []string
+	if err := json.Unmarshal(out, &faults); err != nil || len(faults) != len(statements) {
+		t.Fatalf("sqlglot gave %d answers for %d statements: %v", len(faults), len(statements), err)
+	}
+	for i, f := range faults {
+		if f != "" {
+			t.Errorf("%s\n%s", f, statements[i])
+		}
+	}
 }
