@@ -61,8 +61,10 @@ type analyser struct {
 
 	tables    []*table
 	functions map[string]*googlesql.Function
-	catalog   googlesql.CatalogNode // of tables and functions; nil after a change
-	kept      []any                 // what lives as long as the catalog: the engine does not hold it
+	catalog   googlesql.CatalogNode               // of tables and functions; nil after a change
+	folders   map[string]*googlesql.SimpleCatalog // by path
+	filled    map[string]bool                     // the tables in it, those too that were dropped since
+	kept      []any                               // what lives as long as the catalog: the engine does not hold it
 	outputs   []*googlesql.AnalyzerOutput
 }
 
@@ -191,7 +193,12 @@ func (a *analyser) create(st creation, columns []column, err error) error {
 			return fmt.Errorf("%s is made and is there already", strings.Join(path, "."))
 		}
 	}
-	a.tables, a.catalog = append(a.tables, &table{path: path, columns: columns}), nil
+	t := &table{path: path, columns: columns}
+	a.tables = append(a.tables, t)
+	if key := strings.Join(path, "\x00"); a.catalog != nil && !a.filled[key] {
+		return a.place(t)
+	}
+	a.catalog = nil
 	return nil
 }
 
@@ -309,15 +316,15 @@ func (a *analyser) find(path []string) *table {
 func (a *analyser) drop(path []string) bool {
 	for i, t := range a.tables {
 		if slices.Equal(t.path, path) {
-			a.tables, a.catalog = slices.Delete(a.tables, i, i+1), nil
+			a.tables = slices.Delete(a.tables, i, i+1) // the catalog has it until it is made again
 			return true
 		}
 	}
 	return false
 }
 
-// fill makes a catalog of what is there, after a change: in the engine's own catalogs nothing can be
-// taken away.
+// fill makes a catalog of what is there, where tables were changed or made again: in the engine's own
+// catalogs nothing can be taken away.
 func (a *analyser) fill() error {
 	if a.catalog != nil {
 		return nil
@@ -327,24 +334,9 @@ func (a *analyser) fill() error {
 	if err != nil {
 		return err
 	}
-	folders := map[string]*googlesql.SimpleCatalog{"": own}
+	a.folders, a.filled = map[string]*googlesql.SimpleCatalog{"": own}, map[string]bool{}
 	for _, t := range a.tables {
-		place := own
-		for i := range t.path[:len(t.path)-1] {
-			key := strings.Join(t.path[:i+1], "\x00")
-			if folders[key] == nil {
-				folder, err := googlesql.NewSimpleCatalog(t.path[i], a.types)
-				if err != nil {
-					return err
-				}
-				if err := place.AddCatalog2(t.path[i], folder); err != nil {
-					return err
-				}
-				folders[key] = folder
-			}
-			place = folders[key]
-		}
-		if err := a.add(place, t); err != nil {
+		if err := a.place(t); err != nil {
 			return err
 		}
 	}
@@ -357,8 +349,29 @@ func (a *analyser) fill() error {
 	if err != nil {
 		return err
 	}
-	a.catalog, a.kept = all, append(a.kept, folders)
+	a.catalog = all
 	return nil
+}
+
+// place puts a table where its name says.
+func (a *analyser) place(t *table) error {
+	in := a.folders[""]
+	for i := range t.path[:len(t.path)-1] {
+		key := strings.Join(t.path[:i+1], "\x00")
+		if a.folders[key] == nil {
+			folder, err := googlesql.NewSimpleCatalog(t.path[i], a.types)
+			if err != nil {
+				return err
+			}
+			if err := in.AddCatalog2(t.path[i], folder); err != nil {
+				return err
+			}
+			a.folders[key] = folder
+		}
+		in = a.folders[key]
+	}
+	a.filled[strings.Join(t.path, "\x00")] = true
+	return a.add(in, t)
 }
 
 func (a *analyser) add(place *googlesql.SimpleCatalog, t *table) error {

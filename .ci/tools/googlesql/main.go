@@ -3,8 +3,8 @@
 //
 // Standard input has one JSON object a line: {"case": "…", "sql": "…"}. The statements of a case come
 // one after the other, in the order in which they are executed: the tables of the sources first, as
-// CREATE TABLE. A case begins with no tables. What a statement creates, changes or drops is there, or
-// gone, for those that follow.
+// CREATE TABLE. A case begins with no tables. What a statement creates or changes is there for those
+// that follow; what it drops can be created again.
 //
 // Standard output has one JSON object for each fault: {"case", "statement", "line", "column",
 // "message", "sql"}, statements counted from 1. The exit status is 0 unless the input cannot be read
