@@ -95,7 +95,7 @@ func TestErrorsAreTranslated(t *testing.T) {
 		answer{when: "emial", code: "000904", message: "SQL compilation error: error line 1 at position 7\ninvalid identifier 'C.EMIAL'"},
 		answer{when: "secret", code: "003001", message: "SQL access control error:\nInsufficient privileges to operate on schema 'SECRET'"},
 		answer{when: "asleep", code: "000606", message: "No active warehouse selected in the current session."},
-		answer{when: "value", code: "100038", message: "Numeric value 'anna@example.com' is not recognized"},
+		answer{when: "value", code: "100038", message: "Numeric value 'anna@example.com' is not recognized"}, //nolint:misspell // the server's words
 		answer{when: "gone", code: "390112", message: "Your session has expired. Please login again."},
 	))
 	ask := func(sql string) error {
