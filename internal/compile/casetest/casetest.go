@@ -389,6 +389,7 @@ func Text(t testing.TB, d dialect.Dialect, in compile.Input) string {
 	p, problems := compile.Entity(in)
 	if p == nil {
 		t.Fatal(problems)
+		return ""
 	}
 	var b strings.Builder
 	var render func(steps []compile.Step, depth string)
