@@ -54,13 +54,17 @@ func value(oid uint32, b []byte) (any, error) {
 		}
 		return json.Number(s), nil
 	case oidTimestamptz, oidTimestamp, oidDate:
-		layout := map[uint32]string{oidTimestamptz: "2006-01-02 15:04:05.999999Z07", oidTimestamp: "2006-01-02 15:04:05.999999", oidDate: time.DateOnly}[oid]
 		s := string(b)
 		if oid == oidTimestamptz {
 			if s = strings.TrimSuffix(s, "+00"); len(s) == len(b) {
 				break // infinity, or before Christ
 			}
-			layout = "2006-01-02 15:04:05.999999"
+		}
+		layout := "2006-01-02 15:04:05.999999"
+		if oid == oidDate {
+			layout = time.DateOnly
+		} else if t, ok := instant(s); ok {
+			return t, nil
 		}
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), nil
@@ -72,6 +76,31 @@ func value(oid uint32, b []byte) (any, error) {
 		return list(item, string(b))
 	}
 	return string(b), nil
+}
+
+// instant reads 2006-01-02 15:04:05 with up to six decimals, which is the form of nearly all times and
+// several times faster read like this. Anything else is not ok.
+func instant(s string) (time.Time, bool) {
+	if len(s) < 19 || len(s) > 26 || s[4] != '-' || s[7] != '-' || s[10] != ' ' || s[13] != ':' || s[16] != ':' || len(s) > 19 && (s[19] != '.' || len(s) == 20) {
+		return time.Time{}, false
+	}
+	ok := true
+	number := func(t string) (n int) {
+		for i := range len(t) {
+			ok = ok && t[i] >= '0' && t[i] <= '9'
+			n = 10*n + int(t[i]-'0')
+		}
+		return n
+	}
+	nanos := 0
+	if len(s) > 19 {
+		nanos = number(s[20:])
+		for range 29 - len(s) {
+			nanos *= 10
+		}
+	}
+	t := time.Date(number(s[:4]), time.Month(number(s[5:7])), number(s[8:10]), number(s[11:13]), number(s[14:16]), number(s[17:19]), nanos, time.UTC)
+	return t, ok
 }
 
 // typeOf is the model type of a native one, and whether it is a timestamp without a zone.
