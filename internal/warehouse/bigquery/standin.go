@@ -12,7 +12,7 @@ import (
 )
 
 // standIn is what the setting endpoint changes: an emulator has no sessions, does not tell how many
-// rows a statement changed, and a dry run there tells no columns. Temporary tables lie in a dataset of
+// rows a statement changed, cannot replace what is there, and a dry run there tells no columns. Temporary tables lie in a dataset of
 // the session's own, and rows are looked at before and after a change. Transactions are none. It is
 // for tests only.
 type standIn struct {
@@ -43,6 +43,7 @@ func (s *session) ask(ctx context.Context, q *bq.Query) (*bq.RowIterator, error)
 var (
 	newSchema = regexp.MustCompile("^\\s*CREATE SCHEMA IF NOT EXISTS (?:`([^`]+)`\\.)?`([^`]+)`\\s*$")
 	tempWord  = regexp.MustCompile(`(?i)\bTEMP(?:ORARY)?\s+`)
+	replaces  = regexp.MustCompile("^\\s*CREATE (?:OR REPLACE (?:TABLE|VIEW)|TABLE IF NOT EXISTS) (?:`([^`]+)`\\.)?`([^`]+)`\\.`([^`]+)`")
 	changed   = regexp.MustCompile("^\\s*(?:INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|TRUNCATE TABLE)\\s+(`[^`]+`(?:\\.`[^`]+`)*)")
 )
 
@@ -58,11 +59,22 @@ func (s *session) execStandIn(ctx context.Context, sql string) (int64, error) {
 		sql = sql[:word[0]] + sql[word[1]:]
 	}
 	if m := newSchema.FindStringSubmatch(sql); m != nil {
-		err := s.plain.DatasetInProject(cmp.Or(m[1], s.project), m[2]).Create(ctx, nil)
-		if httpCode(err) == 409 {
-			err = nil
+		d := s.plain.DatasetInProject(cmp.Or(m[1], s.project), m[2])
+		if _, err := d.Metadata(ctx); err == nil {
+			return -1, nil
 		}
-		return -1, s.explain(ctx, err)
+		return -1, s.explain(ctx, d.Create(ctx, nil))
+	}
+	if m := replaces.FindStringSubmatch(sql); m != nil { // it takes what is there for a fault
+		t := s.plain.DatasetInProject(cmp.Or(m[1], s.project), m[2]).Table(m[3])
+		if _, err := t.Metadata(ctx); err == nil {
+			if strings.Contains(m[0], "IF NOT EXISTS") {
+				return -1, nil
+			}
+			if err := t.Delete(ctx); err != nil {
+				return -1, s.explain(ctx, err)
+			}
+		}
 	}
 	m := changed.FindStringSubmatch(sql)
 	var was map[string]int64
