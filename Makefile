@@ -19,13 +19,13 @@ build: ## build the command into bin/
 
 .PHONY: test
 test: ## run every test that needs Go and a C compiler, and each warehouse that is present
-	$(GO) test -vet=off -ldflags=-w $(TESTFLAGS) ./...
+	$(GO) test -timeout 20m -vet=off -ldflags=-w $(TESTFLAGS) ./...
 	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "not run here: the cases on PostgreSQL (no server found); make test-warehouses needs it"
 
 .PHONY: test-warehouses
 test-warehouses: ## run the cases on every warehouse; an absent one fails
 	.ci/warehouses
-	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(GO) test $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/... ./internal/store/... ./internal/jobs/...
+	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(GO) test -timeout 20m $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/... ./internal/store/... ./internal/jobs/...
 	WEIR_WAREHOUSES=all WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'OnPostgreSQL' ./internal/app
 	WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'TestTwoMachines' ./cmd/weir
 
