@@ -62,12 +62,7 @@ func (g *graph) pick(selectors []string) (map[node]bool, error) {
 		}
 		return picked, nil
 	}
-	up := map[node][]node{}
-	for from, tos := range g.down {
-		for _, to := range tos {
-			up[to] = append(up[to], from)
-		}
-	}
+	up := g.up()
 	for _, sel := range selectors {
 		body := strings.TrimSuffix(strings.TrimPrefix(sel, "+"), "+")
 		found := g.find(body)
@@ -89,6 +84,17 @@ func (g *graph) pick(selectors []string) (map[node]bool, error) {
 		}
 	}
 	return picked, nil
+}
+
+// up is what each thing needs.
+func (g *graph) up() map[node][]node {
+	up := map[node][]node{}
+	for from, tos := range g.down {
+		for _, to := range tos {
+			up[to] = append(up[to], from)
+		}
+	}
+	return up
 }
 
 func (g *graph) find(body string) []node {

@@ -104,7 +104,7 @@ func (s *session) root() *cobra.Command {
 	f.BoolVar(&s.events, "events", false, "print progress as NDJSON to stderr")
 	root.AddCommand(
 		s.demoCmd(), s.initCmd(), s.validateCmd(), s.compileCmd(), s.buildCmd(), s.planCmd(), s.runCmd(),
-		s.testCmd(), s.serveCmd(), s.alertsCmd(), s.statusCmd(), s.runsCmd(), s.syncCmd(), s.verifyCmd(), s.forgetCmd(), s.suppressCmd(), s.doctorCmd(), s.identityCmd(), s.explainCmd(), s.profileCmd(), s.segmentCmd(), s.destinationsCmd(), s.sandboxCmd(), s.columnsCmd(), s.schemaCmd(), s.benchCmd(), s.versionCmd(),
+		s.testCmd(), s.serveCmd(), s.alertsCmd(), s.statusCmd(), s.runsCmd(), s.syncCmd(), s.verifyCmd(), s.forgetCmd(), s.suppressCmd(), s.doctorCmd(), s.identityCmd(), s.explainCmd(), s.profileCmd(), s.segmentCmd(), s.destinationsCmd(), s.sandboxCmd(), s.columnsCmd(), s.dbtCmd(), s.schemaCmd(), s.benchCmd(), s.versionCmd(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

@@ -118,7 +118,10 @@ func bigquery(r *reading) {
 		// Statements run there; what weir makes lies where dbt's tables lie.
 		r.out["dataset"], r.out["project"] = r.out["project"]+".weir", billed
 	}
-	r.copy("location", "location", "maximum_bytes_billed", "max_bytes_billed", "api_endpoint", "endpoint")
+	r.copy("location", "location", "maximum_bytes_billed", "max_bytes_billed")
+	if _, ok := r.o.values["api_endpoint"]; ok {
+		r.fail("api_endpoint", "write the target's own settings", "weir asks BigQuery at its own address only")
+	}
 	if _, ok := r.o.values["impersonate_service_account"]; ok {
 		r.fail("impersonate_service_account", "write the target's own settings, with the credentials of that account", "weir does not act as another service account")
 	}
@@ -128,13 +131,13 @@ func bigquery(r *reading) {
 	case "service-account":
 		r.out["credentials"] = r.path(r.need("keyfile"))
 	case "service-account-json":
-		r.out["credentials"] = r.json("keyfile_json", nil)
+		r.out["credentials_json"] = r.json("keyfile_json", nil)
 	case "oauth-secrets":
 		if _, ok := r.o.values["refresh_token"]; !ok {
 			r.fail("method", "give it a refresh_token, a client_id and a client_secret, or use a service account", "an access token ends within the hour")
 			return
 		}
-		r.out["credentials"] = r.json("", map[string]any{"type": "authorized_user", "refresh_token": r.need("refresh_token"), "client_id": r.need("client_id"), "client_secret": r.need("client_secret")})
+		r.out["credentials_json"] = r.json("", map[string]any{"type": "authorized_user", "refresh_token": r.need("refresh_token"), "client_id": r.need("client_id"), "client_secret": r.need("client_secret")})
 	default:
 		if r.lookup == nil && method == "" && r.o.values["method"] != nil {
 			return // it is a variable

@@ -62,6 +62,7 @@ bad:
     number: {type: postgres, host: h, user: u, dbname: d, port: "{{ env_var('WORD') | as_number }}"}
     unset: {type: postgres, host: h, user: u, dbname: d, password: "{{ env_var('NOT_SET') }}"}
     act: {type: bigquery, method: oauth, project: p, impersonate_service_account: a}
+    address: {type: bigquery, method: oauth, project: p, api_endpoint: "https://b.example.com"}
     token: {type: bigquery, method: oauth-secrets, project: p, token: hunter2}
     method: {type: bigquery, method: magic, project: p}
     oauth: {type: snowflake, account: a, user: u, database: d, oauth_client_id: x}
@@ -96,8 +97,8 @@ func TestSettings(t *testing.T) {
 		"pg_var":  {"dsn": `host='h' user='u' dbname='d' password='hunter2 it\'s \\ so'`},
 		"bq":      {"project": "acme", "location": "EU", "max_bytes_billed": "1000000000"},
 		"bq_file": {"project": "acme-jobs", "dataset": "acme.weir", "credentials": filepath.Join(dir, "keys/dbt.json")},
-		"bq_json": {"project": "acme", "credentials": `{"client_email":"dbt@acme.example.com","private_key":"-----BEGIN\nhunter2 it's \\ so","type":"service_account"}`},
-		"bq_user": {"project": "acme", "credentials": `{"client_id":"c","client_secret":"s","refresh_token":"r","type":"authorized_user"}`},
+		"bq_json": {"project": "acme", "credentials_json": `{"client_email":"dbt@acme.example.com","private_key":"-----BEGIN\nhunter2 it's \\ so","type":"service_account"}`},
+		"bq_user": {"project": "acme", "credentials_json": `{"client_id":"c","client_secret":"s","refresh_token":"r","type":"authorized_user"}`},
 		"snow": {"account": "org-acct", "user": "DBT", "private_key_path": filepath.Join(dir, "keys/dbt.p8"), "private_key_passphrase": secret, "role": "T", "warehouse": "W",
 			"database": "DB"},
 	} {
@@ -146,11 +147,12 @@ func TestProfileFaults(t *testing.T) {
 		{"bad", "number", `../dbt/profiles.yml:44:65 dbt.jinja: the environment variable WORD is not a number`},
 		{"bad", "unset", `../dbt/profiles.yml:45:68 dbt.jinja: the environment variable NOT_SET is not set`},
 		{"bad", "act", `../dbt/profiles.yml:46:83 dbt.profile: weir does not act as another service account`},
-		{"bad", "token", `../dbt/profiles.yml:47:37 dbt.profile: an access token ends within the hour`},
-		{"bad", "method", `../dbt/profiles.yml:48:38 dbt.profile: weir does not know this method of BigQuery`},
-		{"bad", "oauth", `../dbt/profiles.yml:49:81 dbt.profile: weir does not ask for tokens by OAuth itself`},
-		{"bad", "inline", `../dbt/profiles.yml:50:78 dbt.profile: the private key is not in a file`},
-		{"bad", "nobody", `../dbt/profiles.yml:51:20 dbt.profile: the output says neither user nor token`},
+		{"bad", "address", `../dbt/profiles.yml:47:72 dbt.profile: weir asks BigQuery at its own address only`},
+		{"bad", "token", `../dbt/profiles.yml:48:37 dbt.profile: an access token ends within the hour`},
+		{"bad", "method", `../dbt/profiles.yml:49:38 dbt.profile: weir does not know this method of BigQuery`},
+		{"bad", "oauth", `../dbt/profiles.yml:50:81 dbt.profile: weir does not ask for tokens by OAuth itself`},
+		{"bad", "inline", `../dbt/profiles.yml:51:78 dbt.profile: the private key is not in a file`},
+		{"bad", "nobody", `../dbt/profiles.yml:52:20 dbt.profile: the output says neither user nor token`},
 	} {
 		o, err := p.Output(c[0], c[1], dir, lookup)
 		if err == nil {
