@@ -83,7 +83,7 @@ func TestErrors(t *testing.T) {
 	for message, want := range map[string]string{
 		"Not found: Table shop:crm.custmers was not found in location EU":             "table crm.custmers",
 		"Not found: Dataset other:crm was not found in location EU":                   "table other.crm",
-		"Unrecognized name: emial; Did you mean email? at [1:8]":                      "column emial",
+		"Unrecognized name: emial; Did you mean email? at [1:8]":                      "column emial", //nolint:misspell // their words
 		"Name emial not found inside t at [1:8]":                                      "column emial",
 		`Table "custmers" must be qualified with a dataset (e.g. dataset.table).`:     "table custmers",
 		"failed to analyze: Table not found: crm.custmers; Did you mean x? [at 1:15]": "table crm.custmers",
@@ -109,7 +109,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("an error tells a value: %v", err)
 		}
 	}
-	if !passing(&bq.Error{Reason: "invalidQuery", Message: "Could not serialize access to table shop:weir.epochs due to concurrent update"}) || passing(&bq.Error{Reason: "invalidQuery", Message: "Syntax error"}) {
+	if !passing(&bq.Error{Reason: "invalidQuery", Message: "Transaction is aborted due to concurrent update against table shop:weir.epochs"}) || passing(&bq.Error{Reason: "invalidQuery", Message: "Syntax error"}) {
 		t.Error("what passes is not known")
 	}
 	if err := explain("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 1000. 10485760 or higher required."); !strings.Contains(err.Error(), "1000 bytes") {

@@ -126,7 +126,9 @@ func (s *session) Tables(ctx context.Context, schema string) ([]string, error) {
 		}
 		return err
 	}
-	for it := s.plain.DatasetsInProject(ctx, s.project); ; {
+	it := s.plain.Datasets(ctx)
+	it.ProjectID = s.project
+	for {
 		d, err := it.Next()
 		if errors.Is(err, iterator.Done) {
 			break

@@ -55,7 +55,7 @@ func parts(err error) (reason, message string, ok bool) {
 	return reason, message, true
 }
 
-var conflict = regexp.MustCompile(`(?i)could not serialize access to table|due to concurrent update`)
+var conflict = regexp.MustCompile(`(?i)could not serialize access to table|due to concurrent update`) //nolint:misspell // their words
 
 // passing reports whether a job failed because of others, or of the server, and left nothing: the same
 // statement can be run again. A job is all or nothing.
@@ -74,7 +74,7 @@ func passing(err error) bool {
 var (
 	notFound = regexp.MustCompile(`Not found: (Table|Dataset|Project) ([^\s]+)`)
 	noTable  = regexp.MustCompile("(?:Table not found: |Table )[\"`]?([^\\s\"`;]+)[\"`]?(?: must be qualified with a dataset| was not found|;| \\[at |$)")
-	noColumn = regexp.MustCompile("(?:Unrecognized name: |Name |Column )`?([^\\s`;]+)`?(?: not found inside| is not present in table|;| \\[at | at \\[|$)")
+	noColumn = regexp.MustCompile("(?:Unrecognized name: |Name |Column )`?([^\\s`;]+)`?(?: not found inside| is not present in table|;| \\[at | at \\[|$)") //nolint:misspell // their words
 )
 
 // explain translates an error of BigQuery. It may ask the catalogue for names.
@@ -131,7 +131,7 @@ func (s *store) shown(name string) string {
 // where in the statement it is, in brackets.
 var (
 	analysed = regexp.MustCompile(`(?: at \[\d+:\d+\]| \[at \d+:\d+\])$`)
-	harmless = regexp.MustCompile(`^(?:Not found|Access Denied|Already Exists|Syntax error|Unrecognized name|Quota exceeded|Exceeded rate limits|Query exceeded limit|Resources exceeded|Response too large|Table |Dataset |Could not serialize|Transaction is aborted|Job exceeded)`)
+	harmless = regexp.MustCompile(`^(?:Not found|Access Denied|Already Exists|Syntax error|Unrecognized name|Quota exceeded|Exceeded rate limits|Query exceeded limit|Resources exceeded|Response too large|Table |Dataset |Could not serialize|Transaction is aborted|Job exceeded)`) //nolint:misspell // their words
 	quoted2  = regexp.MustCompile("'[^']*'|\"[^\"]*\"|`[^`]*`|[0-9]{2,}[0-9.:-]*")
 )
 

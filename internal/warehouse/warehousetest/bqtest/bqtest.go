@@ -26,7 +26,7 @@ func Start(t testing.TB) *Server {
 	path := outside.Find(t, "bigquery-emulator")
 	ports := outside.Ports(t, 2)
 	outside.Start(t, time.Minute, func() error {
-		c, err := net.Dial("tcp", address(ports[0]))
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", address(ports[0]))
 		if err != nil {
 			return err
 		}

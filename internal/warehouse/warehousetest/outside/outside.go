@@ -2,6 +2,7 @@
 package outside
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -40,7 +41,7 @@ func Ports(t testing.TB, n int) []int {
 	t.Helper()
 	var out []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +59,7 @@ func Start(t testing.TB, within time.Duration, ready func() error, path string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(path, args...) // the test's context ends before its clean-up, which stops it in order
+	c := exec.CommandContext(context.Background(), path, args...) // the test's context ends before its clean-up, which stops it in order
 	c.Stdout, c.Stderr = said, said
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func Start(t testing.TB, within time.Duration, ready func() error, path string, 
 		select {
 		case end := <-ended:
 			ended <- end
-			err = errors.Join(fmt.Errorf("it ended: %v", end), err)
+			err = fmt.Errorf("it ended: %w", errors.Join(end, err))
 		case <-deadline:
 		case <-time.After(50 * time.Millisecond):
 			continue
