@@ -18,7 +18,7 @@ import (
 // are about the source alone.
 func TestScansOf(t *testing.T) {
 	in := compile.Input{
-		Model: &models.Model{Sources: []models.Source{{Name: "orders", Table: "shop.orders"}, {Name: "views", SQL: "SELECT * FROM v"}}},
+		Model:   &models.Model{Sources: []models.Source{{Name: "orders", Table: "shop.orders"}, {Name: "views", SQL: "SELECT * FROM v"}}},
 		Columns: map[string][]models.Column{"orders": {{Name: "id"}, {Name: "at"}, {Name: "value"}, {Name: "secret"}}},
 	}
 	orders := rel.Table{Name: rel.Name{"shop", "orders"}, Alias: "s"}

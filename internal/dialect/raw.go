@@ -32,7 +32,7 @@ func (l lexicon) raw(sql string) (string, error) {
 		switch c := sql[i]; {
 		case c == '\'' || c == '"' || c == '`':
 			escapes := c == '\'' && i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !wordByte(sql[i-2]))
-			n := 0
+			var n int
 			switch {
 			case l.triple && c != '`' && strings.HasPrefix(sql[i:], strings.Repeat(string(c), 3)):
 				n = escaped(sql[i:], strings.Repeat(string(c), 3))

@@ -43,10 +43,12 @@ type Open func(t testing.TB) warehouse.Warehouse
 
 // Options fit the cases to a warehouse.
 type Options struct {
-	Once bool      // not a second time with the rows in another order: for a stand-in that is slow
-	Turn bool      // with the rows in another order, and as written in the thorough tests only
-	Part int       // only one case in so many, unless Whole; 0 for all
-	Gaps *gap.List // what a stand-in lacks, by the names of cases; nil for a real warehouse
+	Once bool // not a second time with the rows in another order: for a stand-in that is slow
+	Turn bool // with the rows in another order, and as written in the thorough tests only
+	Part int  // only one case in so many, unless Whole; 0 for all
+	// StandIn takes only one case in OneIn.
+	StandIn bool
+	Gaps    *gap.List // what a stand-in lacks, by the names of cases; nil for a real warehouse
 }
 
 // Thorough reports whether WEIR_THOROUGH asks for all there is: `make proof` does, `make test` takes
@@ -56,6 +58,18 @@ func Thorough() bool { return os.Getenv("WEIR_THOROUGH") != "" }
 // Whole reports whether all is to run on every warehouse, and not a part on all but the embedded
 // one: WEIR_WAREHOUSES is "all" in `make test-warehouses`.
 func Whole() bool { return Thorough() || os.Getenv("WEIR_WAREHOUSES") == "all" }
+
+// OneIn says how many cases there are to one that is run on a stand-in, which is slow: all in the
+// thorough tests, one in four in `make test-warehouses`, one in twelve in `make test`.
+func OneIn() int {
+	switch {
+	case Thorough():
+		return 1
+	case Whole():
+		return 4
+	}
+	return 12
+}
 
 // Rounds is how often something random is tried: few times, or all if the tests are thorough.
 func Rounds(few, all int) int {
@@ -88,7 +102,7 @@ func RunWith(t *testing.T, glob string, open Open, o Options) {
 		t.Fatalf("no cases in %s", glob)
 	}
 	for i, file := range files {
-		if o.Part > 0 && i%o.Part != 0 && !Whole() {
+		if o.Part > 0 && i%o.Part != 0 && !Whole() || o.StandIn && i%OneIn() != 0 {
 			continue
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")

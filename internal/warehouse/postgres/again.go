@@ -18,7 +18,7 @@ const (
 	firstWait        = 100 * time.Millisecond
 )
 
-// undone reports whether a statement failed because of others, and left nothing: a serialization
+// undone reports whether a statement failed because of others, and left nothing: a serialisation
 // failure or a deadlock. Outside of a transaction the same statement can be run again.
 func undone(err error) bool { return hasCode(err, "40001", "40P01") }
 

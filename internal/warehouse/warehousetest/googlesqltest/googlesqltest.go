@@ -104,7 +104,7 @@ func (l *Log) ask(t *testing.T, cases []*record) []fault {
 			}
 		}
 	}
-	c := exec.Command(l.program)
+	c := exec.CommandContext(t.Context(), l.program)
 	c.Stdin, c.Stdout, c.Stderr = &in, &out, &said
 	if err := c.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s", l.program, err, said.String())
