@@ -26,7 +26,7 @@ test: ## run every test that needs Go and a C compiler, and each warehouse that 
 test-warehouses: ## run the cases on every warehouse; an absent one fails
 	.ci/warehouses
 	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(GO) test -timeout 20m $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/... ./internal/store/... ./internal/jobs/...
-	WEIR_WAREHOUSES=all WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'OnPostgreSQL' ./internal/app
+	WEIR_WAREHOUSES=all WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'OnPostgreSQL|OnEveryWarehouse' ./internal/app
 	WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'TestTwoMachines' ./cmd/weir
 
 .PHONY: race

@@ -37,7 +37,9 @@ func TestDoctorPrintsGrants(t *testing.T) {
 			}
 		}
 	}
-	run("revoke all on database postgres from public", "grant connect on database postgres to public", "create role weir_prod login", "create schema shop",
+	_, database, _ := strings.Cut(dsn, "dbname=")
+	database, _, _ = strings.Cut(database, " ")
+	run("revoke all on database "+database+" from public", "grant connect on database "+database+" to public", "create role weir_prod login", "create schema shop",
 		"create table shop.crm (id varchar, email varchar, country varchar, phone varchar, changed_at timestamptz)")
 	t.Setenv("WEIR_TEST_DSN", strings.Replace(dsn, "user=weir", "user=weir_prod", 1))
 	dir := written(t, strings.Replace(forgetYAML, "TARGET", fmt.Sprintf("{type: postgres, dsn: %q, send: none}", "${env:WEIR_TEST_DSN}"), 1))
@@ -57,7 +59,7 @@ func TestDoctorPrintsGrants(t *testing.T) {
 		`GRANT USAGE ON SCHEMA "shop" TO "weir_prod";`,
 		`GRANT SELECT ON TABLE "shop"."crm" TO "weir_prod";`,
 		`CREATE SCHEMA "weir" AUTHORIZATION "weir_prod";`,
-		`GRANT TEMPORARY ON DATABASE "postgres" TO "weir_prod";`,
+		`GRANT TEMPORARY ON DATABASE "` + database + `" TO "weir_prod";`,
 	}
 	got, err := doctor()
 	var e *Error

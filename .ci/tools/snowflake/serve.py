@@ -42,6 +42,12 @@ DML = {exp.Insert: "inserted", exp.Update: "updated", exp.Delete: "deleted"}
 QUERIES = (exp.Select, exp.SetOperation)
 running = {}  # requestId -> DuckDB connection
 
+# Snowflake has a statement wait for the transaction that changes the same table; DuckDB refuses it. Here
+# all that write wait for each other.
+turn = threading.Lock()
+TURN = 60  # seconds to wait for it
+guard = threading.Lock()
+
 
 class Refused(Exception):
     """What Snowflake would say of a statement: number, SQLSTATE, text."""
@@ -167,6 +173,43 @@ def bind(connection, tree, bindings):
         connection.unregister("weir_bound")
 
 
+def one_by_one(conn, body):
+    """Runs a statement after the one before it in its session, which may still be stopping."""
+    with guard:
+        own = conn.__dict__.setdefault("weir_lock", threading.Lock())
+    with own:
+        return in_turn(conn, body)
+
+
+def in_turn(conn, body):
+    """Runs a statement, after what another session is writing."""
+    try:
+        kind = translate.translate(body["sqlText"])[0]
+    except SqlglotError:
+        kind = None
+    if not (kind in DML or kind in (exp.Transaction, exp.Commit, exp.Rollback)):
+        return execute(conn, body)
+    if not getattr(conn, "weir_turn", False):
+        if kind in (exp.Commit, exp.Rollback):
+            return execute(conn, body)
+        if not turn.acquire(timeout=TURN):
+            raise Refused(625, "57014", "Statement was aborted because the number of waiters for this lock exceeds the limit or waited too long")
+        conn.weir_turn = True
+    try:
+        done = False
+        out = execute(conn, body)
+        done = True
+        return out
+    finally:
+        if kind in DML and getattr(conn, "weir_begun", False):
+            pass  # the transaction goes on
+        elif kind is exp.Transaction and done:
+            conn.weir_begun = True
+        else:
+            conn.weir_turn = conn.weir_begun = False
+            turn.release()
+
+
 def execute(conn, body):
     """Runs a statement; gives the columns, and the rows as Arrow or as texts."""
     sql, bindings = body["sqlText"], body.get("bindings")
@@ -233,7 +276,7 @@ async def query(request):
     number = request.query_params.get("requestId", "")
     running[number] = conn._duck_conn
     try:
-        columns, table, rows = await run_in_threadpool(execute, conn, body)
+        columns, table, rows = await run_in_threadpool(one_by_one, conn, body)
     except Exception as e:  # noqa: BLE001: everything is told to the client, which would repeat a 500
         if isinstance(e, SnowflakeError):
             e = Refused(e.errno, e.sqlstate, e.msg)

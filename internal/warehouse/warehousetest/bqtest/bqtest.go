@@ -31,7 +31,7 @@ func Start(t testing.TB) *Server {
 			return err
 		}
 		return c.Close()
-	}, path, "--project=shop", "--dataset=unused", "--host=127.0.0.1", "--port="+strconv.Itoa(ports[0]), "--grpc-port="+strconv.Itoa(ports[1]), "--log-level=error")
+	}, path, "--project=emulated", "--dataset=unused", "--host=127.0.0.1", "--port="+strconv.Itoa(ports[0]), "--grpc-port="+strconv.Itoa(ports[1]), "--log-level=error")
 	return &Server{rest: ports[0], storage: ports[1]}
 }
 
@@ -40,7 +40,7 @@ func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Ito
 // Settings are those of a target in a project of the emulator, with a new and empty dataset.
 func (s *Server) Settings() map[string]string {
 	return map[string]string{
-		"project": "shop", "dataset": fmt.Sprintf("weir%d", made.Add(1)),
+		"project": "emulated", "dataset": fmt.Sprintf("weir%d", made.Add(1)),
 		"endpoint": "http://" + address(s.rest), "storage_endpoint": address(s.storage),
 	}
 }

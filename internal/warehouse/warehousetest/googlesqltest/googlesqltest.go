@@ -5,6 +5,7 @@ package googlesqltest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -104,7 +105,7 @@ func (l *Log) ask(t *testing.T, cases []*record) []fault {
 			}
 		}
 	}
-	c := exec.CommandContext(t.Context(), l.program)
+	c := exec.CommandContext(context.Background(), l.program) // the test's own context has ended
 	c.Stdin, c.Stdout, c.Stderr = &in, &out, &said
 	if err := c.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s", l.program, err, said.String())
