@@ -4,6 +4,8 @@
 GO       ?= go
 BIN      := $(CURDIR)/bin
 DATA     ?= $(abspath $(CURDIR)/../shared/data)
+# The same words everywhere, so that what was tested is not tested again.
+TEST     := $(GO) test -timeout 20m -vet=off -ldflags=-w
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 # The packages with goroutines of their own: the race detector runs on these.
@@ -19,15 +21,15 @@ build: ## build the command into bin/
 
 .PHONY: test
 test: ## run every test that needs Go and a C compiler, and each warehouse that is present
-	$(GO) test -timeout 20m -vet=off -ldflags=-w $(TESTFLAGS) ./...
+	$(TEST) $(TESTFLAGS) ./...
 	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "not run here: the cases on PostgreSQL (no server found); make test-warehouses needs it"
 
 .PHONY: test-warehouses
 test-warehouses: ## run the cases on every warehouse; an absent one fails
 	.ci/warehouses
-	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(GO) test -timeout 20m $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/... ./internal/store/... ./internal/jobs/...
-	WEIR_WAREHOUSES=all WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'OnPostgreSQL|OnEveryWarehouse' ./internal/app
-	WEIR_REQUIRE=all $(GO) test $(TESTFLAGS) -run 'TestTwoMachines' ./cmd/weir
+	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(TEST) $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/... ./internal/store/... ./internal/jobs/...
+	WEIR_WAREHOUSES=all WEIR_REQUIRE=all $(TEST) $(TESTFLAGS) -run 'OnPostgreSQL|OnEveryWarehouse' ./internal/app
+	WEIR_REQUIRE=all $(TEST) $(TESTFLAGS) -run 'TestTwoMachines' ./cmd/weir
 
 .PHONY: race
 race: ## run the race detector on the concurrent packages

@@ -35,7 +35,7 @@ import (
 // settings of an empty one. A warehouse that is not there skips its test, or fails it.
 var everyWarehouse = map[string]func(t *testing.T) map[string]string{
 	"snowflake": func(t *testing.T) map[string]string { return sftest.Start(t).Settings() },
-	"postgres": func(t *testing.T) map[string]string { return map[string]string{"dsn": pgtest.Start(t)} },
+	"postgres":  func(t *testing.T) map[string]string { return map[string]string{"dsn": pgtest.Start(t)} },
 }
 
 // exported is a sync of every profile's traits to files, whose lines can be compared.
