@@ -447,8 +447,8 @@ func TestAJobThatIsGivenUp(t *testing.T) {
 func TestLease(t *testing.T) {
 	w := newWorld(t, list, nil)
 	me := syncs.Holder{Store: "store-a", Host: "here", PID: os.Getpid()}
-	g, err := w.src.Acquire(ctx, me, time.Minute)
-	if err != nil || g.Epoch != 1 || !g.Clean || time.Until(g.Expiry) < 30*time.Second {
+	g, err := w.src.Acquire(ctx, me, 10*time.Minute)
+	if err != nil || g.Epoch != 1 || !g.Clean || time.Until(g.Expiry) < 5*time.Minute {
 		t.Fatalf("the first grant: %+v, %v", g, err)
 	}
 	var held *syncs.HeldError
