@@ -25,11 +25,9 @@ test: ## run every test that needs Go and a C compiler, and each warehouse that 
 	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "not run here: the cases on PostgreSQL (no server found); make test-warehouses needs it"
 
 .PHONY: test-warehouses
-test-warehouses: ## run the cases on every warehouse; an absent one fails
+test-warehouses: ## run every test, and the cases of every warehouse; an absent one fails
 	.ci/warehouses
-	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(TEST) $(TESTFLAGS) ./internal/warehouse/... ./internal/dialect/... ./internal/compile/... ./internal/build/... ./internal/ledger/... ./internal/store/... ./internal/jobs/...
-	WEIR_WAREHOUSES=all WEIR_REQUIRE=all $(TEST) $(TESTFLAGS) -run 'OnPostgreSQL|OnEveryWarehouse' ./internal/app
-	WEIR_REQUIRE=all $(TEST) $(TESTFLAGS) -run 'TestTwoMachines' ./cmd/weir
+	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(TEST) $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## run the race detector on the concurrent packages
