@@ -6,14 +6,17 @@
 package postgres
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/weir-data/weir/internal/dialect"
 	"github.com/weir-data/weir/internal/warehouse"
@@ -63,9 +66,16 @@ func (kind) Open(cfg warehouse.Config) (warehouse.Warehouse, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
 	}
+	c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readAtOnce), w)
+	}
 	c.BuildContextWatcherHandler = func(p *pgconn.PgConn) ctxwatch.Handler { return &stopper{conn: p} }
 	return s, nil
 }
+
+// readAtOnce is how much is taken from the network at once, in bytes: the driver asks for eight
+// kilobytes, as the server sends them, which is a call of the system for some sixty rows.
+const readAtOnce = 128 << 10
 
 // store is a Warehouse on one database.
 type store struct {

@@ -83,8 +83,9 @@ func (s *session) schemaIsThere(ctx context.Context, sql string) bool {
 const fewRows = 10_000
 
 // Query runs one SELECT and streams its rows: the server sends them as it finds them and waits when
-// nobody reads, so that a large result is in nobody's memory. (A cursor would do the same, and have
-// the planner prefer what gives its first rows soon.) Whoever stops early has the server stop too.
+// nobody reads, so that a large result is in nobody's memory, however large. (A cursor would do the
+// same at the price of the server's parallel workers, which it does not give to cursors, and of a way
+// there and back for each part.) Whoever stops early has the server stop too.
 func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		if err := s.check(ctx, sql); err != nil {
@@ -97,18 +98,25 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 		}
 		reading, end := context.WithCancel(ctx)
 		defer end()
-		r := s.conn.ExecParams(reading, sql, nil, nil, nil, nil)
+		// Asked first what the columns are, the server can send them in the form that is read fastest.
+		d, err := s.conn.Prepare(reading, "", sql, nil)
+		if err != nil {
+			yield(nil, s.explain(ctx, err, sql))
+			return
+		}
+		columns, forms := columnsOf(d.Fields)
+		r := s.conn.ExecPrepared(reading, "", nil, nil, forms)
 		stopped := false
-		var row []any
+		row := make([]any, len(columns))
 		var bad error
 		for bad == nil && !stopped && r.NextRow() {
-			fields := r.FieldDescriptions()
-			if row == nil {
-				row = make([]any, len(fields))
-			}
 			for i, b := range r.Values() {
-				if row[i], bad = value(fields[i].DataTypeOID, b); bad != nil {
-					bad = fmt.Errorf("reading column %s: %w", fields[i].Name, bad)
+				if b == nil {
+					row[i] = nil
+					continue
+				}
+				if row[i], bad = columns[i].read(b); bad != nil {
+					bad = fmt.Errorf("reading column %s: %w", d.Fields[i].Name, bad)
 					break
 				}
 			}
@@ -121,7 +129,7 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 			}
 			end() // what is left is not sent any more; in a transaction that would undo it
 		}
-		_, err := r.Close()
+		_, err = r.Close()
 		switch {
 		case stopped:
 		case bad != nil:
