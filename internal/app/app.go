@@ -23,6 +23,7 @@ type Options struct {
 	Dir      string
 	Target   string      // "" means the project's default
 	Select   []string    // models and syncs; none means all
+	State    string      // earlier manifest, or its folder, that state: in Select compares with
 	AsOf     time.Time   // zero means the warehouse's clock
 	Approve  []string    // codes of guards that a person has read and agreed to
 	Full     bool        // identity is built from nothing, with the ids of before
@@ -77,7 +78,11 @@ func Load(_ context.Context, o Options) (*App, []diag.Finding, error) {
 		}
 		return nil, findings, &Error{Kind: Refused, Code: "project.findings", Message: what}
 	}
-	picked, err := newGraph(&p.Model, p.Syncs).pick(o.Select)
+	g := newGraph(&p.Model, p.Syncs)
+	if err := g.compare(p, o.Select, o.State); err != nil {
+		return nil, findings, err
+	}
+	picked, err := g.pick(o.Select)
 	if err != nil {
 		return nil, findings, err
 	}
@@ -226,6 +231,9 @@ func (a *App) runner(ctx context.Context) (*syncs.Runner, error) {
 // sandboxHold is how long a request of a killed run may still be on its way to a server on this
 // machine.
 const sandboxHold = time.Second
+
+// Nothing reports whether there were selectors, and they picked nothing.
+func (a *App) Nothing() bool { return len(a.o.Select) > 0 && len(a.picked) == 0 }
 
 // picks reports whether the selectors picked something.
 func (a *App) picks(kind, name string) bool { return a.picked[node{kind, name}] }

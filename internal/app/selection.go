@@ -18,6 +18,9 @@ type graph struct {
 	nodes []node
 	down  map[node][]node // what uses it
 	tags  map[node][]string
+	// was and same are about an earlier manifest, where a selector asks for it: what it has, and
+	// what means the same there.
+	was, same map[node]bool
 }
 
 func newGraph(m *models.Model, list []syncs.Sync) *graph {
@@ -53,7 +56,8 @@ func newGraph(m *models.Model, list []syncs.Sync) *graph {
 }
 
 // pick resolves selectors: name, +name (and all it needs), name+ (and all that uses it), tag:x,
-// and kind.name or kind:name where a name alone would mean two things. No selector picks all.
+// state:modified and its like, and kind.name or kind:name where a name alone would mean two things.
+// No selector picks all. Only state: may pick nothing: that nothing changed is no mistake.
 func (g *graph) pick(selectors []string) (map[node]bool, error) {
 	picked := map[node]bool{}
 	if len(selectors) == 0 {
@@ -64,9 +68,9 @@ func (g *graph) pick(selectors []string) (map[node]bool, error) {
 	}
 	up := g.up()
 	for _, sel := range selectors {
-		body := strings.TrimSuffix(strings.TrimPrefix(sel, "+"), "+")
+		body := bare(sel)
 		found := g.find(body)
-		if len(found) == 0 {
+		if _, state := stateOf(body); len(found) == 0 && !state {
 			var names []string
 			for _, n := range g.nodes {
 				names = append(names, n.name)
@@ -101,9 +105,11 @@ func (g *graph) find(body string) []node {
 	var found []node
 	for _, n := range g.nodes {
 		tag, isTag := strings.CutPrefix(body, "tag:")
+		state, isState := stateOf(body)
 		switch {
 		case isTag && slices.Contains(g.tags[n], tag),
-			!isTag && (n.name == body || n.kind+"."+n.name == body || n.kind+":"+n.name == body):
+			isState && states[state] != nil && states[state](g.was[n], g.same[n]),
+			!isTag && !isState && (n.name == body || n.kind+"."+n.name == body || n.kind+":"+n.name == body):
 			found = append(found, n)
 		}
 	}

@@ -23,6 +23,7 @@ type session struct {
 	dir            string
 	target         string
 	selects        []string
+	state          string // earlier manifest that state: in selects compares with
 	asOf           string
 	approve        []string
 	full           bool // identity is built from nothing
@@ -98,7 +99,8 @@ func (s *session) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVarP(&s.dir, "project", "p", ".", "project folder")
 	f.StringVarP(&s.target, "target", "t", "", "target of the project; its default_target if not given")
-	f.StringSliceVarP(&s.selects, "select", "s", nil, "models and syncs to work on: name, +name, name+, tag:x")
+	f.StringSliceVarP(&s.selects, "select", "s", nil, "models and syncs to work on: name, +name, name+, tag:x, state:modified")
+	f.StringVar(&s.state, "state", "", "earlier manifest of weir's, or its folder, that state:modified and state:new compare with")
 	f.StringVar(&s.asOf, "as-of", "", "work as if it were this time (RFC 3339)")
 	f.BoolVar(&s.json, "json", false, "print one JSON envelope to stdout")
 	f.BoolVar(&s.events, "events", false, "print progress as NDJSON to stderr")
@@ -112,7 +114,7 @@ func (s *session) root() *cobra.Command {
 
 // options are the app's options from the global flags.
 func (s *session) options() (app.Options, error) {
-	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, Approve: s.approve, Full: s.full, Progress: s.progress, Calls: s.calls, Offline: s.offline}
+	o := app.Options{Dir: s.dir, Target: s.target, Select: s.selects, State: s.state, Approve: s.approve, Full: s.full, Progress: s.progress, Calls: s.calls, Offline: s.offline}
 	if s.asOf != "" {
 		t, err := parseTime(s.asOf)
 		if err != nil {
@@ -131,6 +133,9 @@ func (s *session) load(ctx context.Context) (*app.App, error) {
 	}
 	a, findings, err := app.Load(ctx, o)
 	s.findings = append(s.findings, findings...)
+	if err == nil && a.Nothing() && !s.json {
+		fmt.Fprintln(s.stderr, s.ui.dim("nothing is selected: nothing in the project is as "+strings.Join(s.selects, ", ")+" asks"))
+	}
 	return a, err
 }
 
