@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,12 +29,16 @@ type answer struct {
 	message string
 	columns []string
 	rows    [][]any
+	data    map[string]any // all of the answer, in place of columns and rows
+	later   int            // how often it is first said that the statement runs, as while a warehouse is resumed
 }
 
 // server speaks as much of Snowflake's protocol as signing in and answering takes.
 func server(t *testing.T, answers ...answer) *store {
 	t.Helper()
 	mux := http.NewServeMux()
+	var waits atomic.Int64
+	var last atomic.Value
 	send := func(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
 	mux.HandleFunc("/session/v1/login-request", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, map[string]any{"success": true, "data": map[string]any{"token": "t", "masterToken": "m", "parameters": []any{}, "sessionInfo": map[string]any{}}})
@@ -41,13 +46,24 @@ func server(t *testing.T, answers ...answer) *store {
 	mux.HandleFunc("/session", func(w http.ResponseWriter, _ *http.Request) { send(w, map[string]any{"success": true}) })
 	mux.HandleFunc("/queries/v1/query-request", func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ SQLText string }
-		_ = json.NewDecoder(r.Body).Decode(&body)
+		if _ = json.NewDecoder(r.Body).Decode(&body); r.Method == http.MethodGet { // for the result of the last statement
+			body.SQLText = last.Load().(string)
+		}
+		last.Store(body.SQLText)
 		for _, a := range answers {
 			if !strings.Contains(body.SQLText, a.when) {
 				continue
 			}
 			if a.code != "" {
 				send(w, map[string]any{"success": false, "code": a.code, "message": a.message, "data": map[string]any{"sqlState": "42000"}})
+				return
+			}
+			if a.data != nil {
+				if waits.Add(1) <= int64(a.later) {
+					send(w, map[string]any{"success": true, "code": "333333", "data": map[string]any{"getResultUrl": "/queries/v1/query-request"}})
+					return
+				}
+				send(w, map[string]any{"success": true, "data": a.data})
 				return
 			}
 			types := make([]map[string]any, len(a.columns))

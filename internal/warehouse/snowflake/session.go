@@ -126,32 +126,46 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 // rows runs anything that gives rows. The slice is reused.
 func (s *session) rows(ctx context.Context, sql string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		own, cancel := context.WithCancel(sf.WithHigherPrecision(ctx))
+		own, cancel := context.WithCancel(ctx)
 		defer cancel() // also stops what the driver is still getting
-		r, err := s.conn.QueryContext(own, sql, nil)
+		r, err := s.conn.QueryContext(asArrow(own), sql, nil)
+		if err == nil {
+			err = s.arrowRows(own, r, yield)
+			if errors.Is(err, errJSON) {
+				err = s.oneByOne(r, yield)
+			}
+			r.Close()
+		}
+		if errors.Is(err, errNotArrow) || isDecoding(err) { // the server has this result already, and gives it again
+			if r, err = s.conn.QueryContext(sf.WithHigherPrecision(own), sql, nil); err == nil {
+				err = s.oneByOne(r, yield)
+				r.Close()
+			}
+		}
 		if err != nil {
 			yield(nil, s.explain(ctx, err))
-			return
 		}
-		defer r.Close()
-		read, names := readers(r)
-		from, row := make([]driver.Value, len(read)), make([]any, len(read))
-		for {
-			if err := r.Next(from); err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield(nil, s.explain(ctx, err))
-				}
-				return
+	}
+}
+
+// oneByOne yields the rows of a result as the driver reads them.
+func (s *session) oneByOne(r driver.Rows, yield func([]any, error) bool) error {
+	read, names := readers(r)
+	from, row := make([]driver.Value, len(read)), make([]any, len(read))
+	for {
+		if err := r.Next(from); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var err error
+		for i, v := range from {
+			if row[i], err = read[i](v); err != nil {
+				return fmt.Errorf("reading column %s: %w", names[i], err)
 			}
-			for i, v := range from {
-				if row[i], err = read[i](v); err != nil {
-					yield(nil, fmt.Errorf("reading column %s: %w", names[i], err))
-					return
-				}
-			}
-			if !yield(row, nil) {
-				return
-			}
+		}
+		if !yield(row, nil) {
+			return nil
 		}
 	}
 }
