@@ -23,6 +23,10 @@ func ParseSchedule(expression string) (cron.Schedule, error) {
 // Timing says when a sync runs, as the project has it; all empty means by hand.
 type Timing struct{ Sync, Schedule, Every, After string }
 
+// Beside lists the files beside its YAML that the project was read from, absolute: where one of them
+// changes it has to be read again.
+func (a *App) Beside() []string { return a.p.Beside() }
+
 // Zone is the project's time zone.
 func (a *App) Zone() *time.Location { return a.p.Timezone }
 

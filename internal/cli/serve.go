@@ -40,7 +40,7 @@ func (s *session) serveCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the schedules of syncs until told to stop",
-		Long:  "Runs every sync at its schedule:, every: or after:. Syncs that are due together share a build.\nSlots that were missed while it was down are one run at its start. SIGTERM drains what runs, a\nsecond one ends it at once; SIGHUP or a changed file reads the project again, and the old one\nstays if the new one has findings.",
+		Long:  "Runs every sync at its schedule:, every: or after:. Syncs that are due together share a build.\nSlots that were missed while it was down are one run at its start. SIGTERM drains what runs, a\nsecond one ends it at once; SIGHUP or a changed file reads the project again, dbt's\nmanifest and profiles too, and the old one stays if the new one has findings.",
 		Example: `  weir serve
   weir serve --target prod --log json
   weir serve --listen 0.0.0.0:8080 --drain 1m`,
@@ -158,14 +158,14 @@ func (v *serving) changes(ctx context.Context) <-chan struct{} {
 		defer signal.Stop(hup)
 		tick := time.NewTicker(2 * time.Second)
 		defer tick.Stop()
-		seen := stamp(v.s.dir)
+		seen := stamp(v.s.dir, v.app().Beside())
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-hup:
 			case <-tick.C:
-				now := stamp(v.s.dir)
+				now := stamp(v.s.dir, v.app().Beside())
 				if now == seen {
 					continue
 				}

@@ -228,9 +228,15 @@ func (v *serving) reload() ([]schedule.Entry, bool) {
 	return entries, true
 }
 
-// stamp changes when a file of the project does: names, sizes and times of its YAML and SQL.
-func stamp(dir string) uint64 {
+// stamp changes when a file of the project does: names, sizes and times of its YAML and SQL, and
+// of the files beside them that it was read from.
+func stamp(dir string, beside []string) uint64 {
 	h := fnv.New64a()
+	for _, p := range beside {
+		if i, err := os.Stat(p); err == nil {
+			fmt.Fprintln(h, p, i.Size(), i.ModTime().UnixNano())
+		}
+	}
 	_ = fs.WalkDir(os.DirFS(dir), ".", func(p string, d fs.DirEntry, err error) error { // what cannot be read is no file of the project
 		if err != nil {
 			return nil //nolint:nilerr // it is gone

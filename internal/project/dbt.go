@@ -132,6 +132,7 @@ func (l *loader) profile(t *Target) {
 		fail(err)
 		return
 	}
+	l.p.beside = append(l.p.beside, path)
 	ps, err := dbt.ReadProfiles(path, l.p.shown(path))
 	if err != nil {
 		fail(err)
@@ -198,6 +199,7 @@ func (p *Project) Manifest() (*dbt.Manifest, error) {
 		path = filepath.Join(dir, path)
 	}
 	p.manifestPath = path
+	p.beside = append(p.beside, path)
 	p.manifest, err = dbt.ReadManifest(path, p.shown(path))
 	return p.manifest, err
 }

@@ -39,10 +39,15 @@ type Project struct {
 
 	manifest     *dbt.Manifest // nil until something needed it
 	manifestPath string
+	beside       []string // files that were read and are none of the project's own, absolute
 
 	docs   []*yamldoc.Doc
 	owners map[string]*yamldoc.Doc // "segments.vip": the file that declares it
 }
+
+// Beside lists the files that Load read, or looked for, and that are no YAML of the project:
+// dbt's manifest and profiles, and models of scores. Where one of them changes, the project may.
+func (p *Project) Beside() []string { return p.beside }
 
 // Destination returns the destination called name, or nil.
 func (p *Project) Destination(name string) *Destination {

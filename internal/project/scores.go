@@ -43,6 +43,7 @@ func (l *loader) score(s *models.Score, at string, known map[string]*models.Scor
 		return
 	}
 	known[name] = s
+	l.p.beside = append(l.p.beside, filepath.Join(l.p.Dir, filepath.FromSlash(name)))
 	data, err := readModel(l.p.Dir, name)
 	var unfit *scoring.Unfit
 	switch {
