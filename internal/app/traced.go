@@ -31,14 +31,6 @@ func (w tracedWarehouse) Session(ctx context.Context) (warehouse.Session, error)
 	return tracedSession{s, w.Kind().Name()}, nil
 }
 
-// Backup implements warehouse.Warehouse.
-func (w tracedWarehouse) Backup(ctx context.Context, tables []string) error {
-	ctx, end := trace.Begin(ctx, "BACKUP", trace.String("db.system.name", w.Kind().Name()))
-	err := w.Warehouse.Backup(ctx, tables)
-	end(spanCode(err))
-	return err
-}
-
 type tracedSession struct {
 	warehouse.Session
 	system string

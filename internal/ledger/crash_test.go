@@ -37,17 +37,13 @@ func (d *dying) Session(ctx context.Context) (warehouse.Session, error) {
 	return &dyingSession{s, d}, nil
 }
 
-func (d *dying) Backup(ctx context.Context, tables []string) error {
-	if d.dies() {
-		return errDied
-	}
-	return d.Warehouse.Backup(ctx, tables)
-}
-
 type dyingSession struct {
 	warehouse.Session
 	d *dying
 }
+
+// Inner is the session in this one, for what only some sessions can.
+func (s *dyingSession) Inner() warehouse.Session { return s.Session }
 
 func (s *dyingSession) Exec(ctx context.Context, sql string) (int64, error) {
 	if s.d.dies() {

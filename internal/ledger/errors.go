@@ -81,7 +81,7 @@ func (e *RestoredError) Code() string { return "ledger.restored" }
 
 // Fix says what to do.
 func (e *RestoredError) Fix() string {
-	return "bring the newer copy of the warehouse back; if there is none, send everything again from the older one: weir sync full " + e.Sync
+	return "bring the newer copy of the warehouse back; on DuckDB, that of the ledgers lies beside the file: weir doctor --restore-ledger; if there is none, send everything again from the older one: weir sync full " + e.Sync
 }
 
 // KeyError says that the project's secret is not the one that erasures and suppressions in the

@@ -23,39 +23,51 @@ var waits = []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour}
 
 // Settle folds a run's verdicts into the ledger.
 func (s *source) Settle(ctx context.Context, g syncs.Grant, ref syncs.PlanRef, v syncs.Verdicts) (c syncs.Counts, err error) {
-	idle := false
 	err = s.run(ctx, "settling a run of", func(se *session) error {
 		done, err := s.marker(ctx, se, ref.Run, &c)
-		if err != nil || done {
-			return err
-		}
-		p, ok, err := s.planRow(ctx, se, ref.Run)
 		if err != nil {
 			return err
 		}
-		if !ok || p.state != planOpen {
-			return fmt.Errorf("plan %s is not there to be settled", ref.Run)
-		}
-		now, err := se.Now(ctx)
-		if err != nil {
-			return err
-		}
-		idle = p.ground.Idle
-		f := &folding{source: s, se: se, ref: p.ref, ground: p.ground, keep: v.Keep, now: now}
-		if p.ref.Rows+p.ground.Noted > 0 {
-			if err := f.hear(ctx, v); err != nil {
+		var f *folding
+		if !done {
+			if f, err = s.settle(ctx, se, g, ref, v, &c); err != nil {
 				return err
 			}
 		}
-		if c, err = f.count(ctx); err != nil {
-			return err
-		}
-		return s.fenced(ctx, se, g, func(ctx context.Context) error { return f.apply(ctx, c) })
+		return s.tidy(ctx, se, ref, v.Keep, f)
 	})
 	if err != nil {
 		return syncs.Counts{}, err
 	}
-	return c, s.tidy(ctx, ref, v.Keep, idle)
+	return c, nil
+}
+
+// settle folds verdicts in, in one transaction with the run's marker.
+func (s *source) settle(ctx context.Context, se *session, g syncs.Grant, ref syncs.PlanRef, v syncs.Verdicts, c *syncs.Counts) (*folding, error) {
+	p, ok, err := s.planRow(ctx, se, ref.Run)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || p.state != planOpen {
+		return nil, fmt.Errorf("plan %s is not there to be settled", ref.Run)
+	}
+	now, err := se.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &folding{source: s, se: se, ref: p.ref, ground: p.ground, keep: v.Keep, now: now}
+	if p.ref.Rows+p.ground.Noted > 0 {
+		if err := f.hear(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	if *c, err = f.count(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.touch(ctx); err != nil {
+		return nil, err
+	}
+	return f, s.fenced(ctx, se, g, func(ctx context.Context) error { return f.apply(ctx, *c) })
 }
 
 // marker reads the marker of a run with its counts, if it is there.
@@ -74,50 +86,27 @@ func countsOf(r []any) syncs.Counts {
 		Rejected: asInt(r[6]), Invalid: asInt(r[7]), Suppressed: asInt(r[8]), Due: asInt(r[9]), InDoubt: asInt(r[10]), Quarantined: asInt(r[11])}
 }
 
-// tidy follows a committed settle and can be repeated: what is no longer needed is dropped, and
-// the ledgers are copied, unless the run was idle: then the last copy holds all that there is of
-// them. Until a copy exists the journal keeps its verdicts, since settling is not over.
-func (s *source) tidy(ctx context.Context, ref syncs.PlanRef, keep, idle bool) error {
-	var copied []string
-	err := s.run(ctx, "tidying up after a run of", func(se *session) error {
-		p, ok, err := s.planRow(ctx, se, ref.Run)
-		if err != nil {
-			return err
-		}
-		if idle && ok {
-			return se.do(ctx, s.forget(ref.Run))
-		}
-		if ok && !(keep || p.state == planKept) {
-			if err := se.do(ctx, rel.DropTable{Name: s.table(p.ref.Table)}, s.forget(ref.Run)); err != nil {
-				return err
-			}
-		}
-		have, err := se.have(ctx, s.w.Schema())
-		if err != nil {
-			return err
-		}
-		copied, err = s.precious(ctx, se, have)
-		return err
-	})
-	if err != nil || idle { // the last copy holds all of it
+// tidy follows a committed settle and can be repeated: the ledgers are copied, unless the run was
+// idle, for then the last copy holds all that there is of them; and what is no longer needed is dropped.
+// Until a copy exists the journal keeps its verdicts, since settling is not over. f is nil if another
+// process committed.
+func (s *source) tidy(ctx context.Context, se *session, ref syncs.PlanRef, keep bool, f *folding) error {
+	p, ok, err := s.planRow(ctx, se, ref.Run)
+	if err != nil {
 		return err
 	}
-	if err := s.w.Backup(ctx, copied); err != nil {
-		return fmt.Errorf("copying the ledgers after a run of %s: %w", s.name, err)
+	if ok && p.ground.Idle {
+		return se.do(ctx, s.forget(ref.Run))
+	}
+	if ok && !(keep || p.state == planKept) {
+		if err := se.do(ctx, rel.DropTable{Name: s.table(p.ref.Table)}, s.forget(ref.Run)); err != nil {
+			return err
+		}
+	}
+	if err := s.copyAll(ctx, se, f); err != nil {
+		return fmt.Errorf("copying the ledgers: %w", err)
 	}
 	return nil
-}
-
-// precious lists the tables that cannot be made again.
-func (s *source) precious(ctx context.Context, se *session, have map[string]bool) (out []string, err error) {
-	out = []string{tEpochs, tStores, tLedgers, tDefinitions, tRuns, tErasures, tSuppressions, tSecret}
-	err = se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("sync", rel.C("t", "sync"))}, From: rel.Table{Name: s.table(tLedgers), Alias: "t"}}, func(r []any) error {
-		if t := ledgerTable(asText(r[0])); have[t] {
-			out = append(out, t)
-		}
-		return nil
-	})
-	return out, err
 }
 
 // folding is one settle on one session.
@@ -134,6 +123,8 @@ type folding struct {
 	// each would read the plan, and some the ledger.
 	verdicts map[syncs.Verdict]bool
 	actions  map[string]bool
+	// was and is are the stamps of the ledger before and after.
+	was, is string
 }
 
 // hear loads the verdicts and joins them to the plan. Of the verdict that most rows have nothing
@@ -295,6 +286,9 @@ func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
 		return f.se.do(ctx, sts...)
 	}
 	if err := f.se.do(ctx, append(sts, f.advance())...); err != nil {
+		return err
+	}
+	if err := f.stamps(ctx); err != nil {
 		return err
 	}
 	return f.rest(ctx, c)

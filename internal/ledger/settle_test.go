@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-data/weir/internal/rel"
-	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -747,41 +745,6 @@ func TestConsentWithdrawnAfterLeaving(t *testing.T) { // SEMANTICS 19
 	w.want(ann, bob).sends(addAnn, addBob)
 	w.want(ann.named("left"), bob).sends()
 	w.want(ann.named("left").but("policy.x"), bob).sends("remove p1 email=ann@example.com forced")
-}
-
-func TestALedgerIsCopiedAfterEachSettle(t *testing.T) { // SEMANTICS 36
-	w := newWorld(t, list, nil)
-	dir := t.TempDir()
-	k, _ := warehouse.Lookup("duckdb")
-	var err error
-	if w.w, err = k.Open(warehouse.Config{Target: "dev", Dir: dir, Settings: map[string]string{"path": "shop.duckdb", "schema": "weir"}}); err != nil {
-		t.Fatal(err)
-	}
-	defer w.w.Close()
-	w.exec("CREATE SCHEMA shop", "CREATE TABLE shop.people (key VARCHAR, email VARCHAR, phone VARCHAR, name VARCHAR, barred VARCHAR, invalid VARCHAR)")
-	w.l = New(w.w, Options{Key: w.l.key})
-	w.rebind()
-	for _, p := range []person{ann, bob, cleo} {
-		w.want(p).freeze()
-		ref, ok, err := w.src.Plan(ctx, fmt.Sprintf("run_%d", w.runs))
-		if err != nil || !ok {
-			t.Fatal(ok, err)
-		}
-		w.settle(ref, syncs.Applied)
-	}
-	copies, err := filepath.Glob(filepath.Join(dir, "shop.duckdb.ledger-*.duckdb"))
-	if err != nil || len(copies) != 2 {
-		t.Fatalf("copies %v, %v", copies, err)
-	}
-	last, err := k.Open(warehouse.Config{Target: "copy", Dir: dir, Settings: map[string]string{"path": copies[1], "schema": "weir"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer last.Close()
-	w.w = last
-	if diff := cmp.Diff([]string{"p3 cleo@example.com sent"}, w.rows("SELECT key, id_1, state FROM weir.ledger_vip")); diff != "" {
-		t.Errorf("the last copy (-want +got):\n%s", diff)
-	}
 }
 
 func TestForget(t *testing.T) {

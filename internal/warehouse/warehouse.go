@@ -71,9 +71,6 @@ type Warehouse interface {
 	// Session takes one connection, on which temporary tables live. It waits for a lock held by
 	// another process for at most ten seconds, then returns a *LockedError. Close gives it back.
 	Session(ctx context.Context) (Session, error)
-	// Backup copies what cannot be rebuilt to a safe place, where the warehouse is a file.
-	// SEMANTICS: after each settle, the last two kept. It does nothing elsewhere.
-	Backup(ctx context.Context, tables []string) error
 	Close() error
 }
 
