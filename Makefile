@@ -24,10 +24,14 @@ test: ## run every test that needs Go and a C compiler, and each warehouse that 
 	$(TEST) $(TESTFLAGS) ./...
 	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo "not run here: the cases on PostgreSQL (no server found); make test-warehouses needs it"
 
+# Where tests write what a stand-in for a warehouse lacks, for one list at the end.
+export WEIR_GAPS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weir/gaps
+
 .PHONY: test-warehouses
 test-warehouses: ## run every test, and the cases of every warehouse; an absent one fails
 	.ci/warehouses
 	WEIR_WAREHOUSES=all WEIR_REQUIRE=all WEIR_DATA=$(DATA) $(TEST) $(TESTFLAGS) ./...
+	@.ci/gaps "$(WEIR_GAPS)"
 
 .PHONY: race
 race: ## run the race detector on the concurrent packages
@@ -67,6 +71,11 @@ SEGMENTS ?= 100
 .PHONY: bench-segments
 bench-segments: ## many segments in one scan against one query for each; EVENTS=20000000 PEOPLE=1000000 for the large one
 	WEIR_EVENTS=$(EVENTS) WEIR_PEOPLE=$(PEOPLE) WEIR_SEGMENTS=$(SEGMENTS) $(GO) test -run '^$$' -bench 'Segments$$' -benchtime 1x -timeout 2h ./internal/build
+
+.PHONY: bench-stream
+bench-stream: ## rows from each warehouse to Go beside the driver's own loop, by CPU time; WEIR_ROWS=5000000 for more
+	.ci/warehouses
+	$(GO) test -run '^$$' -bench 'Stream$$' -benchtime 1x -v -timeout 1h ./internal/warehouse/...
 
 ROWS    ?= 1000000
 CHANGES ?= 100000

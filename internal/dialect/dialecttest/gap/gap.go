@@ -29,7 +29,7 @@ type List struct {
 }
 
 // New makes the list of a stand-in, such as "BigQuery's emulator". When the test ends, it prints the
-// gaps, appends them to the folder that WEIR_GAPS names, if it names one, and fails for a name that
+// gaps, writes them to the folder that WEIR_GAPS names, if it names one, and fails for a name that
 // no case has. A folder is for a run over many packages, which shows no output of those that pass.
 func New(t *testing.T, of string, cases map[string]string) *List {
 	t.Helper()
@@ -113,6 +113,9 @@ func (l *List) report(t *testing.T) {
 		}
 		return r
 	}, l.of+"-"+t.Name()+".txt")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Errorf("writing the gaps: %v", err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, file), []byte(b.String()), 0o666); err != nil {
 		t.Errorf("writing the gaps: %v", err)
 	}

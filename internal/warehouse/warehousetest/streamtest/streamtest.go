@@ -33,12 +33,15 @@ var fields = []rel.Field{
 	{Name: "value", Type: models.Integer}, {Name: "yes", Type: models.Boolean}, {Name: "at", Type: models.Timestamp}, {Name: "hash", Type: models.Integer},
 }
 
-// rows are the rows of such a table from one number to another.
-func rows(from, to int) iter.Seq2[[]any, error] {
+// loadedRows are loaded; the others are copies of them.
+const loadedRows = 10_000
+
+// rows are the first rows of such a table.
+func rows(n int) iter.Seq2[[]any, error] {
 	names := []any{"Anna", "Björn", "Chloé", "Dana"}
 	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return func(yield func([]any, error) bool) {
-		for i := from; i < to; i++ {
+		for i := range n {
 			country := any(nil)
 			if i%3 == 0 {
 				country = "FR"
@@ -65,11 +68,21 @@ func Fill(b testing.TB, w warehouse.Warehouse, s warehouse.Session, n int) (sql 
 		names[i] = f.Name
 		q.Columns = append(q.Columns, rel.As(f.Name, rel.C("t", f.Name)))
 	}
-	loaded, err := s.Load(b.Context(), table, names, rows(0, n))
-	if err != nil || loaded != int64(n) {
+	have := min(n, loadedRows)
+	if loaded, err := s.Load(b.Context(), table, names, rows(have)); err != nil || loaded != int64(have) {
 		b.Fatalf("loaded %d rows: %v", loaded, err)
 	}
-	if sql, err = d.Query(q); err != nil {
+	for have < n { // the rows again, under other numbers
+		more := q
+		more.Columns = append([]rel.Column{rel.As("id", rel.F(rel.Add, rel.C("t", "id"), rel.I(int64(have))))}, q.Columns[1:]...)
+		more.Where = rel.F(rel.Lt, rel.C("t", "id"), rel.I(int64(n-have)))
+		if err := warehouse.Exec(b.Context(), s, d, rel.Insert{Into: table, Columns: names, From: more}); err != nil {
+			b.Fatal(err)
+		}
+		have = min(n, 2*have)
+	}
+	sql, err := d.Query(q)
+	if err != nil {
 		b.Fatal(err)
 	}
 	return sql
