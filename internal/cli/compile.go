@@ -52,7 +52,7 @@ func (s *session) compileCmd() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&dialect, "dialect", "", "dialect to print: duckdb, postgres, bigquery or snowflake; the target's own if not given")
+	c.Flags().StringVar(&dialect, "dialect", "", "dialect to print: duckdb, postgres, bigquery, snowflake, redshift or databricks; the target's own if not given")
 	c.Flags().StringVar(&manifest, "manifest", "", "write what each model and sync means to this file, or as manifest.json into this folder")
 	return c
 }

@@ -30,6 +30,8 @@ func (w *writer) cast(c rel.Cast, level int) (string, int) {
 	switch {
 	case c.Type == models.Number && (from == models.Number || from == models.Unknown):
 		return w.number(c.Expr, x, c.Try), precAtom
+	case from == models.Unknown && c.Type == models.Integer && w.s.truncates:
+		return w.s.whole("CAST("+x+" AS "+w.typeName(models.Number)+")", false), precAtom
 	case from == c.Type, from == models.Unknown:
 		return direct, precAtom
 	case from == models.Text:
@@ -70,7 +72,12 @@ func (w *writer) castText(c rel.Cast, from rel.Type, x, direct string) string {
 			return x
 		}
 		return direct
-	case models.Integer, models.Boolean, models.Date:
+	case models.Boolean:
+		if w.s.boolText != nil {
+			return w.s.boolText(x)
+		}
+		return direct
+	case models.Integer, models.Date:
 		return direct
 	case models.Number:
 		return w.s.numberText(w.number(c.Expr, x, true))

@@ -16,7 +16,8 @@ import (
 
 // Dialect is one warehouse's spelling of SQL.
 type Dialect interface {
-	// Name is the warehouse kind: "duckdb", "postgres", "bigquery", "snowflake".
+	// Name is the warehouse kind: "duckdb", "postgres", "bigquery", "snowflake",
+	// "redshift", "databricks".
 	Name() string
 	// Statement renders a statement, indented, without a semicolon at the end. The error names
 	// what this warehouse cannot do. The text is empty if the warehouse needs nothing done, as
@@ -42,7 +43,9 @@ func Names() []string {
 	return out
 }
 
-func all() []Dialect { return []Dialect{DuckDB(), Postgres(), BigQuery(), Snowflake()} }
+func all() []Dialect {
+	return []Dialect{DuckDB(), Postgres(), BigQuery(), Snowflake(), Redshift(), Databricks()}
+}
 
 // ByName returns the dialect of a warehouse kind.
 func ByName(name string) (Dialect, bool) {

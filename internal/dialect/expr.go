@@ -191,7 +191,11 @@ func (w *writer) call(c rel.Call, level int) (string, int) {
 	for i, a := range c.Args {
 		args[i] = w.arg(a, level)
 	}
-	text := w.s.fn[c.Fn](args)
+	write := w.s.fn[c.Fn]
+	if write == nil {
+		return w.fail("%s has no function %s", w.s.name, c.Fn), precAtom
+	}
+	text := write(args)
 	if c.Fn == rel.Hash64 && w.s.hashesNull && !neverNull(c.Args[0]) {
 		text = "CASE WHEN " + args[0] + " IS NOT NULL THEN " + text + " END"
 	}
@@ -309,10 +313,19 @@ func (w *writer) aggregate(a rel.Agg, level int) string {
 	case rel.Collect:
 		return w.s.collect(w.s.bytewise(w.arg(a.Arg, level)))
 	case rel.BitXor:
+		switch {
+		case w.s.xorOf != nil && a.Distinct:
+			return w.fail("aggregate %s: not of distinct values on %s", a.Fn, w.s.name)
+		case w.s.xorOf != nil:
+			return w.s.xorOf(w.arg(a.Arg, level))
+		}
 		return cmp.Or(w.s.bitXor, "bit_xor") + "(" + distinct + arg + ")"
 	case rel.BitOr:
 		return cmp.Or(w.s.bitOr, "bit_or") + "(" + arg + ")"
 	case rel.First:
+		if w.s.first == nil {
+			return w.fail("aggregate %s: it must be a column of a select", a.Fn)
+		}
 		where := ""
 		if a.Where != nil {
 			where = w.expr(a.Where, level)

@@ -53,6 +53,7 @@ func (w *writer) selects(q rel.Select, level int) string {
 	if len(q.Columns) == 0 {
 		return w.fail("a select has no columns")
 	}
+	q = w.prepared(q)
 	text := comment(q.Comment, level)
 	for i, c := range q.With {
 		if i == 0 {

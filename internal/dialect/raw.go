@@ -14,9 +14,29 @@ func Raw(sql string) (string, error) { return lexicon{}.raw(sql) }
 
 // lexicon is where warehouses differ in quotes and comments. The zero one is that of Raw.
 type lexicon struct {
-	backslash bool // a backslash escapes in every quote, two quotes in a row are none, no quote begins with a dollar
-	triple    bool // three quotes begin a text that three end
-	hash      bool // a # begins a comment
+	backslash bool   // a backslash escapes in every quote, two quotes in a row are none, no quote begins with a dollar
+	triple    bool   // three quotes begin a text that three end
+	hash      bool   // a # begins a comment
+	texts     string // the quotes in which a backslash escapes, beside two quotes in a row
+	plain     bool   // a dollar is only a dollar
+	rawTexts  bool   // an r before a text takes its escapes away
+}
+
+// escapes tells whether a backslash escapes in the quote at a place, where it does not in every one.
+func (l lexicon) escapes(sql string, i int) bool {
+	if i > 0 && (i == 1 || !wordByte(sql[i-2])) {
+		switch sql[i-1] {
+		case 'e', 'E':
+			if sql[i] == '\'' && !l.plain {
+				return true
+			}
+		case 'r', 'R':
+			if l.rawTexts {
+				return false
+			}
+		}
+	}
+	return strings.IndexByte(l.texts, sql[i]) >= 0
 }
 
 // mayComment tells that a text may end with a comment that is not written with dashes.
@@ -31,7 +51,6 @@ func (l lexicon) raw(sql string) (string, error) {
 	for i := 0; i < len(sql); {
 		switch c := sql[i]; {
 		case c == '\'' || c == '"' || c == '`':
-			escapes := c == '\'' && i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !wordByte(sql[i-2]))
 			var n int
 			switch {
 			case l.triple && c != '`' && strings.HasPrefix(sql[i:], strings.Repeat(string(c), 3)):
@@ -39,7 +58,7 @@ func (l lexicon) raw(sql string) (string, error) {
 			case l.backslash:
 				n = escaped(sql[i:], string(c))
 			default:
-				n = quoted(sql[i:], c, escapes)
+				n = quoted(sql[i:], c, l.escapes(sql, i))
 			}
 			if n == 0 {
 				return "", fmt.Errorf("a quote %c is not closed", c)
@@ -63,7 +82,7 @@ func (l lexicon) raw(sql string) (string, error) {
 			}
 			i += n + 4
 			continue
-		case c == '$' && !l.backslash && (i == 0 || !wordByte(sql[i-1])):
+		case c == '$' && !l.backslash && !l.plain && (i == 0 || !wordByte(sql[i-1])):
 			if tag := dollarTag(sql[i:]); tag != "" {
 				n := strings.Index(sql[i+len(tag):], tag)
 				if n < 0 {

@@ -106,6 +106,24 @@ type spelling struct {
 	// rows renders a table of values, whose columns have no types yet, under the alias "v"; nil for
 	// a FROM (VALUES …).
 	rows func(w *writer, q rel.Values, level int) string
+	// addColumn adds a column, as field renders it; nil for ADD COLUMN IF NOT EXISTS.
+	addColumn func(table, field string) string
+	// noDeleteAlias tells that the table that rows are deleted from has no alias.
+	noDeleteAlias bool
+	// merges tells that an update from other rows is a MERGE.
+	merges bool
+	// ranksFirst tells that the first value of a group is found by numbering the rows before they are
+	// grouped, since no aggregate gives it.
+	ranksFirst bool
+	// namesBits tells that the values of xor are columns before they are grouped, since their text is
+	// written many times.
+	namesBits bool
+	// xorOf is the xor of an aggregate's argument where no aggregate gives it; nil for bitXor.
+	xorOf func(x string) string
+	// truncates tells that a cast to an integer cuts off what it should round, or may.
+	truncates bool
+	// boolText writes a boolean; nil for a cast.
+	boolText func(x string) string
 	// createView makes or replaces a view.
 	createView func(name, query string) string
 	// analyze is empty where there is nothing to do.
@@ -190,6 +208,9 @@ func (w *writer) statement(st rel.Statement) string {
 	case rel.CreateTable:
 		return w.createTable(st)
 	case rel.AddColumn:
+		if w.s.addColumn != nil {
+			return w.s.addColumn(w.name(st.Table), w.field(st.Column))
+		}
 		return "ALTER TABLE " + w.name(st.Table) + " ADD COLUMN IF NOT EXISTS " + w.field(st.Column)
 	case rel.DropTable:
 		return "DROP TABLE IF EXISTS " + w.name(st.Name)
@@ -202,7 +223,11 @@ func (w *writer) statement(st rel.Statement) string {
 	case rel.Insert:
 		return comment(st.Comment, 0) + "INSERT INTO " + w.name(st.Into) + " (" + w.names(st.Columns) + ")\n" + w.query(st.From, 0)
 	case rel.Delete:
-		return comment(st.Comment, 0) + "DELETE FROM " + w.name(st.From) + " AS " + w.ident("t") + w.changed(st.Where)
+		text := comment(st.Comment, 0) + "DELETE FROM " + w.name(st.From)
+		if w.s.noDeleteAlias {
+			return text + w.changed(retarget(st.Where, st.From))
+		}
+		return text + " AS " + w.ident("t") + w.changed(st.Where)
 	case rel.Update:
 		return w.update(st)
 	case rel.Analyze:
@@ -264,6 +289,9 @@ func (w *writer) update(st rel.Update) string {
 	if len(st.Set) == 0 {
 		return w.fail("an update of %s sets nothing", plain(st.Table))
 	}
+	if st.From != nil && w.s.merges {
+		return w.merge(st)
+	}
 	text := comment(st.Comment, 0) + "UPDATE " + w.name(st.Table) + " AS " + w.ident("t") + " SET"
 	for i, a := range st.Set {
 		if i > 0 {
@@ -275,6 +303,22 @@ func (w *writer) update(st rel.Update) string {
 		text += "\nFROM " + w.relation(st.From, 0)
 	}
 	return text + w.changed(st.Where)
+}
+
+// merge is an update from other rows where only MERGE looks at them.
+func (w *writer) merge(st rel.Update) string {
+	if st.Where == nil {
+		return w.fail("an update of %s from other rows needs a condition", plain(st.Table))
+	}
+	text := comment(st.Comment, 0) + "MERGE INTO " + w.name(st.Table) + " AS " + w.ident("t") + "\nUSING " + w.relation(st.From, 0) +
+		w.where("ON", st.Where, 0) + "\nWHEN MATCHED THEN UPDATE SET"
+	for i, a := range st.Set {
+		if i > 0 {
+			text += ","
+		}
+		text += nl(1) + w.ident(a.Column) + " = " + w.stored(a.Value, 1)
+	}
+	return text
 }
 
 // changed is the condition of a statement that changes rows.

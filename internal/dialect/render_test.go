@@ -69,12 +69,21 @@ func statements() map[string]rel.Statement {
 		"update from": rel.Update{Table: table, Set: []rel.Assign{{Column: "n", Value: rel.C("o", "n")}}, From: rel.Sub{Query: paid, Alias: "o"},
 			Where: rel.F(rel.And, rel.F(rel.Eq, rel.C("o", "profile_id"), rel.C("t", "id")), rel.F(rel.Distinct, rel.C("o", "n"), rel.C("t", "n")))},
 		"analyze": rel.Analyze{Name: table},
+		"first": rel.CreateTable{Name: rel.Name{"f"}, As: rel.Select{Columns: []rel.Column{
+			rel.As("id", col("id")),
+			rel.As("f", rel.Agg{Fn: rel.First, Arg: col("x"), OrderBy: []rel.Order{{Expr: col("at")}}, Is: models.Text}),
+			rel.As("paid", rel.F(rel.Coalesce, rel.Agg{Fn: rel.First, Arg: col("amount"), OrderBy: []rel.Order{{Expr: col("at"), Desc: true}}, Where: rel.F(rel.Eq, col("status"), rel.T("paid")), Is: models.Number}, rel.N("0"))),
+			rel.As("by", rel.Agg{Fn: rel.First, Arg: col("name"), OrderBy: []rel.Order{{Expr: col("at"), Desc: true}}, Where: rel.F(rel.Eq, col("status"), rel.T("paid")), Is: models.Text}),
+			rel.As("n", rel.Agg{Fn: rel.CountRows}),
+			rel.As("bits", rel.Agg{Fn: rel.BitXor, Arg: rel.F(rel.HashRow, col("x"), col("at"))}),
+		}, From: orders, GroupBy: []rel.Expr{col("id")}, Having: rel.F(rel.Gt, rel.Agg{Fn: rel.Count, Arg: col("x"), Distinct: true}, rel.I(1)), OrderBy: []rel.Order{{Expr: col("id")}}}},
+		"delete matched": rel.Delete{From: table, Where: rel.F(rel.And, rel.F(rel.Gt, rel.C("t", "n"), rel.I(1)), rel.F(rel.Not, rel.Exists{Query: rel.Select{
+			Columns: []rel.Column{rel.As("one", rel.I(1))}, From: orders, Where: rel.F(rel.Eq, col("id"), rel.C("t", "id"))}}))},
 		"window": rel.CreateTable{Name: rel.Name{"w"}, As: rel.Select{Columns: []rel.Column{
 			rel.As("n", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{col("id")}, OrderBy: []rel.Order{{Expr: col("at"), Desc: true}, {Expr: rel.I(1)}}}),
 			rel.As("before", rel.Over{Agg: &rel.Agg{Fn: rel.Max, Arg: col("at")}, PartitionBy: []rel.Expr{col("id")}, OrderBy: []rel.Order{{Expr: col("at")}}, Frame: rel.Before}),
 			rel.As("after", rel.Over{Agg: &rel.Agg{Fn: rel.Min, Arg: col("at")}, OrderBy: []rel.Order{{Expr: col("at")}}, Frame: rel.After}),
 			rel.As("s", rel.Over{Agg: &rel.Agg{Fn: rel.Sum, Arg: rel.Cast{Expr: col("x"), Type: models.Number, From: models.Integer}}, PartitionBy: []rel.Expr{col("id")}}),
-			rel.As("f", rel.Agg{Fn: rel.First, Arg: col("x"), OrderBy: []rel.Order{{Expr: col("at")}}, Is: models.Text}),
 			rel.As("label", rel.Case{Whens: []rel.When{{If: rel.F(rel.Gt, col("x"), rel.I(1)), Then: rel.T("many")}, {If: rel.F(rel.Not, rel.F(rel.Eq, col("x"), rel.I(0))), Then: rel.T("one")}}, Else: rel.T("none")}),
 			rel.As("payload", rel.F(rel.Hash64, rel.F(rel.Concat, rel.F(rel.Coalesce, rel.Cast{Expr: col("x"), Type: models.Text, From: models.Number}, rel.T("")), rel.T(":")))),
 			rel.As("unknown", rel.Cast{Expr: col("x"), Type: models.Text}),
@@ -244,6 +253,64 @@ func TestRawOfBigQuery(t *testing.T) {
 	text, err := dialect.BigQuery().Expr(rel.F(rel.Not, rel.RawExpr{SQL: "a # b"}))
 	if err != nil || !strings.Contains(text, "# b\n)") {
 		t.Errorf("a comment takes the parenthesis with it: %q, %v", text, err)
+	}
+}
+
+func TestRawOfTheOthers(t *testing.T) {
+	for _, c := range []struct {
+		d                dialect.Dialect
+		sql, want, fault string
+	}{
+		{dialect.Redshift(), `SELECT 'it\'s;', 'it''s', $$;)$$, "a\"`, `SELECT 'it\'s;', 'it''s', $$;)$$, "a\"`, ""},
+		{dialect.Redshift(), `SELECT 'a\'`, "", "not closed"},
+		{dialect.Redshift(), `SELECT "a\"; DROP TABLE x --"`, "", "more than one statement"},
+		{dialect.Databricks(), `SELECT 'it\'s;', "a\";", r'c:\' -- ;`, `SELECT 'it\'s;', "a\";", r'c:\' -- ;`, ""},
+		{dialect.Databricks(), "SELECT `a\\`, `b``;`", "SELECT `a\\`, `b``;`", ""},
+		{dialect.Databricks(), `SELECT 'a\'`, "", "not closed"},
+		{dialect.Databricks(), `SELECT r'a\'; SELECT 2`, "", "more than one statement"},
+		{dialect.Databricks(), "SELECT $$;$$", "", "more than one statement"},
+	} {
+		got, err := c.d.Raw(c.sql)
+		if got != c.want || (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) {
+			t.Errorf("%s: %q: got %q, %v", c.d.Name(), c.sql, got, err)
+		}
+	}
+}
+
+// What a warehouse has no way to do is refused with its name.
+func TestLacking(t *testing.T) {
+	x := rel.C("t", "x")
+	for _, c := range []struct {
+		d    dialect.Dialect
+		e    rel.Expr
+		want string
+	}{
+		{dialect.Redshift(), rel.F(rel.JaroWinkler, x, x, rel.N("0.9")), "redshift has no function jaro_winkler"},
+		{dialect.Redshift(), rel.F(rel.Levenshtein, x, x, rel.I(2)), "redshift has no function levenshtein"},
+		{dialect.Redshift(), rel.F(rel.TextList, x), "a SUPER cannot be made texts"},
+		{dialect.Redshift(), rel.F(rel.RegexReplace, x, rel.T("a"), rel.T("$")), "the replacement has a dollar"},
+		{dialect.Redshift(), rel.Agg{Fn: rel.BitXor, Arg: x, Distinct: true}, "not of distinct values"},
+		{dialect.Databricks(), rel.Agg{Fn: rel.First, Arg: x, Is: models.Text, OrderBy: []rel.Order{{Expr: x}}}, "it must be a column of a select"},
+	} {
+		if text, err := c.d.Expr(c.e); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %#v: error is %v, want %q; text %s", c.d.Name(), c.e, err, c.want, text)
+		}
+	}
+	// Grouped rows have no column that is neither grouped by nor aggregated.
+	_, err := dialect.Databricks().Query(rel.Select{Columns: []rel.Column{rel.As("x", x), rel.As("f", rel.Agg{Fn: rel.First, Arg: x, Is: models.Text, OrderBy: []rel.Order{{Expr: x}}})},
+		From: rel.Table{Name: rel.Name{"t"}}})
+	if err == nil || !strings.Contains(err.Error(), "neither grouped by nor aggregated") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// An alias of a query within is not the table that rows are deleted from.
+func TestDeleteFromRedshift(t *testing.T) {
+	inner := rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: rel.Name{"o"}, Alias: "t"}, Where: rel.F(rel.IsNull, rel.C("t", "y"))}
+	got, err := dialect.Redshift().Statement(rel.Delete{From: rel.Name{"s", "a"}, Where: rel.F(rel.And, rel.F(rel.Gt, rel.C("t", "x"), rel.I(1)), rel.Exists{Query: inner})})
+	want := "DELETE FROM \"s\".\"a\"\nWHERE \"a\".\"x\" > 1\n  AND EXISTS (\n    SELECT CAST(1 AS BIGINT) AS \"one\"\n    FROM \"o\" AS \"t\"\n    WHERE \"t\".\"y\" IS NULL\n  )"
+	if err != nil || got != want {
+		t.Errorf("got %s, %v", got, err)
 	}
 }
 

@@ -147,6 +147,12 @@ func free(ctx context.Context) (int, error) {
 // does not parse.
 func Parse(t testing.TB, statements []string) {
 	t.Helper()
+	ParseAs(t, "snowflake", statements)
+}
+
+// ParseAs is Parse as the SQL of another warehouse that sqlglot knows.
+func ParseAs(t testing.TB, dialect string, statements []string) {
+	t.Helper()
 	python, err := Python()
 	if err != nil {
 		if os.Getenv("WEIR_REQUIRE") == "all" {
@@ -158,7 +164,7 @@ func Parse(t testing.TB, statements []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), python, Tool("parse.py"))
+	c := exec.CommandContext(t.Context(), python, Tool("parse.py"), dialect)
 	c.Stdin, c.Stderr = bytes.NewReader(in), os.Stderr
 	out, err := c.Output()
 	if err != nil {
