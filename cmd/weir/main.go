@@ -15,6 +15,7 @@ import (
 	_ "github.com/weir-data/weir/internal/warehouse/bigquery"
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
 	_ "github.com/weir-data/weir/internal/warehouse/postgres"
+	_ "github.com/weir-data/weir/internal/warehouse/redshift"
 	_ "github.com/weir-data/weir/internal/warehouse/snowflake"
 )
 
