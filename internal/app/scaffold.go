@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/weir-data/weir/examples"
@@ -27,54 +28,63 @@ func Init(dir string) ([]string, error) {
 // writeProject copies an example project into dir, with the line that tells editors the schema on
 // top of each YAML file, and the schema itself. Files that exist stay as they are.
 func writeProject(from fs.FS, dir string) ([]string, error) {
-	var written []string
-	write := func(name string, b []byte) error {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		_, err = f.Write(b)
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err == nil {
-			written = append(written, name)
-		}
-		return err
-	}
+	var files []projectFile
 	err := fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := fs.ReadFile(from, name)
-		if err != nil {
-			return err
-		}
-		if strings.HasSuffix(name, ".yml") {
-			up := strings.Repeat("../", strings.Count(name, "/"))
-			b = append([]byte("# yaml-language-server: $schema="+up+".weir/schema.json\n"), b...)
-		}
-		return write(name, b)
+		files = append(files, projectFile{name, b})
+		return err
 	})
-	if err == nil {
-		err = write(".gitignore", []byte(".weir/*\n!.weir/schema.json\n*.duckdb*\n"))
-	}
-	var schema []byte
-	if err == nil {
-		schema, err = project.Schema()
-	}
-	if err == nil {
-		err = write(".weir/schema.json", schema)
-	}
 	if err != nil {
-		return written, fmt.Errorf("writing the project: %w", err)
+		return nil, fmt.Errorf("writing the project: %w", err)
+	}
+	return writeFiles(files, dir)
+}
+
+// projectFile is a file of a new project, by its slash path.
+type projectFile struct {
+	name string
+	text []byte
+}
+
+// writeFiles writes a project into dir, as writeProject does.
+func writeFiles(files []projectFile, dir string) ([]string, error) {
+	schema, err := project.Schema()
+	if err != nil {
+		return nil, fmt.Errorf("writing the project: %w", err)
+	}
+	files = append(slices.Clone(files), projectFile{".gitignore", []byte(".weir/*\n!.weir/schema.json\n*.duckdb*\n")}, projectFile{".weir/schema.json", schema})
+	var written []string
+	for _, f := range files {
+		if strings.HasSuffix(f.name, ".yml") {
+			up := strings.Repeat("../", strings.Count(f.name, "/"))
+			f.text = append([]byte("# yaml-language-server: $schema="+up+".weir/schema.json\n"), f.text...)
+		}
+		done, err := writeNew(filepath.Join(dir, filepath.FromSlash(f.name)), f.text)
+		if err != nil {
+			return written, fmt.Errorf("writing the project: %w", err)
+		}
+		if done {
+			written = append(written, f.name)
+		}
 	}
 	return written, nil
+}
+
+// writeNew writes a file that is not there yet, with its folder. It reports whether it did.
+func writeNew(path string, text []byte) (bool, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return false, err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = f.Write(text)
+	return err == nil, errors.Join(err, f.Close())
 }

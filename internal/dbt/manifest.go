@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // The versions of a manifest that Read understands: those of dbt 1.0 and of all later ones so far.
@@ -55,6 +56,9 @@ type Node struct {
 	Columns     []Column // as they are described, by name: rarely all of them, rarely with a type
 	LoadedAt    string   // of a source: the column that tells how fresh it is
 	StaleAfter  float64  // of a source: hours after which dbt calls it an error; 0 for never
+	Uses        []string // IDs of what it is made from
+	Folders     []string // of its file, below those of its kind
+	Unique      []string // columns of which dbt is told that each alone names a row: primary keys, unique constraints, unique_key
 }
 
 // Column is a column as dbt describes it, or as the catalog has it.
@@ -72,6 +76,7 @@ type Test struct {
 	Column string // "" for a test of more than one column
 	To     string // relationships: ID of the other node
 	Field  string // relationships: its column
+	Partly bool   // it is about some of the rows only, or no more than warns
 }
 
 // The shape of the file, as far as it is read.
@@ -105,10 +110,16 @@ type (
 		Columns     map[string]rawColumn `json:"columns"`
 		LoadedAt    string               `json:"loaded_at_field"`
 		Freshness   *rawFreshness        `json:"freshness"`
+		FQN         []string             `json:"fqn"`
+		Constraints []rawConstraint      `json:"constraints"`
 		Meta        map[string]any       `json:"meta"`
 		Config      struct {
 			Made string         `json:"materialized"` //nolint:misspell // dbt's key
 			Meta map[string]any `json:"meta"`
+
+			UniqueKey json.RawMessage `json:"unique_key"`
+			Severity  string          `json:"severity"`
+			Where     string          `json:"where"`
 		} `json:"config"`
 		Column    string `json:"column_name"`
 		DependsOn struct {
@@ -123,6 +134,12 @@ type (
 		Name        string `json:"name"`
 		Type        string `json:"data_type"`
 		Description string `json:"description"`
+
+		Constraints []rawConstraint `json:"constraints"`
+	}
+	rawConstraint struct {
+		Type    string   `json:"type"`
+		Columns []string `json:"columns"`
 	}
 	rawFreshness struct {
 		ErrorAfter struct {
@@ -251,16 +268,42 @@ func (r *rawNode) node(id string) Node {
 		n.StaleAfter = *f.ErrorAfter.Count * map[string]float64{"minute": 1. / 60, "hour": 1, "day": 24}[f.ErrorAfter.Period]
 	}
 	for _, c := range r.Columns {
-		n.Columns = append(n.Columns, Column(c))
+		n.Columns = append(n.Columns, Column{c.Name, c.Type, c.Description})
+		for _, x := range c.Constraints {
+			if x.names() {
+				n.Unique = append(n.Unique, c.Name)
+			}
+		}
+	}
+	for _, x := range r.Constraints {
+		if x.names() && len(x.Columns) == 1 {
+			n.Unique = append(n.Unique, x.Columns[0])
+		}
+	}
+	if key := plain(r.Config.UniqueKey); key != "" {
+		n.Unique = append(n.Unique, key)
+	}
+	var list []string
+	if json.Unmarshal(r.Config.UniqueKey, &list) == nil && len(list) == 1 {
+		n.Unique = append(n.Unique, list[0])
+	}
+	slices.Sort(n.Unique)
+	n.Unique, n.Uses = slices.Compact(n.Unique), r.DependsOn.Nodes
+	if len(r.FQN) > 2 {
+		n.Folders = r.FQN[1 : len(r.FQN)-1]
 	}
 	slices.SortFunc(n.Columns, func(a, b Column) int { return cmp.Compare(a.Name, b.Name) })
 	return n
 }
 
+// names reports whether a constraint says that its columns name a row.
+func (c rawConstraint) names() bool { return c.Type == "primary_key" || c.Type == "unique" }
+
 // test reads a generic test. What it tests stands in its arguments as Jinja; what it depends on
 // does not. ok is false where that does not tell.
 func (r *rawNode) test(id string, m *rawManifest) (Test, bool) {
-	t := Test{ID: id, Name: r.Test.Name, Column: cmp.Or(r.Column, plain(r.Test.Kwargs["column_name"])), Field: plain(r.Test.Kwargs["field"])}
+	t := Test{ID: id, Name: r.Test.Name, Column: cmp.Or(r.Column, plain(r.Test.Kwargs["column_name"])), Field: plain(r.Test.Kwargs["field"]),
+		Partly: r.Config.Where != "" || strings.EqualFold(r.Config.Severity, "warn")}
 	on := r.DependsOn.Nodes
 	switch {
 	case t.Name == "relationships" && len(on) == 2:

@@ -81,7 +81,8 @@ func ReadProfiles(path, shown string) (*Profiles, error) {
 
 // Output is one output of a profile: how dbt connects to one warehouse.
 type Output struct {
-	Type string // of dbt's adapter, such as "postgres"
+	Type   string // of dbt's adapter, such as "postgres"
+	Target string // its name in the profile
 
 	in     *Profiles
 	at     string // path in the file
@@ -111,7 +112,7 @@ func (p *Profiles) Output(profile, target, dir string, lookup Lookup) (*Output, 
 	if !ok {
 		return nil, &Fault{Code: "dbt.unknown_target", What: fmt.Sprintf("profile %s of %s has no output %q", profile, p.file, target), Fix: diag.DidYouMean(target, slices.Sorted(maps.Keys(outputs)))}
 	}
-	o := &Output{in: p, at: profile + ".outputs." + target, dir: dir, values: values}
+	o := &Output{Target: target, in: p, at: profile + ".outputs." + target, dir: dir, values: values}
 	text, _ := values["type"].(string)
 	var err error
 	if o.Type, err = fill(text, lookup); err != nil {

@@ -159,7 +159,7 @@ func (s *Shop) Manifest() []byte {
 	if s.Version >= 10 {
 		meta["project_name"] = "jaffle_shop"
 	}
-	return encode(M{"metadata": meta, "nodes": s.Nodes, "sources": s.Sources, "disabled": s.Off, "macros": M{}, "docs": M{}, "exposures": M{}, "metrics": M{}, "parent_map": M{}, "child_map": M{}})
+	return Encode(M{"metadata": meta, "nodes": s.Nodes, "sources": s.Sources, "disabled": s.Off, "macros": M{}, "docs": M{}, "exposures": M{}, "metrics": M{}, "parent_map": M{}, "child_map": M{}})
 }
 
 // Catalog encodes a catalog of the shop's tables, with types as the warehouse calls them.
@@ -185,7 +185,7 @@ func (s *Shop) Catalog(types map[string]string) []byte {
 		}
 		return M{"unique_id": id, "metadata": M{"type": "BASE TABLE", "schema": "main", "name": "x", "database": "jaffle"}, "columns": cols, "stats": M{}}
 	}
-	return encode(M{
+	return Encode(M{
 		"metadata": M{"dbt_schema_version": "https://schemas.getdbt.com/dbt/catalog/v1.json"},
 		"nodes": M{
 			"model.jaffle_shop.customers":     table("model.jaffle_shop.customers", "customer_id", "first_name", "last_name", "email", "phone", "marketing_opt_in", "first_order", "number_of_orders", "updated_at"),
@@ -198,7 +198,8 @@ func (s *Shop) Catalog(types map[string]string) []byte {
 	})
 }
 
-func encode(v any) []byte {
+// Encode writes a value as dbt writes its files.
+func Encode(v any) []byte {
 	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		panic(err) // maps, lists and texts can be encoded
