@@ -151,7 +151,13 @@ func (s *store) credentials(cfg warehouse.Config) error {
 		}
 		from = path
 	}
-	if len(text) == 0 || s.endpoint != "" {
+	if s.endpoint != "" {
+		s.rest = []option.ClientOption{option.WithEndpoint(strings.TrimSuffix(s.endpoint, "/") + "/bigquery/v2/"), option.WithoutAuthentication()}
+		s.grpc = []option.ClientOption{option.WithEndpoint(s.storage), option.WithoutAuthentication(),
+			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials()))}
+		return nil
+	}
+	if len(text) == 0 {
 		return nil
 	}
 	var key struct {
@@ -161,7 +167,8 @@ func (s *store) credentials(cfg warehouse.Config) error {
 	if err := json.Unmarshal(text, &key); err != nil || key.Type == "" { // an error of JSON may quote the key
 		return fmt.Errorf("%s is no credential file of Google Cloud: it is JSON that says its type", from)
 	}
-	s.auth = []option.ClientOption{option.WithAuthCredentialsJSON(option.CredentialsType(key.Type), text)}
+	s.rest = []option.ClientOption{option.WithAuthCredentialsJSON(option.CredentialsType(key.Type), text)}
+	s.grpc = s.rest
 	if key.Email != "" {
 		s.member = "serviceAccount:" + key.Email
 	}
@@ -182,8 +189,9 @@ type store struct {
 	storageRead bool
 	endpoint    string
 	storage     string
-	auth        []option.ClientOption
-	member      string // who works here, as IAM has it; "" if the credentials do not say
+	rest        []option.ClientOption // how the API is reached, and who signs in
+	grpc        []option.ClientOption // the same of the Storage Read API
+	member      string                // who works here, as IAM has it; "" if the credentials do not say
 
 	mu     sync.Mutex
 	plain  *bq.Client // reads results in pages
@@ -226,12 +234,8 @@ func (s *store) connect(ctx context.Context) error {
 	away := func(err error) error {
 		return &warehouse.UnreachableError{Doing: "connecting to " + s.Identity(), Err: short(err)}
 	}
-	opts := s.auth
-	if s.endpoint != "" {
-		opts = []option.ClientOption{option.WithEndpoint(strings.TrimSuffix(s.endpoint, "/") + "/bigquery/v2/"), option.WithoutAuthentication()}
-	}
 	// The client keeps the context for getting tokens.
-	plain, err := bq.NewClient(context.WithoutCancel(ctx), s.project, opts...)
+	plain, err := bq.NewClient(context.WithoutCancel(ctx), s.project, s.rest...)
 	if err != nil {
 		return away(err)
 	}
@@ -249,7 +253,7 @@ func (s *store) connect(ctx context.Context) error {
 	}
 	plain.Location = s.location
 	if s.storageRead {
-		if err := s.connectStorage(ctx, opts); err != nil {
+		if err := s.connectStorage(ctx); err != nil {
 			return errors.Join(away(err), plain.Close())
 		}
 	}
@@ -257,18 +261,14 @@ func (s *store) connect(ctx context.Context) error {
 	return nil
 }
 
-func (s *store) connectStorage(ctx context.Context, opts []option.ClientOption) error {
+func (s *store) connectStorage(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	stream, err := bq.NewClient(ctx, s.project, opts...)
+	stream, err := bq.NewClient(ctx, s.project, s.rest...)
 	if err != nil {
 		return err
 	}
 	stream.Location = s.location
-	if s.endpoint != "" {
-		opts = []option.ClientOption{option.WithEndpoint(s.storage), option.WithoutAuthentication(),
-			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials()))}
-	}
-	if err := stream.EnableStorageReadClient(ctx, opts...); err != nil {
+	if err := stream.EnableStorageReadClient(ctx, s.grpc...); err != nil {
 		return errors.Join(err, stream.Close())
 	}
 	s.stream = stream

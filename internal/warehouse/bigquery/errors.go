@@ -55,6 +55,10 @@ func parts(err error) (reason, message string, ok bool) {
 	return reason, message, true
 }
 
+// gone is what is said of a session that ended: after a day without statements, after seven days, or
+// because somebody ended it. Source: /bigquery/docs/sessions-intro#limitations.
+var gone = regexp.MustCompile(`(?i)\bsession\b.*\b(?:not found|expired|terminated|aborted|does not exist|no longer)\b|not found: session\b`)
+
 var conflict = regexp.MustCompile(`(?i)could not serialize access to table|due to concurrent update`) //nolint:misspell // their words
 
 // passing reports whether a job failed because of others, or of the server, and left nothing: the same
@@ -101,6 +105,11 @@ func (s *session) explain(ctx context.Context, err error) error {
 		return &warehouse.UnreachableError{Doing: "signing in to " + s.Identity(), Err: tidy}
 	case conflict.MatchString(message):
 		return &Error{Reason: reason, Msg: "another statement changed the same table at the same time: run this again. " + tidy.Msg}
+	case s.id != "" && gone.MatchString(message):
+		if s.lost = s.inTx; !s.lost { // what comes after in a transaction must not be run outside of it
+			s.id = ""
+		}
+		return &Error{Reason: reason, Msg: "BigQuery ended the session, with its temporary tables and an open transaction: run this again. " + tidy.Msg}
 	case reason == "stopped":
 		return errors.New("the statement was stopped by somebody else, or by job_timeout of the target")
 	}
@@ -156,10 +165,15 @@ func clean(message string) string {
 func (s *session) network(err error) error {
 	var op net.Error
 	var u *url.Error
-	if errors.As(err, &op) || errors.As(err, &u) || strings.Contains(err.Error(), "oauth2") || strings.Contains(err.Error(), "auth:") {
+	if errors.As(err, &op) || errors.As(err, &u) || signing(err) {
 		return &warehouse.UnreachableError{Doing: "running a statement on " + s.Identity(), Err: short(err)}
 	}
 	return err
+}
+
+// signing reports whether getting a token failed.
+func signing(err error) bool {
+	return strings.Contains(err.Error(), "oauth2") || strings.Contains(err.Error(), "auth:")
 }
 
 // short is an error without the address of the request.

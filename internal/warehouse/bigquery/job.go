@@ -5,19 +5,23 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math/big"
+	"net/url"
 	"strings"
 	"time"
 
 	bq "cloud.google.com/go/bigquery"
 )
 
-// How often a statement that failed because of others, and left nothing, is run again, waiting longer
-// each time, and how long a job may take to stop.
+// How often a statement that failed because of others, and left nothing, is run again, and a request
+// that got no answer repeated, waiting longer each time, and how long a job may take to stop.
 const (
 	statementRetries = 6
+	requestRetries   = 4
 	firstWait        = 250 * time.Millisecond
 	stopWithin       = 3 * time.Second
+	longestWait      = 30 * time.Second // for a job, before it is asked how it is
 )
 
 // newJobID is an id that no other job has.
@@ -63,26 +67,74 @@ func (s *session) run(ctx context.Context, q *bq.Query) (done, error) {
 // once inserts a job and waits for its end. A request that got no answer is repeated under the same
 // id; if the first had come through, the job is there already. When ctx is over, the job is cancelled.
 func (s *session) once(ctx context.Context, q *bq.Query) (done, error) {
-	job, err := q.Run(ctx)
-	if httpCode(err) == 409 && strings.Contains(err.Error(), "Already Exists: Job") {
-		job, err = s.plain.JobFromIDLocation(ctx, q.JobID, s.location)
-	}
+	var job *bq.Job
+	err := answered(ctx, func() (err error) {
+		job, err = q.Run(ctx)
+		if httpCode(err) == 409 && strings.Contains(err.Error(), "Already Exists: Job") {
+			job, err = s.plain.JobFromIDLocation(ctx, q.JobID, s.location)
+		}
+		return err
+	})
 	if err != nil {
-		if ctx.Err() != nil && httpCode(err) == 0 { // it may have begun
+		if httpCode(err) == 0 { // it may have begun
 			s.cancel(ctx, q.JobID, "")
 		}
 		return done{}, err
 	}
 	status := job.LastStatus()
 	if !q.DryRun && !status.Done() {
-		if status, err = job.Wait(ctx); err != nil && ctx.Err() != nil {
-			s.cancel(ctx, job.ID(), job.Location())
-			return done{}, err
-		} else if err != nil {
+		if status, err = ended(ctx, job); err != nil {
+			if httpCode(err) == 0 { // nobody waits for it any more
+				s.cancel(ctx, job.ID(), job.Location())
+			}
 			return done{}, err
 		}
 	}
 	return done{job, status}, status.Err()
+}
+
+// ended waits for the end of a job. The client waits by asking for results, and goes on asking for ever
+// if the job ended with an error that a request may have too, such as rateLimitExceeded: now and then
+// the job itself is asked.
+func ended(ctx context.Context, job *bq.Job) (status *bq.JobStatus, err error) {
+	err = answered(ctx, func() error {
+		for slice := time.Second; ; slice = min(2*slice, longestWait) {
+			within, over := context.WithTimeout(ctx, slice)
+			status, err = job.Wait(within)
+			over()
+			if err == nil || ctx.Err() != nil {
+				return err
+			}
+			waited := err
+			if status, err = job.Status(ctx); err != nil || status.Done() {
+				return err
+			}
+			if within.Err() == nil { // it was not the time that was over
+				return waited
+			}
+		}
+	})
+	return status, err
+}
+
+// answered repeats a request of which no answer came, such as when a connection broke. The client does
+// so only if it could not connect, or the server said that it is busy.
+func answered(ctx context.Context, f func() error) error {
+	for again := 0; ; again++ {
+		err := f()
+		if !unanswered(err) || again == requestRetries || wait(ctx, again) != nil {
+			return err
+		}
+	}
+}
+
+// unanswered reports whether a connection broke before an answer came.
+func unanswered(err error) bool {
+	var u *url.Error
+	if err == nil || signing(err) {
+		return false
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &u) && httpCode(err) == 0
 }
 
 // cancel asks the server to stop a job and waits a moment until it has, so that the session can be used.

@@ -191,6 +191,11 @@ func (s *session) loadJob(ctx context.Context, table *bq.Table, l *loader, first
 	load.Labels = map[string]string{"weir": s.label}
 	load.JobID, load.Location, load.JobTimeout = newJobID(), s.location, s.timeout
 	job, err := load.Run(own)
+	if unanswered(err) && own.Err() == nil { // it may have begun
+		if begun, none := s.plain.JobFromIDLocation(ctx, load.JobID, s.location); none == nil {
+			job, err = begun, nil
+		}
+	}
 	_ = from.CloseWithError(errors.New("nobody reads")) // ends the writer if the upload failed
 	if bad := <-wrote; bad != nil && (err == nil || own.Err() != nil && ctx.Err() == nil) {
 		if job != nil {
@@ -201,7 +206,11 @@ func (s *session) loadJob(ctx context.Context, table *bq.Table, l *loader, first
 	if err != nil {
 		return s.explain(ctx, err)
 	}
-	status, err := job.Wait(ctx)
+	var status *bq.JobStatus
+	err = answered(ctx, func() (err error) {
+		status, err = job.Wait(ctx)
+		return err
+	})
 	if err != nil {
 		s.cancel(ctx, job.ID(), job.Location())
 		return s.explain(ctx, err)

@@ -22,6 +22,7 @@ type session struct {
 	id     string // of BigQuery's session; "" until something needs one
 	stand  standIn
 	inTx   bool
+	lost   bool // the session ended within a transaction
 	asking bool // the catalogue, for names like one that is missing
 	closed bool
 }
@@ -121,8 +122,11 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 		}
 		var from []bq.Value
 		var row []any
-		for {
+		for read := uint64(0); !it.known || read < it.rows; read++ {
 			switch err := it.Next(&from); {
+			case errors.Is(err, iterator.Done) && it.known:
+				yield(nil, &warehouse.UnreachableError{Doing: "reading rows from " + s.Identity(), Err: fmt.Errorf("the stream ended after %d of %d rows: run this again", read, it.rows)})
+				return
 			case errors.Is(err, iterator.Done):
 				return
 			case err != nil:
@@ -149,29 +153,44 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 // begin.
 const manyRows = 50_000
 
+// result is the rows of a SELECT. How many they are is known but of an emulator: the client's reader of
+// streams may take their end for that of all, and nobody would see that rows are missing.
+type result struct {
+	*bq.RowIterator
+	rows  uint64
+	known bool
+}
+
 // results runs a SELECT to its end and gives its rows.
-func (s *session) results(ctx context.Context, sql string) (*bq.RowIterator, error) {
+func (s *session) results(ctx context.Context, sql string) (*result, error) {
 	if s.endpoint != "" {
-		return s.ask(ctx, s.query(sql))
+		it, err := s.ask(ctx, s.query(sql))
+		return &result{RowIterator: it}, err
 	}
 	d, err := s.run(ctx, s.query(sql))
 	if err != nil {
 		return nil, err
 	}
 	it, err := d.job.Read(ctx)
-	if err != nil || s.stream == nil || it.TotalRows < manyRows {
-		return it, err
+	if err != nil {
+		return nil, err
+	}
+	out := &result{it, it.TotalRows, true}
+	if s.stream == nil || out.rows < manyRows {
+		return out, nil
 	}
 	// If this user may not use that API, the client reads pages all the same.
 	job, err := s.stream.JobFromIDLocation(ctx, d.job.ID(), d.job.Location())
 	if err != nil {
 		return nil, err
 	}
-	fast, err := job.Read(ctx)
-	if err == nil && len(fast.Schema) == 0 {
-		fast.Schema = it.Schema
+	if out.RowIterator, err = job.Read(ctx); err != nil {
+		return nil, err
 	}
-	return fast, err
+	if len(out.Schema) == 0 {
+		out.Schema = it.Schema
+	}
+	return out, nil
 }
 
 // Tx runs f in one transaction. Another change of the same tables that is committed first makes a
@@ -197,8 +216,15 @@ func (s *session) Tx(ctx context.Context, f func(ctx context.Context) error) (er
 			s.inTx = false
 			return
 		}
+		if s.lost { // and with it the transaction
+			s.id, s.inTx, s.lost = "", false, false
+			return
+		}
 		back := s.control(after, "ROLLBACK TRANSACTION")
 		s.inTx = false
+		if s.lost {
+			s.id, s.lost = "", false
+		}
 		// A statement that failed may have ended the transaction.
 		if back != nil && err != nil && !strings.Contains(strings.ToLower(back.Error()), "transaction") {
 			err = errors.Join(err, fmt.Errorf("rolling back: %w", back))
