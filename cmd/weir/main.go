@@ -13,6 +13,7 @@ import (
 	_ "github.com/weir-data/weir/destinations/twilio"
 	"github.com/weir-data/weir/internal/cli"
 	_ "github.com/weir-data/weir/internal/warehouse/bigquery"
+	_ "github.com/weir-data/weir/internal/warehouse/databricks"
 	_ "github.com/weir-data/weir/internal/warehouse/duckdb"
 	_ "github.com/weir-data/weir/internal/warehouse/postgres"
 	_ "github.com/weir-data/weir/internal/warehouse/redshift"

@@ -41,6 +41,9 @@ type PlanOptions struct {
 // Plan builds what was picked beside the tables in force, compares, and drops it again. It
 // publishes and sends nothing. With Out, the tables of the plan stay for three days.
 func (a *App) Plan(ctx context.Context, o PlanOptions) (res *PlanResult, err error) {
+	if err := a.syncable(); err != nil {
+		return nil, err
+	}
 	w, err := a.warehouse()
 	if err != nil {
 		return nil, err

@@ -25,6 +25,14 @@ func (fakeKind) Settings() []warehouse.Setting {
 }
 func (fakeKind) Open(warehouse.Config) (warehouse.Warehouse, error) { return nil, nil }
 
+// limitedKind stands for a warehouse that can neither be synced from nor compare texts.
+type limitedKind struct{ fakeKind }
+
+func (limitedKind) Name() string { return "limited" }
+func (limitedKind) Limits() warehouse.Limits {
+	return warehouse.Limits{Syncs: "it has no transactions", Similarity: "it has no function for it"}
+}
+
 // fake is a destination with a Spec and nothing else.
 type fake destinations.Spec
 
@@ -35,6 +43,7 @@ func (fake) Open(context.Context, destinations.Env) (destinations.Session, error
 
 func init() {
 	warehouse.Register(fakeKind{})
+	warehouse.Register(limitedKind{})
 	limits := destinations.Limits{Rows: 100, Timeout: time.Second}
 	people := []destinations.Identifier{
 		{Name: "email", AnyOf: "who", Doc: "Address."},

@@ -197,6 +197,7 @@ func (l *loader) check(target string) {
 	for _, q := range problems {
 		l.add(q)
 	}
+	l.within()
 	l.tables()
 	l.dbt()
 	l.columns(problems)

@@ -43,6 +43,29 @@ type Unmetered interface {
 	TellsNoBytes()
 }
 
+// Limited is a Kind that cannot do all that a project may ask for.
+type Limited interface {
+	Kind
+	Limits() Limits
+}
+
+// Limits says why something cannot be done, as the middle of a sentence; "" if it can.
+type Limits struct {
+	// Syncs: nothing is sent from there, since the ledger of what a destination accepted needs
+	// transactions of several statements.
+	Syncs string
+	// Similarity: texts are not compared by how alike they are.
+	Similarity string
+}
+
+// LimitsOf are the limits of a kind.
+func LimitsOf(k Kind) Limits {
+	if l, ok := k.(Limited); ok {
+		return l.Limits()
+	}
+	return Limits{}
+}
+
 // Setting is one key of a target.
 type Setting struct {
 	Name     string

@@ -39,6 +39,12 @@ type kind struct{}
 func (kind) Name() string             { return "redshift" }
 func (kind) Dialect() dialect.Dialect { return dialect.Redshift() }
 
+// Limits: its own functions have none for it, and since patch 198 no function in Python can be made ("Creating
+// user-defined functions"), in which the session could be given some.
+func (kind) Limits() warehouse.Limits {
+	return warehouse.Limits{Similarity: "Redshift has no function of similarity, and none can be made for a session"}
+}
+
 func (kind) Settings() []warehouse.Setting {
 	return []warehouse.Setting{
 		{Name: "dsn", Required: true, Secret: true, Doc: "Connection string, such as postgres://weir@shop.abc123.eu-west-1.redshift.amazonaws.com:5439/shop?sslmode=require. What it leaves out comes from PGHOST, PGPASSWORD and so on."},
