@@ -14,6 +14,7 @@ import (
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/build"
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/ledger"
 	"github.com/weir-data/weir/internal/project"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/warehouse"
@@ -278,7 +279,7 @@ func (a *App) doctorStore(ctx context.Context, x *Examination, adopt bool) bool 
 		b, ran := is.Bound[s.Name]
 		switch account := a.account(d, dest.Spec()); {
 		case is.Epochs[s.Name] < seen:
-			x.add("sync "+s.Name, bad, "bring the newer copy of the warehouse back; if there is none, send everything again from the older one: weir sync full "+s.Name,
+			x.add("sync "+s.Name, bad, (&ledger.RestoredError{Sync: s.Name}).Fix(),
 				"the warehouse is older than this machine's memory: it was restored to an earlier time")
 		case ran && (b.Account != account || b.Object.Name != s.Object || b.Sync.Into != s.Into):
 			x.add("sync "+s.Name, bad, "undo the change of destination, object or into; to start anew there: weir sync reset "+s.Name, "its ledger is about %s", b.Place())

@@ -18,10 +18,10 @@ import (
 // kept is how many copies can be restored: a copy that turns out to be none is not the last one.
 const kept = 2
 
-// A copy rests on no other one if the differences since the last one that does weigh a half of it,
+// A copy rests on no other one if the differences since the last one that does weigh as much as it,
 // or are many: reading them back is to cost no more than reading it.
 const (
-	lightest    = 2
+	lightest    = 1
 	mostChanges = 30
 )
 
@@ -101,7 +101,7 @@ func heavy(had []*page) bool {
 			changes += p.bytes
 		}
 	}
-	return whole == 0 || changes > whole/lightest || last.Number-last.Base >= mostChanges
+	return whole == 0 || changes > whole || last.Number-last.Base >= mostChanges
 }
 
 // dropOld removes the files that none of the last copies needs.
