@@ -144,7 +144,7 @@ var changing = []struct {
 }{
 	{regexp.MustCompile(`\b\d{8}_\d{6}_[a-z0-9]{6}\b`), "RUN"},
 	{regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?`), "TIME"},
-	{regexp.MustCompile(`\b\d+(\.\d+)? ?(ms|s|min|m)\b( ago)?`), "DURATION"},
+	{regexp.MustCompile(`-?\b\d+(\.\d+)? ?(µs|ms|s|min|m)\b( ago)?`), "DURATION"},
 	{regexp.MustCompile(`\b(DURATION|just now|now)\b( ago)?`), "DURATION"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\b[a-z]{3}_\d{8}\b`), "PROFILE"},
