@@ -168,6 +168,9 @@ func (s *store) connectError(err error) error {
 	return short(err)
 }
 
+// request is the address of a request as the driver's errors have it.
+var request = regexp.MustCompile(`(?:Get|Post) "[^"]*": `)
+
 // short is an error without the address of the request.
 func short(err error) error {
 	var u *url.Error
@@ -178,5 +181,5 @@ func short(err error) error {
 	if errors.As(err, &op) {
 		return op
 	}
-	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+	return errors.New(strings.Join(strings.Fields(request.ReplaceAllString(err.Error(), "")), " "))
 }

@@ -38,6 +38,18 @@ var (
 	owner     = regexp.MustCompile(`^must be owner of (table|view|relation|schema) (.+)$`)
 )
 
+// connectError says why there is no connection, on one line and without the connection string.
+func connectError(err error) error {
+	if code(err) != "" {
+		return postgres.Wire.ConnectError(err)
+	}
+	said := err.Error()
+	if i := strings.LastIndex(said, "`:"); i >= 0 {
+		said = said[i+2:]
+	}
+	return errors.New(strings.Join(strings.Fields(said), " "))
+}
+
 // explain translates an error of the server about a statement. It may ask the catalogue for names.
 func (s *session) explain(ctx context.Context, err error, sql string) error {
 	if err == nil {

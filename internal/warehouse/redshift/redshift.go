@@ -120,7 +120,7 @@ func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, &warehouse.UnreachableError{Doing: "connecting to " + s.Identity(), Err: postgres.Wire.ConnectError(err)}
+		return nil, &warehouse.UnreachableError{Doing: "connecting to " + s.Identity(), Err: connectError(err)}
 	}
 	out := &session{store: s, conn: c}
 	if err := out.prepare(ctx); err != nil {
