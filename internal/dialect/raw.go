@@ -17,6 +17,7 @@ type lexicon struct {
 	backslash bool   // a backslash escapes in every quote, two quotes in a row are none, no quote begins with a dollar
 	triple    bool   // three quotes begin a text that three end
 	hash      bool   // a # begins a comment
+	slashes   bool   // two slashes begin a comment
 	texts     string // the quotes in which a backslash escapes, beside two quotes in a row
 	plain     bool   // a dollar is only a dollar
 	rawTexts  bool   // an r before a text takes its escapes away
@@ -40,7 +41,9 @@ func (l lexicon) escapes(sql string, i int) bool {
 }
 
 // mayComment tells that a text may end with a comment that is not written with dashes.
-func (l lexicon) mayComment(sql string) bool { return l.hash && strings.Contains(sql, "#") }
+func (l lexicon) mayComment(sql string) bool {
+	return l.hash && strings.Contains(sql, "#") || l.slashes && strings.Contains(sql, "//")
+}
 
 func (l lexicon) raw(sql string) (string, error) {
 	if err := checkText(sql); err != nil {
@@ -65,7 +68,7 @@ func (l lexicon) raw(sql string) (string, error) {
 			}
 			i += n
 			continue
-		case strings.HasPrefix(sql[i:], "--"), l.hash && c == '#':
+		case strings.HasPrefix(sql[i:], "--"), l.hash && c == '#', l.slashes && strings.HasPrefix(sql[i:], "//"):
 			n := strings.IndexAny(sql[i:], "\n\r")
 			if n < 0 {
 				n = len(sql) - i

@@ -33,6 +33,7 @@ var snowflake = spelling{
 	name:        "snowflake",
 	types:       sfTypes,
 	maxName:     255,
+	lexicon:     lexicon{texts: "'", slashes: true},
 	dataset:     true,
 	ident:       sfIdent,
 	text:        sfText,

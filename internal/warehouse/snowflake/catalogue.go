@@ -30,7 +30,7 @@ func (s *session) Columns(ctx context.Context, table []string) ([]warehouse.Colu
 // QueryColumns lists the columns that exactly one SELECT would give. The server compiles it and does
 // not run it, which needs no virtual warehouse.
 func (s *session) QueryColumns(ctx context.Context, sql string) ([]warehouse.Column, error) {
-	body, err := dialect.Raw(sql)
+	body, err := dialect.Snowflake().Raw(sql)
 	if err != nil {
 		return nil, fmt.Errorf("the SQL must be one SELECT: %w", err)
 	}

@@ -167,6 +167,35 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// TestGivenSchema: a role that may make no schema works in the one that somebody else made for it.
+func TestGivenSchema(t *testing.T) {
+	s := open(t, server(t,
+		answer{when: "CREATE SCHEMA", code: "003001", message: "SQL access control error:\nInsufficient privileges to operate on database 'SHOP'"},
+		answer{when: `DESCRIBE SCHEMA "SHOP"."WEIR"`, columns: []string{"created_on", "name", "kind"}, rows: [][]any{{"2026-01-01", "ORDERS", "TABLE"}}},
+		answer{when: "DESCRIBE SCHEMA", code: "002043", message: "SQL compilation error:\nObject does not exist, or operation cannot be performed."},
+	))
+	if _, err := s.Exec(t.Context(), `CREATE SCHEMA IF NOT EXISTS "SHOP"."WEIR"`); err != nil {
+		t.Error(err)
+	}
+	for _, sql := range []string{`CREATE SCHEMA IF NOT EXISTS "SHOP"."OTHER"`, `CREATE SCHEMA "SHOP"."WEIR"`} {
+		if _, err := s.Exec(t.Context(), sql); !errors.As(err, new(*warehouse.DeniedError)) {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
+
+// A text that ends with an escaped quote does not end, and what follows is no other statement.
+func TestSnowflakesQuotes(t *testing.T) {
+	s := open(t, server(t, answer{when: "it", columns: []string{"A"}, rows: [][]any{{"one"}}}))
+	rows, err := ask(t.Context(), s, `SELECT 'it\'s; one' AS a`)
+	if err != nil || len(rows) != 1 {
+		t.Errorf("%v, %v", rows, err)
+	}
+	if _, err := ask(t.Context(), s, `SELECT 'it\\'; DROP TABLE it --'`); err == nil {
+		t.Error("two statements ran")
+	}
+}
+
 func TestEstimate(t *testing.T) {
 	s := open(t, server(t, answer{when: "EXPLAIN", columns: []string{"content"}, rows: [][]any{{`{"GlobalStats":{"partitionsTotal":9,"partitionsAssigned":2,"bytesAssigned":4096},"Operations":[]}`}}}))
 	got, err := s.Estimate(t.Context(), "SELECT 1")

@@ -17,6 +17,10 @@ import (
 	"github.com/weir-data/weir/models"
 )
 
+// Rows are loaded as bound arrays, which need no stage, no right to make one, and stay in the transaction
+// around them. What weir loads is what a run heard and what people decided: thousands of rows, seldom a
+// million, which are a statement for each 8,000 rows of eight columns.
+
 // boundValues are how many values one statement binds, at most: with more than 65,280 the server asks
 // the driver to bring them by a stage, which is made by a definition and would end a transaction.
 const boundValues = 64_000
