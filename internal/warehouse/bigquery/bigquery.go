@@ -76,7 +76,7 @@ func (kind) Open(cfg warehouse.Config) (warehouse.Warehouse, error) {
 	}
 	s := &store{
 		project: set["project"], schema: set["dataset"], location: set["location"], label: label(cfg.Label),
-		endpoint: set["endpoint"], storage: set["storage_endpoint"],
+		endpoint: set["endpoint"], storage: set["storage_endpoint"], manyRows: worthStreams,
 	}
 	if s.schema == "" {
 		s.schema = "weir"
@@ -187,6 +187,7 @@ type store struct {
 	priority    bq.QueryPriority
 	timeout     time.Duration
 	storageRead bool
+	manyRows    uint64 // that come through the Storage Read API
 	endpoint    string
 	storage     string
 	rest        []option.ClientOption // how the API is reached, and who signs in

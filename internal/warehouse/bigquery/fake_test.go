@@ -158,9 +158,9 @@ func (f *fake) answer(w http.ResponseWriter, v any) {
 	}
 }
 
-// codes are the statuses of reasons, as /bigquery/docs/error-messages lists them.
-var codes = map[string]int{"accessDenied": 403, "quotaExceeded": 403, "rateLimitExceeded": 403, "jobRateLimitExceeded": 400, "backendError": 503,
-	"internalError": 500, "notFound": 404, "duplicate": 409, "invalidQuery": 400, "invalid": 400, "stopped": 200, "jobBackendError": 400}
+// statuses are the statuses of reasons, as /bigquery/docs/error-messages lists them.
+var statuses = map[string]int{"accessDenied": 403, "quotaExceeded": 403, "rateLimitExceeded": 403, "jobRateLimitExceeded": 400, "backendError": 503,
+	"internalError": 500, "notFound": 404, "duplicate": 409, "invalidQuery": 400, "invalid": 400, "stopped": 400, "jobBackendError": 400}
 
 func (f *fake) refuse(w http.ResponseWriter, code int, reason, message string) {
 	w.Header().Set("Content-Type", "application/json")
@@ -367,7 +367,7 @@ func (f *fake) getResults(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if e := j.fault(); e != nil {
-		f.refuse(w, codes[e.Reason], e.Reason, e.Message)
+		f.refuse(w, statuses[e.Reason], e.Reason, e.Message)
 		return
 	}
 	from, rows := 0, j.out.rows

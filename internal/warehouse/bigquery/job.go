@@ -148,7 +148,7 @@ func (s *session) cancel(ctx context.Context, id, location string) {
 	if err != nil || job.LastStatus().Done() || job.Cancel(ctx) != nil { // it never began, or has ended, or cannot be reached
 		return
 	}
-	_, _ = job.Wait(ctx) // says that it was stopped
+	_, _ = ended(ctx, job) // says that it was stopped
 }
 
 // wait waits before the attempt after so many, not always the same time: of several that met, one

@@ -123,7 +123,10 @@ func TestSessionEnded(t *testing.T) {
 	if err == nil {
 		t.Error("a transaction that was lost was committed")
 	}
-	if err := s.Tx(t.Context(), func(ctx context.Context) error { _, err := s.Exec(ctx, "DELETE FROM `weir`.`a` WHERE x = 2"); return err }); err != nil {
+	if err := s.Tx(t.Context(), func(ctx context.Context) error {
+		_, err := s.Exec(ctx, "DELETE FROM `weir`.`a` WHERE x = 2")
+		return err
+	}); err != nil {
 		t.Error(err)
 	}
 	for _, said := range f.said() {
@@ -243,7 +246,10 @@ func TestNotRepeated(t *testing.T) {
 		return outcome{}
 	}
 	s := f.session(f.open(nil))
-	err := s.Tx(t.Context(), func(ctx context.Context) error { _, err := s.Exec(ctx, "INSERT INTO `weir`.`a` (x) SELECT 1"); return err })
+	err := s.Tx(t.Context(), func(ctx context.Context) error {
+		_, err := s.Exec(ctx, "INSERT INTO `weir`.`a` (x) SELECT 1")
+		return err
+	})
 	if err == nil || !strings.Contains(err.Error(), "run this again") {
 		t.Errorf("error is %v", err)
 	}

@@ -149,9 +149,9 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 	}
 }
 
-// manyRows are as many as are worth a session of the Storage Read API, which takes about a second to
+// worthStreams are as many as are worth a session of the Storage Read API, which takes about a second to
 // begin.
-const manyRows = 50_000
+const worthStreams = 50_000
 
 // result is the rows of a SELECT. How many they are is known but of an emulator: the client's reader of
 // streams may take their end for that of all, and nobody would see that rows are missing.
@@ -176,7 +176,7 @@ func (s *session) results(ctx context.Context, sql string) (*result, error) {
 		return nil, err
 	}
 	out := &result{it, it.TotalRows, true}
-	if s.stream == nil || out.rows < manyRows {
+	if s.stream == nil || out.rows < s.manyRows {
 		return out, nil
 	}
 	// If this user may not use that API, the client reads pages all the same.
