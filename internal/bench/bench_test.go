@@ -126,6 +126,13 @@ func TestSink(t *testing.T) {
 	}
 }
 
+func TestIdle(t *testing.T) {
+	unused, all := idle()
+	if unused < 0 || all < unused {
+		t.Errorf("%v of %v", unused, all)
+	}
+}
+
 func TestJudge(t *testing.T) {
 	r := Result{Rows: 10_000_000, Changes: 1_000_000, Memory: "256MB", Workers: 16, LatencyMS: 50,
 		Diff: Diff{Ratio: 1.3}, Bare: Bare{Rows: 1_000_000, Spent: Spent{1, 1}}, Nothing: Whole{All: Spent{3, 3}}, Waiting: Waiting{Rows: 1, Seconds: 1, Share: 0.95, Stopped: 0.1},

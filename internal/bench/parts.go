@@ -75,6 +75,8 @@ type Whole struct {
 	// Requests is how many the endpoint got.
 	Requests int64 `json:"requests"`
 	Peak     int64 `json:"peak_bytes"`
+
+	idle float64 // share of the processors' time while it delivered
 }
 
 // run runs a sync that must send rows, and holds that the endpoint got each once.
@@ -91,6 +93,7 @@ func (w *world) run(ctx context.Context, t *syncs.Task, rows int64) (*Whole, err
 	all := start()
 	var mu sync.Mutex
 	var sending meter
+	var unused, ticks float64
 	stop, profiled := func() error { return nil }, error(nil)
 	r.Watch = func(ctx context.Context, s syncs.Step) (context.Context, func(syncs.Done)) {
 		mu.Lock()
@@ -98,6 +101,10 @@ func (w *world) run(ctx context.Context, t *syncs.Task, rows int64) (*Whole, err
 		m := start()
 		if s.Kind == "settle" {
 			out.Deliver = sending.spent()
+			out.idle = -1
+			if u, all := idle(); all > ticks {
+				out.idle = (u - unused) / (all - ticks)
+			}
 			profiled = errors.Join(profiled, stop())
 			stop = func() error { return nil }
 		}
@@ -109,6 +116,7 @@ func (w *world) run(ctx context.Context, t *syncs.Task, rows int64) (*Whole, err
 				out.Plan = m.spent()
 				stop, profiled = profile(t.Sync.Name)
 				sending = start()
+				unused, ticks = idle()
 			case "settle":
 				out.Settle = m.spent()
 			}
@@ -161,6 +169,11 @@ type Waiting struct {
 	Rows    int64   `json:"rows"`
 	Seconds float64 `json:"seconds"` // from the first request to the last answer
 	Share   float64 `json:"share"`   // of workers × batch / latency
+	// CPU is what this process used of that time, in seconds of a processor. Idle is the share of all
+	// processors' time that nothing on this machine used: where there is none, what a call waits for
+	// is a processor. -1 if the machine does not tell.
+	CPU  float64 `json:"cpu_seconds"`
+	Idle float64 `json:"idle"`
 	// Stopped is how long a run took to end after it was asked to, in seconds.
 	Stopped float64 `json:"stopped_seconds"`
 	// Silent is how long the last request took to end; then the ledger learned what was sent.
@@ -188,7 +201,7 @@ func waiting(ctx context.Context, w *world) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Seconds = whole.Deliver.Seconds
+	out.Seconds, out.CPU, out.Idle = whole.Deliver.Seconds, whole.Deliver.CPU, whole.idle
 	ideal := float64(w.Workers) * batch / w.Latency.Seconds()
 	out.Share = float64(out.Rows) / out.Seconds / ideal
 

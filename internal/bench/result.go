@@ -66,6 +66,10 @@ func (r *Result) judge() {
 	} else {
 		add("memory at its peak", mib, "MiB", "limit of the warehouse "+r.Memory, "", true)
 	}
-	add(fmt.Sprintf("%d workers at %.0f ms", r.Workers, r.LatencyMS), 100*r.Waiting.Share, "% of the ideal", fmt.Sprintf("%.0f rows/s", float64(r.Waiting.Rows)/r.Waiting.Seconds), fmt.Sprintf("≥ %.0f", 100*barWaiting), r.Waiting.Share >= barWaiting)
+	busy := fmt.Sprintf("%.0f rows/s with %.1f of %d processors", float64(r.Waiting.Rows)/r.Waiting.Seconds, r.Waiting.CPU/r.Waiting.Seconds, r.CPUs)
+	if r.Waiting.Idle >= 0 {
+		busy += fmt.Sprintf("; all of the machine's idle %.0f %%", 100*r.Waiting.Idle)
+	}
+	add(fmt.Sprintf("%d workers at %.0f ms", r.Workers, r.LatencyMS), 100*r.Waiting.Share, "% of the ideal", busy, fmt.Sprintf("≥ %.0f", 100*barWaiting), r.Waiting.Share >= barWaiting)
 	add("asked to stop, stopped after", r.Waiting.Stopped, "s", fmt.Sprintf("nothing sent after %.2f s", r.Waiting.Silent), fmt.Sprintf("≤ %.0f", barStop), r.Waiting.Stopped <= barStop)
 }

@@ -11,3 +11,6 @@ func cpu() time.Duration { return time.Since(began) }
 
 // peak is not told.
 func peak() int64 { return 0 }
+
+// idle is not told.
+func idle() (unused, all float64) { return 0, 0 }
