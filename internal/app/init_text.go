@@ -223,7 +223,7 @@ func remark(b *strings.Builder, indent, text string) {
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 var (
-	plainRE     = regexp.MustCompile(`^[A-Za-z_./][A-Za-z0-9_./-]*$`)
+	plainRE     = regexp.MustCompile(`^([A-Za-z_./][A-Za-z0-9_./-]*|[0-9]+[mhd])$`)
 	referenceRE = regexp.MustCompile(`^[a-z]+\('[A-Za-z0-9_.-]+'(, '[A-Za-z0-9_.-]+')?(, v=[0-9.]+)?\)$`)
 	notText     = strings.Fields("true false yes no on off null y n . ..")
 )

@@ -73,9 +73,11 @@ func ReadCatalog(path, shown string) (*Catalog, error) {
 				all = append(all, placed{Column{Name: c.Name, Type: c.Type}, c.Index})
 			}
 			slices.SortFunc(all, func(a, b placed) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.Name, b.Name)) })
-			for _, c := range all {
-				out.columns[id] = append(out.columns[id], c.Column)
+			list := make([]Column, len(all))
+			for i, c := range all {
+				list[i] = c.Column
 			}
+			out.columns[id] = list
 		}
 	}
 	return out, nil

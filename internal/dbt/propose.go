@@ -124,7 +124,8 @@ func (p *proposing) columns(n *Node) []Column {
 		if p.m.Adapter == "snowflake" && c.Name == strings.ToUpper(c.Name) || fold(p.m.Adapter) && p.c.Columns(n.ID) == nil {
 			c.Name = strings.ToLower(c.Name)
 		}
-		if plainName.MatchString(c.Name) {
+		double := slices.ContainsFunc(out, func(o Column) bool { return strings.EqualFold(o.Name, c.Name) })
+		if plainName.MatchString(c.Name) && !double {
 			out = append(out, c)
 		}
 	}
@@ -214,7 +215,7 @@ func (p *proposing) identify() {
 			case typ != "" && numberOf(c.Name) != typ && strings.EqualFold(c.Name, s.Key.Value) && s.people != "":
 				why = "the key of a table of people"
 			case typ != "":
-				if t := p.relation(s.node.ID, c.Name); t != nil {
+				if t := p.relation(s.node.ID, c.Name); t != nil && p.types[[2]string{t.To, strings.ToLower(t.Field)}] == typ {
 					if to := p.m.Node(t.To); to != nil {
 						why = fmt.Sprintf("a relationships test leads to %s of %s", t.Field, p.m.Reference(to))
 					}
@@ -254,7 +255,10 @@ func (p *proposing) identify() {
 		if err != nil {
 			f, _ = err.(*Fault) //nolint:errorlint // Table says so
 		}
+		is, err := p.m.Resolve(s.Ref)
 		switch {
+		case err != nil || is != s.node:
+			p.leave(s, "several of dbt's nodes are called so: name its table with table:")
 		case f != nil && f.Code == "dbt.ephemeral":
 			p.leave(s, "it is ephemeral: there is no table of it")
 		case f != nil:
@@ -377,7 +381,8 @@ func (p *proposing) relate() {
 			}
 		}
 		_, err := p.m.Table(s.node)
-		if len(leads) == 0 || err != nil || s.Key.Value == "" || s.node.Type == "snapshot" {
+		is, unclear := p.m.Resolve(s.Ref)
+		if len(leads) == 0 || err != nil || unclear != nil || is != s.node || s.Key.Value == "" || s.node.Type == "snapshot" {
 			p.all = slices.DeleteFunc(p.all, func(x *ProposedSource) bool { return x == s })
 			p.out.Others++
 		}

@@ -60,7 +60,7 @@ func (p *proposing) key(s *ProposedSource) Reasoned {
 	}
 	var best Reasoned
 	consider := func(column, why string) {
-		if c := s.column(column); c != nil && (best.Value == "" || rank(c.Name) < rank(best.Value)) {
+		if c := s.column(column); c != nil && kindOf(c.Type) != "other" && (best.Value == "" || rank(c.Name) < rank(best.Value)) {
 			best = Reasoned{c.Name, why}
 		}
 	}
@@ -206,7 +206,7 @@ func (p *proposing) fresh(s *ProposedSource) {
 	if n.StaleAfter <= 0 || n.LoadedAt == "" || !strings.EqualFold(n.LoadedAt, column) {
 		return
 	}
-	text := ""
+	var text string
 	switch minutes := int(n.StaleAfter*60 + .5); {
 	case minutes%(24*60) == 0:
 		text = strconv.Itoa(minutes/(24*60)) + "d"

@@ -185,15 +185,18 @@ func pii(column string) string {
 // validName reports whether a thing of the project may have this name.
 func validName(s string) bool {
 	what, _ := models.NameProblem(s)
-	return what == ""
+	return what == "" && !slices.Contains(yamlWords, s)
 }
+
+// yamlWords are no texts in YAML, or were none.
+var yamlWords = strings.Fields("null true false yes no on off y n")
 
 var unnamed = regexp.MustCompile(`[^a-z0-9]+`)
 
 // snake makes a name of the project out of any.
 func snake(s string) string {
 	s = strings.Trim(unnamed.ReplaceAllString(strings.ToLower(s), "_"), "_")
-	if s == "" || s[0] >= '0' && s[0] <= '9' {
+	if s == "" || s[0] >= '0' && s[0] <= '9' || slices.Contains(yamlWords, s) {
 		s = "t_" + s
 	}
 	if len(s) > models.MaxName {
