@@ -55,6 +55,9 @@ func scanned(c *app.ScanCost) string {
 	if c == nil || len(c.Sources) == 0 {
 		return ""
 	}
+	if c.Bytes == 0 && len(c.Untold) == len(c.Sources) {
+		return "The warehouse does not tell how much of " + strings.Join(c.Untold, ", ") + " is scanned"
+	}
 	line := "Scans " + app.Bytes(c.Bytes) + " of the sources"
 	if c.MaxBytes > 0 {
 		line += " of at most " + app.Bytes(c.MaxBytes)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,8 +24,9 @@ func (s *session) validateCmd() *cobra.Command {
 			}
 			sum := a.Summary()
 			s.result = sum
-			s.out("%s %d files: %s  %s", s.ui.good("✔"), sum.Files,
-				fmt.Sprintf("%d sources, %d segments, %d policies, %d destinations, %d syncs", sum.Sources, sum.Segments, sum.Policies, sum.Destinations, sum.Syncs),
+			n := func(n int, one string, many ...string) string { return plural(int64(n), one, many...) }
+			s.out("%s %s: %s, %s, %s, %s, %s  %s", s.ui.good("✔"), n(sum.Files, "file"), n(sum.Sources, "source"), n(sum.Segments, "segment"),
+				n(sum.Policies, "policy", "policies"), n(sum.Destinations, "destination"), n(sum.Syncs, "sync"),
 				s.ui.dim(seconds(time.Since(start).Seconds())))
 			return nil
 		},
