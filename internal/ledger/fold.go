@@ -55,13 +55,13 @@ func (f *folding) fold() []rel.Statement {
 	var sts []rel.Statement
 	if f.heard(syncs.Applied, syncs.Taken) {
 		sts = append(sts, rel.Delete{From: f.own(), Where: in(goes)})
-		sts = append(sts, f.insert(and(told, bringing), map[string]rel.Expr{
+		sts = append(sts, f.add(and(told, bringing), map[string]rel.Expr{
 			"hash": fc("hash"), "version": rel.F(rel.Add, fc("version"), rel.I(1)), "sent_at": rel.At(f.now), "doubt": rel.B(false), "attempts": rel.I(0),
 			"state": when(verdict(syncs.Taken), rel.T(stAccepted), rel.T(stSent)), "mark": fc("mark"),
 		}))
 	}
 	if f.acts(doSkip) { // who was in already at the first run of an append sync
-		sts = append(sts, f.insert(action(doSkip), map[string]rel.Expr{"hash": fc("hash"), "version": rel.I(1), "doubt": rel.B(false), "attempts": rel.I(0), "state": rel.T(stSkipped)}))
+		sts = append(sts, f.add(action(doSkip), map[string]rel.Expr{"hash": fc("hash"), "version": rel.I(1), "doubt": rel.B(false), "attempts": rel.I(0), "state": rel.T(stSkipped)}))
 	}
 	if f.acts(doMove, doClose) {
 		sts = append(sts, f.move()...)
@@ -142,6 +142,12 @@ func (f *folding) foldSub(where rel.Expr) rel.Relation {
 
 // insert adds rows of foldTable to the ledger. A part that is in it already is not added again.
 func (f *folding) insert(where rel.Expr, set map[string]rel.Expr) rel.Statement {
+	there := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: eq(rel.C("t", "grp"), fc("g"))}}
+	return f.add(and(where, or(not(fc("leftover")), not(there))), set)
+}
+
+// add is insert of rows that are no parts, for which the ledger need not be searched.
+func (f *folding) add(where rel.Expr, set map[string]rel.Expr) rel.Statement {
 	group := f.asKept(fc("g"))
 	cs := []rel.Column{rel.As("key", fc("key")), rel.As("profile", fc("profile")), rel.As("grp", group), rel.As("remote_id", fc("remote_id"))}
 	if !f.private() {
@@ -155,9 +161,7 @@ func (f *folding) insert(where rel.Expr, set map[string]rel.Expr) rel.Statement 
 	for _, a := range assigns(set) {
 		cs = append(cs, rel.As(a.Column, a.Value))
 	}
-	q := rel.Select{Columns: cs, From: foldRows, Where: and(where, or(not(fc("leftover")), not(rel.Exists{Query: rel.Select{
-		Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: eq(rel.C("t", "grp"), fc("g")),
-	}})))}
+	q := rel.Select{Columns: cs, From: foldRows, Where: where}
 	if f.private() {
 		q.Joins = []rel.Join{withSecret()}
 	}
