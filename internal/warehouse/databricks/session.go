@@ -9,7 +9,10 @@ import (
 	"iter"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/databricks/databricks-sql-go/driverctx"
 
 	"github.com/weir-data/weir/internal/dialect"
 	"github.com/weir-data/weir/internal/warehouse"
@@ -52,6 +55,43 @@ func (s *session) check(ctx context.Context, sql string) error {
 	return nil
 }
 
+// giveUp is how long the id of a statement that is to be stopped is waited for.
+const giveUp = 30 * time.Second
+
+// stoppable is a context for the driver, which is over soon after ctx is: when the server has told the id
+// of the statement, without which the driver would leave it running. end is called when the driver has
+// returned.
+func stoppable(ctx context.Context) (run context.Context, end func()) {
+	known, over, gone := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	tell := sync.OnceFunc(func() { close(known) })
+	run, cancel := context.WithCancel(driverctx.NewContextWithQueryIdCallback(context.WithoutCancel(ctx), func(id string) {
+		if id != "" {
+			tell()
+		}
+	}))
+	go func() {
+		defer close(gone)
+		defer cancel()
+		select {
+		case <-ctx.Done():
+			select {
+			case <-known:
+			case <-over:
+			case <-time.After(giveUp):
+			}
+		case <-over:
+		}
+	}()
+	return run, func() { close(over); <-gone }
+}
+
+// query runs anything that gives rows.
+func (s *session) query(ctx context.Context, sql string) (driver.Rows, error) {
+	run, end := stoppable(ctx)
+	defer end()
+	return s.conn.QueryContext(run, sql, nil)
+}
+
 // Exec runs one statement; the server takes no more than one. An empty one does nothing.
 func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 	if strings.TrimSpace(sql) == "" {
@@ -63,7 +103,10 @@ func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 	if changes.MatchString(sql) {
 		return s.changed(ctx, sql)
 	}
-	if _, err := s.conn.ExecContext(ctx, sql, nil); err != nil {
+	run, end := stoppable(ctx)
+	_, err := s.conn.ExecContext(run, sql, nil)
+	end()
+	if err != nil {
 		if m := addsColumn.FindStringSubmatch(sql); m != nil && ctx.Err() == nil && s.hasColumn(ctx, m[1], m[2]) {
 			return 0, nil
 		}
@@ -136,7 +179,7 @@ func (s *session) Query(ctx context.Context, sql string) iter.Seq2[[]any, error]
 // rows runs anything that gives rows. The slice is reused.
 func (s *session) rows(ctx context.Context, sql string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		r, err := s.conn.QueryContext(ctx, sql, nil)
+		r, err := s.query(ctx, sql)
 		if err != nil {
 			yield(nil, s.explain(ctx, err, sql))
 			return
@@ -171,7 +214,7 @@ func (s *session) rows(ctx context.Context, sql string) iter.Seq2[[]any, error] 
 // named runs what gives rows and yields them by column.
 func (s *session) named(ctx context.Context, sql string) iter.Seq2[map[string]any, error] {
 	return func(yield func(map[string]any, error) bool) {
-		r, err := s.conn.QueryContext(ctx, sql, nil)
+		r, err := s.query(ctx, sql)
 		if err != nil {
 			yield(nil, s.explain(ctx, err, sql))
 			return
