@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/bqtest"
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/pgtest"
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/sftest"
@@ -33,6 +34,13 @@ func TestSnowflake(t *testing.T) {
 	readme(t, "snowflake", []string{"STANDIN=" + standin, "STANDIN_PASSWORD=weir"}, func(t *testing.T, dir string) { retarget(t, dir, "snowflake", settings) })
 }
 
+func TestBigQuery(t *testing.T) {
+	whole(t)
+	settings := bqtest.Start(t).Settings()
+	env := []string{"STANDIN=" + settings["endpoint"]}
+	readme(t, "bigquery", env, func(t *testing.T, dir string) { retarget(t, dir, "bigquery", settings) })
+}
+
 // whole skips a test on a slow stand-in unless all is asked for.
 func whole(t *testing.T) {
 	t.Helper()
@@ -48,7 +56,7 @@ var devTarget = regexp.MustCompile(`(?m)^  dev: .*$`)
 // the project is checked with it first.
 func retarget(t *testing.T, dir, kind string, settings map[string]string) {
 	t.Helper()
-	out, said, err := newShell(t, dir, nil).run("weir validate")
+	out, said, err := newShell(t, dir, []string{"SCHOOL_PROJECT=my-school"}).run("weir validate")
 	if err != nil {
 		t.Fatalf("the project as it is: %v\n%s%s", err, out, said)
 	}

@@ -137,19 +137,31 @@ func bq(args []string, in io.Reader) error {
 		return err
 	}
 	for _, s := range all {
-		body, err := json.Marshal(map[string]any{"query": s, "useLegacySql": false})
-		if err != nil {
-			return err
+		path, asked := "queries", map[string]any{"query": s, "useLegacySql": false}
+		if name, ok := strings.CutPrefix(s, "CREATE SCHEMA IF NOT EXISTS "); ok { // the emulator makes datasets by its API alone
+			path, asked = "datasets", map[string]any{"datasetReference": map[string]string{"datasetId": name}}
 		}
-		resp, err := http.Post(os.Getenv("STANDIN")+"/bigquery/v2/projects/emulated/queries", "application/json", bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		answer, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("status %d: %w\n%s\n%s", resp.StatusCode, err, answer, s)
+		if err := post(os.Getenv("STANDIN")+"/bigquery/v2/projects/emulated/"+path, asked); err != nil {
+			return fmt.Errorf("%w\n%s", err, s)
 		}
 	}
 	return nil
+}
+
+// post sends JSON to the emulator.
+func post(url string, what any) error {
+	body, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	resp, err := http.Post(url, "application/json", bytes.NewReader(body)) //nolint:noctx // the program ends with it
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", resp.StatusCode, answer)
+	}
+	return err
 }
