@@ -20,6 +20,8 @@ type Builder struct {
 	// Progress, if set, is told before each step: its name, its place from 1, and how many there
 	// are.
 	Progress func(step string, i, n int)
+
+	beat time.Duration // how often a lease is renewed; 0 is as usual
 }
 
 // Options say how an entity is built. The zero value builds and publishes.
@@ -75,7 +77,7 @@ func (b *Builder) Build(ctx context.Context, in compile.Input, opts Options) (re
 	return res, nil
 }
 
-func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Result, error) {
+func (r *run) build(ctx context.Context, in compile.Input, opts Options) (res *Result, err error) {
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -91,6 +93,7 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 	if in.Previous, _, err = r.live(ctx); err != nil {
 		return nil, err
 	}
+	building, published := ctx, false // building ends too if the lease is lost
 	if opts.Scratch != "" {
 		in.Build = compile.Build{Schema: r.schema, ID: opts.Scratch, Scratch: true}
 		if err := r.register(ctx, opts.Scratch, now); err != nil {
@@ -101,6 +104,13 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 			return nil, err
 		}
 		defer r.release(context.WithoutCancel(ctx))
+		held, stop := r.hold(ctx)
+		defer func() {
+			if lost := stop(err); !published {
+				err = lost
+			}
+		}()
+		building = held
 		// The build in force may have changed before the lease was ours.
 		if in.Previous, _, err = r.live(ctx); err != nil {
 			return nil, err
@@ -117,8 +127,8 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 	if program == nil {
 		return nil, &ProblemsError{Problems: problems}
 	}
-	res := &Result{Build: in.Build, AsOf: in.AsOf, Identity: program.Identity, Why: program.Why, Stats: map[string]int64{}, Seconds: map[string]float64{}}
-	if err := r.program(ctx, program, res); err != nil {
+	res = &Result{Build: in.Build, AsOf: in.AsOf, Identity: program.Identity, Why: program.Why, Stats: map[string]int64{}, Seconds: map[string]float64{}}
+	if err := r.program(building, program, res); err != nil {
 		return nil, err
 	}
 	res.Held = guards(in.Model.Entity(in.Entity), res.Stats, opts.Accept)
@@ -128,10 +138,11 @@ func (r *run) build(ctx context.Context, in compile.Input, opts Options) (*Resul
 	if len(res.Held) > 0 {
 		return nil, &res.Held[0]
 	}
-	if err := r.publish(ctx, in.AsOf); err != nil {
+	if err := r.publish(building, in.AsOf); err != nil {
 		return nil, err
 	}
 	// From here on the build is in force: what is left is tidying.
+	published = true
 	r.made, r.views = nil, nil
 	if err := r.point(ctx, in, program.Tables); err != nil {
 		return nil, err

@@ -21,10 +21,6 @@ const (
 	scratchesTable = "build_scratch" // id text, entity text, holder text, began timestamp: scratch builds that are not dropped yet
 )
 
-// leaseTime is how long a lease holds without being renewed. It is renewed between steps, so it is
-// longer than any step.
-const leaseTime = 2 * time.Hour
-
 // ErrLost says that another process took the lease while this one built. Nothing was published.
 var ErrLost = errors.New("another process took over this build")
 
@@ -113,7 +109,7 @@ func (r *run) acquire(ctx context.Context, now time.Time) error {
 			return err
 		}
 		if holder == r.token {
-			r.epoch, r.renewed = epoch, time.Now()
+			r.epoch = epoch
 			return nil
 		}
 		if holder == gone || !dead(holder) {
@@ -150,37 +146,17 @@ func (r *run) ours() rel.Expr {
 		rel.F(rel.Eq, rel.C("t", "epoch"), rel.I(r.epoch)), rel.F(rel.Eq, rel.C("t", "holder"), rel.T(r.token)))
 }
 
-// renew lengthens the lease when a third of it is over.
-func (r *run) renew(ctx context.Context) error {
-	if r.epoch == 0 || time.Since(r.renewed) < leaseTime/3 {
-		return nil
-	}
-	now, err := r.s.Now(ctx)
-	if err != nil {
-		return fmt.Errorf("asking for the time: %w", err)
-	}
-	if _, err := r.exec(ctx, rel.Update{Table: r.name(leasesTable),
-		Set: []rel.Assign{{Column: "expires", Value: rel.At(now.Add(leaseTime))}}, Where: r.ours()}); err != nil {
-		return fmt.Errorf("renewing the lease: %w", err)
-	}
-	epoch, holder, _, err := r.lease(ctx)
-	if err != nil {
-		return err
-	}
-	if epoch != r.epoch || holder != r.token {
-		return ErrLost
-	}
-	r.renewed = time.Now()
-	return nil
-}
-
 // release gives the lease back. A lease that cannot be given back runs out.
 func (r *run) release(ctx context.Context) {
 	_, _ = r.exec(ctx, rel.Update{Table: r.name(leasesTable), Set: []rel.Assign{{Column: "holder", Value: rel.T("")}}, Where: r.ours()})
 }
 
-// publish puts the build in force, in one statement that does nothing if the lease is lost.
+// publish puts the build in force, in one statement that does nothing if the lease is lost. It is
+// renewed just before: whoever waits for its end does not take it meanwhile.
 func (r *run) publish(ctx context.Context, asOf time.Time) error {
+	if err := r.renew(ctx); err != nil {
+		return err
+	}
 	now, err := r.s.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("asking for the time: %w", err)

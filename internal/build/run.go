@@ -25,7 +25,6 @@ type run struct {
 	entity  string
 	epoch   int64 // of the lease; 0 for none
 	token   string
-	renewed time.Time
 
 	temp  map[string]rel.Name // temporary tables that are there
 	made  map[string]rel.Name // tables that stay, of this build
@@ -106,9 +105,6 @@ func (r *run) program(ctx context.Context, p *compile.Program, res *Result) erro
 			r.builder.Progress(step.Name, i+1, len(p.Steps))
 		}
 		began := time.Now()
-		if err := r.renew(ctx); err != nil {
-			return err
-		}
 		if err := r.step(ctx, step, step.Name); err != nil {
 			return err
 		}
