@@ -276,9 +276,6 @@ func (s *store) connectStorage(ctx context.Context) error {
 	return nil
 }
 
-// Backup does nothing: BigQuery keeps what was changed for a week (time travel).
-func (s *store) Backup(context.Context, []string) error { return nil }
-
 // Close disconnects.
 func (s *store) Close() error {
 	s.mu.Lock()

@@ -251,9 +251,6 @@ func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 	return out, nil
 }
 
-// Backup does nothing: Delta keeps what was changed for a week or longer (time travel).
-func (s *store) Backup(context.Context, []string) error { return nil }
-
 // Close does nothing: every session is one of its own.
 func (s *store) Close() error { return nil }
 

@@ -106,8 +106,5 @@ func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 	return &session{store: s, conn: c}, nil
 }
 
-// Backup does nothing: the server has its own.
-func (s *store) Backup(context.Context, []string) error { return nil }
-
 // Close does nothing: every session is a connection of its own.
 func (s *store) Close() error { return nil }

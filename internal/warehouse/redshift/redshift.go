@@ -129,9 +129,6 @@ func (s *store) Session(ctx context.Context) (warehouse.Session, error) {
 	return out, nil
 }
 
-// Backup does nothing: the cluster has snapshots of its own.
-func (s *store) Backup(context.Context, []string) error { return nil }
-
 // Close does nothing: every session is a connection of its own.
 func (s *store) Close() error { return nil }
 
