@@ -193,7 +193,7 @@ func TestDBTProfile(t *testing.T) {
 		"dbt_profile: shop, dbt_target: warm": `weir.yml:5:9: unknown kind of warehouse "postgres"
      5 |   prod: {dbt_profile: shop, dbt_target: warm}
        |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  use one of: duckdb
+  use one of: duckdb, limited
   project.unknown_warehouse
 `,
 		"type: duckdb, path: x, dbt_target: dev": `weir.yml:5:33: target prod names an output of dbt and no profile
