@@ -12,7 +12,7 @@ import (
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 
 // people are the words for those whom a table may have one row each of.
-var people = strings.Fields("customer user contact person client member subscriber buyer shopper lead patient guest player student donor consumer passenger patron attendee traveller traveler borrower resident")
+var people = strings.Fields("customer user contact person client member subscriber buyer shopper lead patient guest player student donor consumer passenger patron attendee traveller traveler borrower resident") //nolint:misspell // both spellings name columns
 
 // others are words in the name of a column that make it somebody else's than the row is about.
 var others = strings.Fields("by owner parent manager agent admin staff employee sales rep seller vendor supplier support created updated deleted assigned approver referrer referred referring inviter invited merged merge old previous original sender from to author account_manager master company org organization")
