@@ -23,9 +23,6 @@ func (a *App) Run(ctx context.Context) (*RunResult, error) {
 	if err := a.sends(); err != nil {
 		return nil, err
 	}
-	if err := a.syncable(); err != nil {
-		return nil, err
-	}
 	if _, err := a.warehouse(); err != nil {
 		return nil, err
 	}

@@ -225,10 +225,10 @@ func (a *App) sandbox(ctx context.Context, o SandboxOptions, share bool) (*Sandb
 	return box, nil
 }
 
-// sends is the error that the target does not send, or nil.
+// sends is the error that the target does not send, or that nothing can be sent from it, or nil.
 func (a *App) sends() error {
 	if a.p.Target.Send == "live" || a.p.Target.Send == "sandbox" {
-		return nil
+		return a.syncable()
 	}
 	return &Error{Kind: Refused, Code: "targets.send_none", Message: fmt.Sprintf("target %s does not send anything", a.p.Target.Name),
 		Fix: "say where it may send: send: sandbox, or send: live", Err: errors.New("send: none")}
