@@ -81,7 +81,11 @@ func (f *folding) change() (*warehouse.Change, error) {
 	if f.single {
 		from, unit = rel.Table{Name: touchedTable, Alias: "f"}, fc("unit")
 	}
-	units, err := f.d.Query(rel.Select{Columns: []rel.Column{rel.As("unit", unit)}, From: from, Where: notNull(unit)})
+	q := rel.Select{Columns: []rel.Column{rel.As("unit", unit)}, From: from, Where: notNull(unit)}
+	if f.ref.Rows+f.Noted == 0 { // there is no foldTable
+		q = rel.Select{Columns: []rel.Column{rel.As("unit", rel.Null(models.Text))}, Where: rel.B(false)}
+	}
+	units, err := f.d.Query(q)
 	return &warehouse.Change{From: f.was, To: f.is, Unit: f.unit(), Units: units}, err
 }
 

@@ -186,7 +186,7 @@ func TestCopiesForgetWhoWasErased(t *testing.T) {
 }
 
 // A warehouse that was lost goes on from the copy: nothing is sent again.
-func TestALostLedgerIsRestored(t *testing.T) {
+func TestF49ALostLedgerIsRestored(t *testing.T) {
 	w := newWorld(t, list, nil)
 	dir := t.TempDir()
 	w.onFile(dir)
