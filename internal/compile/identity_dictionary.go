@@ -42,8 +42,12 @@ func (x *identity) dictionary() {
 			rel.As("w", rel.Null(models.Text)), rel.As("first_seen", rel.Null(models.Timestamp)), rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))}})
 	}
 	e := func(name string) rel.Expr { return rel.C("e", name) }
+	birth := []rel.Order{{Expr: e("first_seen")}, {Expr: e("rank")}, {Expr: text(e("r"))}}
+	if len(x.severally()) > 0 { // a value of one source is there once
+		birth = append(birth, rel.Order{Expr: e("src")})
+	}
 	numbered := rel.Select{From: rel.Sub{Query: union(each), Alias: "e"}, Columns: append(columnsOf("e", append([]string{"src", "rank", "r", "x", "w"}, counts...)),
-		rel.As("num", rel.Over{Rank: rel.RowNumber, OrderBy: []rel.Order{{Expr: e("first_seen")}, {Expr: e("rank")}, {Expr: text(e("r"))}, {Expr: e("src")}}}))}
+		rel.As("num", rel.Over{Rank: rel.RowNumber, OrderBy: birth}))}
 	do := temp(x.work("values"), numbered)
 	v := rel.Case{Whens: []rel.When{{If: isNull(e("w")), Then: e("r")}, {If: rel.F(rel.Ne, e("w"), rel.T("")), Then: e("w")}}}
 	joins := rel.F(rel.Distinct, e("w"), rel.T(""))
@@ -100,23 +104,27 @@ func orNull(raw rel.Expr) rel.Expr {
 // distinct, so that either several sources bring them, or one is written otherwise than in its form.
 func (x *identity) mixed() rel.Query {
 	e := func(name string) rel.Expr { return rel.C("e", name) }
+	where := rel.Expr(rel.F(rel.Ne, e("w"), rel.T("")))
+	if several := x.severally(); len(several) > 0 {
+		where = rel.F(rel.Or, where, x.rankIn(e("rank"), several))
+	}
+	return rel.Select{Distinct: true, Columns: []rel.Column{same("e", "rank")}, From: from(x.work("values"), "e"), Where: where}
+}
+
+// severally lists the ranks that several sources bring.
+func (x *identity) severally() (several []int) {
 	brought := map[int]int{}
 	for _, s := range x.sources {
 		for _, id := range s.ids {
 			brought[id.rank]++
 		}
 	}
-	var several []int
 	for rank := range x.ids {
 		if brought[rank] > 1 {
 			several = append(several, rank)
 		}
 	}
-	where := rel.Expr(rel.F(rel.Ne, e("w"), rel.T("")))
-	if len(several) > 0 {
-		where = rel.F(rel.Or, where, x.rankIn(e("rank"), several))
-	}
-	return rel.Select{Distinct: true, Columns: []rel.Column{same("e", "rank")}, From: from(x.work("values"), "e"), Where: where}
+	return several
 }
 
 // otherForm is w of a value with a normal form, or without. Most values are written in it, and texts

@@ -104,7 +104,7 @@ func (x *identity) pairsMoved() []rel.Query {
 		}
 		for _, rank := range x.ranksOf(s) {
 			n := rel.C("p", ranked("n", rank))
-			out = append(out, rel.Select{Columns: []rel.Column{rel.As("node", n), rel.As("hard", rel.I(1))}, From: from(x.combosBefore(s), "p"), Where: notNull(n),
+			out = append(out, rel.Select{Columns: []rel.Column{rel.As("node", n), rel.As("hard", rel.I(1)), rel.As("gone", rel.I(0))}, From: from(x.combosBefore(s), "p"), Where: notNull(n),
 				Joins: []rel.Join{join(rel.Inner, from(x.work("repaired"), "r"), eq(rel.C("r", "source"), rel.T(s.Name)), eq(rel.C("r", "key"), rel.C("p", "key")))}})
 		}
 	}

@@ -10,7 +10,8 @@ import (
 // reach finds what a change can touch, so that only that is resolved again: whole components of
 // before, with all their combinations.
 //
-//	touch   node, hard: in a combination that changed; hard if it joins otherwise than before
+//	touch   node, hard, gone: in a combination that changed; hard if it joins otherwise than before,
+//	        gone if it is no more
 //	span    node, a: all of the components that are resolved again, 1, or only touched, 0
 //	want    node, a: what is touched, and with a = 1 all of the components that are resolved again
 //	part_<n> all combinations with one of them, and maybe others of touched components
@@ -26,16 +27,16 @@ func (x *identity) reach() {
 	for _, s := range x.sources {
 		for _, rank := range x.ranksOf(s) {
 			n := rel.C("u", ranked("n", rank))
-			touched = append(touched, rel.Select{Columns: []rel.Column{rel.As("node", n), same("u", "hard")}, From: from(x.work("upd", s.n), "u"),
+			touched = append(touched, rel.Select{Columns: []rel.Column{rel.As("node", n), same("u", "hard"), same("u", "gone")}, From: from(x.work("upd", s.n), "u"),
 				Where: rel.F(rel.And, notNull(n), eq(rel.C("u", "moved"), rel.I(1)))})
 		}
 	}
 	touched = append(touched, x.pairsMoved()...)
 	if len(touched) == 0 {
-		touched = append(touched, rel.Select{Columns: []rel.Column{rel.As("node", rel.I(0)), rel.As("hard", rel.I(0))}, Where: rel.B(false)})
+		touched = append(touched, rel.Select{Columns: []rel.Column{rel.As("node", rel.I(0)), rel.As("hard", rel.I(0)), rel.As("gone", rel.I(0))}, Where: rel.B(false)})
 	}
 	x.step("touched", temp(x.work("touch"), rel.Select{
-		Columns: []rel.Column{same("t", "node"), rel.As("hard", greatest(rel.C("t", "hard")))},
+		Columns: []rel.Column{same("t", "node"), rel.As("hard", greatest(rel.C("t", "hard"))), rel.As("gone", greatest(rel.C("t", "gone")))},
 		From:    rel.Sub{Query: union(touched), Alias: "t"}, GroupBy: []rel.Expr{rel.C("t", "node")}})...)
 	x.step("touched components", append(x.wanted(), x.near()...)...)
 	if !x.all {
@@ -92,15 +93,6 @@ func (x *identity) wanted() []rel.Statement {
 
 // together is whether all identifiers of a combination are in one component: each of them joins.
 func (x *identity) together() bool { return len(x.lostRanks()) == 0 }
-
-// strongest is the node of the strongest identifier of a combination.
-func (x *identity) strongest(s identitySource, alias string) rel.Expr {
-	var nodes []rel.Expr
-	for _, rank := range x.ranksOf(s) {
-		nodes = append(nodes, rel.C(alias, ranked("n", rank)))
-	}
-	return either(append(nodes, rel.Null(models.Integer))...)
-}
 
 // expired lists the components of identifiers that have left the window of a limit since the build
 // in force; nil without windows.

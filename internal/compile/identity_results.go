@@ -98,8 +98,7 @@ func (x *identity) clusters() {
 		made.Columns = append(made.Columns, rel.As("gone", rel.I(0)))
 		gone := rel.Select{Columns: []rel.Column{same("o", "cluster"), same("o", "number"), same("o", "profile_id"), rel.As("anonymous", rel.Null(models.Boolean)), rel.As("size", rel.I(0)), rel.As("gone", rel.I(1))},
 			From: from(x.work("olds"), "o"), Where: rel.F(rel.Not, inTable(x.work("ids"), "cluster", rel.C("o", "cluster")))}
-		do = temp(x.work("profiles_changed"), union([]rel.Query{made, gone}))
-		changes = rel.Select{From: from(x.work("profiles_changed"), "g"), Columns: append(columnsOf("g", columns), same("g", "gone"))}
+		changes = union([]rel.Query{made, gone})
 		// Neighbours that are not resolved again have the profiles that they had.
 		x.profile = x.work("profile")
 		p := func(name string) rel.Expr { return rel.C("p", name) }
@@ -110,7 +109,9 @@ func (x *identity) clusters() {
 					rel.F(rel.Not, inTable(x.work("ids"), "cluster", p("cluster"))))},
 		}))...)
 	}
-	do = append(do, x.write(clustersLayer, changes, nil)...)
+	l := clustersLayer
+	l.changed = x.work("profiles_changed")
+	do = append(do, x.write(l, changes, nil)...)
 	events := []string{"at", "kind", "from_id", "to_id", "type", "value", "build"}
 	do = append(do, x.write(layered{what: Merges, columns: events}, rel.Select{Columns: columnsOf("e", events), From: from(x.work("events"), "e")}, nil)...)
 	x.step("profiles with ids", do...)
@@ -127,7 +128,7 @@ func columnsOf(alias string, names []string) []rel.Column {
 // nodesLayer is the table of identifiers.
 func (x *identity) nodesLayer() layered {
 	t := func(name string) rel.Expr { return rel.C("t", name) }
-	return layered{what: Nodes, key: "node", columns: nodeColumns, shown: []rel.Column{
+	return layered{what: Nodes, key: "node", columns: nodeColumns, changed: x.work("nodes_changed"), shown: []rel.Column{
 		rel.As("type", x.typeOf(t("rank"))), rel.As("source", x.sourceName(t("src"))),
 		rel.As("status", rel.Case{Whens: []rel.When{{If: isNull(t("cluster")), Then: rel.T("shared")}}, Else: rel.T("active")})}}
 }
@@ -160,16 +161,15 @@ func (x *identity) nodes() {
 	q.Where = or(differs)
 	q.Columns = append(q.Columns, rel.As("gone", rel.I(0)))
 	gone := rel.Select{From: from(x.work("prior"), "p"), Columns: append(columnsOf("p", nodeColumns), rel.As("gone", rel.I(1))),
-		Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), rel.C("p", "node")))},
+		Joins: []rel.Join{join(rel.Inner, from(x.work("touch"), "t"), eq(rel.C("t", "node"), rel.C("p", "node")), eq(rel.C("t", "gone"), rel.I(1)))},
 		Where: rel.F(rel.Not, inTable(x.work("nodes"), "node", rel.C("p", "node")))}
-	do := temp(x.work("nodes_changed"), union([]rel.Query{q, gone}))
-	x.step("identifiers with profiles", append(do, x.write(l, rel.Select{From: from(x.work("nodes_changed"), "g"), Columns: append(columnsOf("g", nodeColumns), same("g", "gone"))}, nil)...)...)
+	x.step("identifiers with profiles", x.write(l, union([]rel.Query{q, gone}), nil)...)
 }
 
 // combosLayer is the table of a source's combinations.
 func (x *identity) combosLayer(s identitySource) layered {
 	owner := []string{"node", "profile_id"}
-	return layered{what: Combos(s.Name), key: "combo", columns: append(x.stored(s), owner...), light: owner}
+	return layered{what: Combos(s.Name), key: "combo", columns: append(x.stored(s), owner...), light: owner, changed: x.work("combos_changed", s.n)}
 }
 
 // combos makes it.
@@ -189,11 +189,10 @@ func (x *identity) combos(s identitySource) []rel.Statement {
 		Where: rel.F(rel.Or, eq(rel.C("o", "changed"), rel.I(1)), rel.F(rel.Distinct, rel.C("o", "node"), rel.C("o", "was_node")),
 			rel.F(rel.Distinct, rel.C("c", "profile_id"), rel.C("o", "was")))}
 	do := temp(x.work("owned", s.n), owned)
-	changed := x.work("combos_changed", s.n)
-	do = append(do, temp(changed, rel.Select{From: from(x.work("upd", s.n), "u"),
+	changed := rel.Select{From: from(x.work("upd", s.n), "u"),
 		Joins:   []rel.Join{join(rel.Left, from(x.work("owned", s.n), "o"), eq(rel.C("o", "combo"), rel.C("u", "combo")))}, // what is gone has no owner
-		Columns: append(columnsOf("u", stored), same("o", "node"), same("o", "profile_id"), same("u", "gone"))})...)
-	return append(do, x.write(l, rel.Select{From: from(changed, "g"), Columns: append(columnsOf("g", l.columns), same("g", "gone"))},
+		Columns: append(columnsOf("u", stored), same("o", "node"), same("o", "profile_id"), same("u", "gone"))}
+	return append(do, x.write(l, changed,
 		rel.Select{From: from(x.work("owned", s.n), "o"), Columns: columnsOf("o", append([]string{"combo"}, l.light...)), Where: eq(rel.C("o", "changed"), rel.I(0))})...)
 }
 

@@ -81,8 +81,10 @@ func (x *identity) shared() {
 		guarded[rank] = true
 	}
 	for _, s := range x.sources {
+		// Where every identifier joins, those of a combination are in one component, and are resolved
+		// again together: links of others among them lead to none of these.
 		l := linked{src: s.n, name: x.part(s), has: map[int]bool{}}
-		plain := !x.goesOn
+		plain := !x.goesOn || x.together()
 		for _, id := range s.ids {
 			l.has[id.rank] = true
 			plain = plain && !guarded[id.rank]
@@ -93,15 +95,9 @@ func (x *identity) shared() {
 			if x.goesOn {
 				q.Columns = append(q.Columns, same("q", "changed"))
 			}
-			// Where every identifier joins, those of a combination are in one component, and are resolved
-			// again together.
-			together := x.goesOn && x.together()
-			if together {
-				q.Joins = append(q.Joins, join(rel.Inner, from(x.work("nodes"), "a"), eq(rel.C("a", "node"), x.strongest(s, "q")), x.again("a")))
-			}
 			for _, id := range s.ids {
 				e := rel.Expr(rel.C("q", ranked("n", id.rank)))
-				if x.goesOn && !together {
+				if x.goesOn {
 					a := ranked("a", id.rank)
 					q.Joins = append(q.Joins, join(rel.Left, from(x.work("nodes"), a), eq(rel.C(a, "node"), e), x.again(a)))
 					e = rel.C(a, "node")

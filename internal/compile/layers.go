@@ -31,11 +31,12 @@ type layered struct {
 	columns []string     // as stored
 	light   []string     // of these, the ones that a patch has
 	shown   []rel.Column // what the view adds, over the alias t
+	changed rel.Name     // of a temporary table for changes that are read more than once
 }
 
 // write makes the table of this build from its changes: rows of the stored columns and, of a table
 // with a key in a build that goes on from another, gone. Where only the light columns differ, patches
-// has rows of the key and these; it is nil for a table without. Both are read more than once.
+// has rows of the key and these, which are read more than once; it is nil for a table without.
 func (x *identity) write(l layered, changes, patches rel.Query) []rel.Statement {
 	stored := func(alias string, r rel.Relation, where rel.Expr, more ...rel.Column) rel.Select {
 		q := rel.Select{From: r, Where: where}
@@ -52,6 +53,10 @@ func (x *identity) write(l layered, changes, patches rel.Query) []rel.Statement 
 	var do []rel.Statement
 	var rows rel.Query
 	if x.rebase {
+		if keyed {
+			do = temp(l.changed, changes)
+			changes = rel.Select{From: from(l.changed, "g"), Columns: append(columnsOf("g", l.columns), same("g", "gone"))}
+		}
 		all := []rel.Query{changed(nil)}
 		if keyed {
 			all[0] = changed(eq(rel.C("c", "gone"), rel.I(0)))
@@ -69,7 +74,7 @@ func (x *identity) write(l layered, changes, patches rel.Query) []rel.Statement 
 			all = append(all, old)
 		}
 		base := x.table(l.what + baseOf)
-		do = keep(base, union(all))
+		do = append(do, keep(base, union(all))...)
 		rows = stored("b", from(base, "b"), nil)
 	} else {
 		base := Build{Schema: x.in.Build.Schema, ID: x.in.State.Base}.Table(x.in.Entity, l.what+baseOf)
@@ -81,15 +86,18 @@ func (x *identity) write(l layered, changes, patches rel.Query) []rel.Statement 
 			return []rel.Column{same(alias, "gone")}
 		}
 		further := x.in.Previous.ID != x.in.State.Base
-		all := []rel.Query{changed(nil, flag("c")...)}
-		if further {
-			var unchanged rel.Expr
-			if l.key != "" {
-				unchanged = missing(changes, l.key, rel.C("d", l.key))
-			}
-			all = append(all, stored("d", from(x.before(l.what+deltaOf), "d"), unchanged, flag("d")...))
+		do = []rel.Statement{rel.CreateTable{Name: delta, As: changed(nil, flag("c")...)}}
+		if patches != nil {
+			do = append(do, x.patch(l, delta, patches, further)...)
 		}
-		do = keep(delta, union(all))
+		if further { // what lay over the base before, and is not what has just been written
+			old := stored("d", from(x.before(l.what+deltaOf), "d"), nil, flag("d")...)
+			if l.key != "" {
+				old.Where = rel.F(rel.Not, inTable(delta, l.key, rel.C("d", l.key)))
+			}
+			do = append(do, rel.Insert{Into: delta, Columns: namesOf(old.Columns), From: old})
+		}
+		do = append(do, rel.Analyze{Name: delta})
 		var unchanged, there rel.Expr
 		if l.key != "" {
 			unchanged = rel.F(rel.Not, inTable(delta, l.key, rel.C("b", l.key)))
@@ -97,15 +105,7 @@ func (x *identity) write(l layered, changes, patches rel.Query) []rel.Statement 
 		}
 		rows = union([]rel.Query{stored("b", from(base, "b"), unchanged), stored("d", from(delta, "d"), there)})
 		if patches != nil {
-			patch := x.table(l.what + patchOf)
-			columns := append([]string{l.key}, l.light...)
-			all := []rel.Query{rel.Select{From: rel.Sub{Query: patches, Alias: "o"}, Columns: columnsOf("o", columns)}}
-			if further {
-				all = append(all, rel.Select{From: from(x.before(l.what+patchOf), "o"), Columns: columnsOf("o", columns),
-					Where: rel.F(rel.And, missing(patches, l.key, rel.C("o", l.key)), missing(changes, l.key, rel.C("o", l.key)))})
-			}
-			do = append(do, keep(patch, union(all))...)
-			rows = l.patched(stored("r", rel.Sub{Query: rows, Alias: "r"}, nil), "r", from(patch, "o"))
+			rows = l.patched(stored("r", rel.Sub{Query: rows, Alias: "r"}, nil), "r", from(x.table(l.what+patchOf), "o"))
 		}
 	}
 	view := rel.Select{From: rel.Sub{Query: rows, Alias: "t"}}
@@ -114,6 +114,28 @@ func (x *identity) write(l layered, changes, patches rel.Query) []rel.Statement 
 	}
 	view.Columns = append(view.Columns, l.shown...)
 	return append(do, rel.CreateView{Name: x.table(l.what), As: view})
+}
+
+// patch makes the patch of this build. What has been written to the delta needs none.
+func (x *identity) patch(l layered, delta rel.Name, patches rel.Query, further bool) []rel.Statement {
+	patch := x.table(l.what + patchOf)
+	columns := append([]string{l.key}, l.light...)
+	do := []rel.Statement{rel.CreateTable{Name: patch, As: rel.Select{From: rel.Sub{Query: patches, Alias: "o"}, Columns: columnsOf("o", columns)}}}
+	if further {
+		there := func(name rel.Name) rel.Expr { return inTable(name, l.key, rel.C("o", l.key)) }
+		do = append(do, rel.Insert{Into: patch, Columns: columns, From: rel.Select{From: from(x.before(l.what+patchOf), "o"), Columns: columnsOf("o", columns),
+			Where: rel.F(rel.And, rel.F(rel.Not, there(patch)), rel.F(rel.Not, there(delta)))}})
+	}
+	return append(do, rel.Analyze{Name: patch})
+}
+
+// namesOf are the names of columns.
+func namesOf(columns []rel.Column) []string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, c.As)
+	}
+	return out
 }
 
 // patched lays a patch, under the alias o, over rows of the stored columns.
