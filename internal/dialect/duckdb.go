@@ -75,6 +75,7 @@ var duckdb = spelling{
 	listText: func(x string) string {
 		return "CASE WHEN " + x + " IS NOT NULL THEN CAST(to_json(" + x + ") AS VARCHAR) END"
 	},
+	looksUp: true,
 	boolMin: "MIN", boolMax: "MAX",
 	hashesNull: true,
 	createView: func(name, query string) string { return "CREATE OR REPLACE VIEW " + name + " AS\n" + query },

@@ -61,6 +61,11 @@ func (w *writer) bound(e rel.Expr, level int) (string, int) {
 		}
 		return w.arg(e.Expr, level) + " IN (" + w.list(e.List, level) + ")", precCompare
 	case rel.Exists:
+		if w.s.looksUp {
+			if text, ok := w.among(e.Query, false, level); ok {
+				return text, precAtom
+			}
+		}
 		return "EXISTS " + w.inner(e.Query, level), precAtom
 	case rel.Agg:
 		return w.aggregate(e, level), precAtom

@@ -266,15 +266,25 @@ func (w *writer) where(word string, e rel.Expr, level int) string {
 	text := nl(level) + word + " "
 	call, ok := e.(rel.Call)
 	if !ok || call.Fn != rel.And || len(call.Args) < 2 {
-		return text + w.expr(e, deeper(level))
+		return text + w.met(e, 0, deeper(level))
 	}
 	for i, a := range call.Args {
 		if i > 0 {
 			text += nl(deeper(level)) + "AND "
 		}
-		text += w.tight(a, precAnd+1, deeper(level))
+		text += w.met(a, precAnd+1, deeper(level))
 	}
 	return text
+}
+
+// met renders a condition that must hold, for a place that binds as tight as prec.
+func (w *writer) met(e rel.Expr, prec, level int) string {
+	if x, ok := e.(rel.Exists); ok && w.s.looksUp {
+		if text, ok := w.among(x.Query, true, level); ok {
+			return text
+		}
+	}
+	return w.tight(e, prec, level)
 }
 
 func (w *writer) list(es []rel.Expr, level int) string {

@@ -115,6 +115,9 @@ type spelling struct {
 	// ranksFirst tells that the first value of a group is found by numbering the rows before they are
 	// grouped, since no aggregate gives it.
 	ranksFirst bool
+	// looksUp tells that an EXISTS is answered by looking for each value of the outer query, where
+	// the query within has conditions of its own.
+	looksUp bool
 	// namesBits tells that the values of xor are columns before they are grouped, since their text is
 	// written many times.
 	namesBits bool

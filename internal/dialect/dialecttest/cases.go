@@ -47,6 +47,12 @@ func rows(typ rel.Type, vs ...rel.Expr) rel.Relation {
 	return rel.Sub{Query: v, Alias: "t"}
 }
 
+// found asks whether one of 7, 42 and NULL has a value, and meets a condition.
+func found(value, where rel.Expr) rel.Expr {
+	return rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))},
+		From: rows(models.Integer, rel.I(7), rel.I(42), rel.Null(models.Integer)), Where: rel.F(rel.And, rel.F(rel.Eq, x, value), where)}}
+}
+
 // nth is the text of the column x that an order puts at a place.
 func nth(from rel.Relation, place int64, by rel.Order) rel.Query {
 	return rel.Select{Columns: []rel.Column{rel.As("v", rel.C("t", "x"))}, From: from, OrderBy: []rel.Order{by}, Limit: 1, Offset: place}
@@ -135,6 +141,12 @@ func logic() []Case {
 		{"case without else", val(rel.Case{Whens: []rel.When{{If: nullB, Then: rel.I(1)}}}), nil},
 		{"exists", val(rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rows(models.Integer, rel.I(42)),
 			Where: rel.F(rel.Eq, x, c("int"))}}), true},
+		{"exists with a condition", val(found(c("int"), rel.F(rel.Gt, x, rel.I(7)))), true},
+		{"exists with a condition that no row meets", val(found(c("int"), rel.F(rel.Gt, x, rel.I(50)))), false},
+		{"not exists with a condition, of null", val(rel.F(rel.Not, found(rel.F(rel.NullIf, c("int"), rel.I(42)), rel.F(rel.Gt, x, rel.I(7))))), true},
+		{"not exists with a condition, among nulls", val(rel.F(rel.Not, found(rel.F(rel.Add, c("int"), rel.I(1)), rel.F(rel.Or, rel.F(rel.IsNull, x), rel.F(rel.Gt, x, rel.I(7)))))), true},
+		{"exists with two values and a condition", val(rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rows(models.Integer, rel.I(42), rel.Null(models.Integer)),
+			Where: rel.F(rel.And, rel.F(rel.Eq, x, c("int")), rel.F(rel.Eq, rel.F(rel.Add, x, rel.I(1)), rel.F(rel.Add, c("int"), rel.I(1))), rel.F(rel.Gt, x, rel.I(7)))}}), true},
 		{"not exists", val(rel.F(rel.Not, rel.Exists{Query: rel.RawQuery{SQL: "SELECT 1 FROM (SELECT 1 AS one) AS t WHERE one = 2 -- none"}})), true},
 	}
 }
