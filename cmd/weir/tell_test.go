@@ -105,9 +105,13 @@ func TestF57Telling(t *testing.T) {
 	if out, err := db.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "weir.yml"), fmt.Appendf(nil, told, world.URL+"/crm", world.URL+"/alerts"), 0o600); err != nil {
-		t.Fatal(err)
+	project := fmt.Sprintf(told, world.URL+"/crm", world.URL+"/alerts")
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(dir, "weir.yml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write(project)
 	var log strings.Builder
 	serve := func(until func(line string) bool) {
 		t.Helper()
@@ -180,6 +184,18 @@ func TestF57Telling(t *testing.T) {
 		return failures == 2
 	})
 
+	// Files that are refused are told, and a start that reads them in order tells that too.
+	serve(func(line string) bool {
+		if strings.Contains(line, `"msg":"serving"`) {
+			write(strings.Replace(project, "segment: all,", "segment: nobody,", 1))
+		}
+		return strings.Contains(line, `"msg":"alert sent"`) && strings.Contains(line, `"event":"reload"`)
+	})
+	write(project)
+	serve(func(line string) bool {
+		return strings.Contains(line, `"msg":"alert sent"`) && strings.Contains(line, `"event":"recovered"`)
+	})
+
 	var events []string
 	for i, body := range world.of("/alerts") {
 		var m struct {
@@ -201,7 +217,7 @@ func TestF57Telling(t *testing.T) {
 		}
 	}
 	slices.Sort(events)
-	if got := strings.Join(events, "; "); got != "failed broken; failed mail; full_resync mail; recovered mail" {
+	if got := strings.Join(events, "; "); got != "failed broken; failed mail; full_resync mail; recovered ; recovered mail; reload " {
 		t.Errorf("told: %s\n%s", got, log.String())
 	}
 	for _, want := range []string{`weir_runs_total{status="failed",sync="mail"}`, `weir_requests_total{class="refused",destination="crm"}`, `weir_rows_total{outcome="delivered",sync="mail"} 20`, `weir_segment_members{entity="customer",segment="all"} 20`} {

@@ -15,7 +15,12 @@ const (
 	topicStatus = "status"
 	topicResync = "resync"
 	topicSize   = "size"
+
+	topicReload = "reload" // of the project, whose sync is ""
 )
+
+// refused is the state of a project whose files changed and are not gone by.
+const refused = "refused"
 
 // floor is how many people there must be before a share of them says something.
 const floor = 100
@@ -194,6 +199,54 @@ func (d *deciding) failed(s Seen) *Message {
 	}
 	m.Code, m.Text, m.Fix, m.Command = s.Failure.Code, s.Failure.Text, s.Failure.Fix, "weir status --select "+s.Sync
 	return m
+}
+
+// Reading is what came of reading a project again whose files changed.
+type Reading struct {
+	Findings int    // what is wrong with the files
+	First    string // the first of these, with its place and without anybody's data
+	Failure  Failure
+}
+
+// DecideReading returns what an alert has to tell of a project that was read again, after what it
+// told before: that weir goes on with the project as it was, since the files are not in order, with
+// r; that they are again, where r is nil.
+func DecideReading(about About, rule Rule, told []State, r *Reading) []Notice {
+	var was State
+	for _, t := range told {
+		if t.Sync == "" && t.Topic == topicReload {
+			was = t
+		}
+	}
+	d := &deciding{about: about, rule: rule}
+	m := &Message{Event: Reload, Project: about.Project, Target: about.Target, Syncs: []string{}, At: about.Now.UTC()}
+	switch {
+	case r == nil && was.State == "", r != nil && (was.State != "" || !rule.tells(Reload)):
+		return nil
+	case r == nil && !rule.tells(Recovered):
+		m = nil
+	case r == nil:
+		m.Event, m.Title = Recovered, "the changed project is in use"
+		m.Text = "Its files were read, after they were refused since " + was.Since.UTC().Format("2006-01-02 15:04 UTC") + "."
+		m.Command = "weir status"
+	default:
+		m.Title, m.Code, m.Command = "the changed project is refused", r.Failure.Code, "weir validate"
+		m.Text = "Syncs go on as the project was before. "
+		switch {
+		case r.Findings == 0:
+			m.Text += r.Failure.Text
+		case r.Findings == 1:
+			m.Text += r.First
+		default:
+			m.Text += number(int64(r.Findings)) + " findings, the first: " + r.First
+		}
+		m.Fix = "mend the files, which are then read again by themselves"
+	}
+	d.change(Seen{}, topicReload, map[bool]string{true: refused}[r != nil], m)
+	if m != nil {
+		m.ID = m.id()
+	}
+	return d.out
 }
 
 // why says what kept rows of a degraded run from being sent.

@@ -220,3 +220,43 @@ func TestSizeChange(t *testing.T) {
 		}
 	}
 }
+
+func TestReading(t *testing.T) {
+	about := About{Project: "shop", Target: "prod", Now: time.Date(2026, 5, 2, 8, 0, 0, 0, time.UTC)}
+	all := Rule{On: []string{Reload, Recovered}}
+	told := []State{{Sync: "", Topic: topicReload, State: refused, Since: about.Now.Add(-time.Hour)}}
+	two := &Reading{Findings: 2, First: "weir.yml:3:5: no such trait", Failure: Failure{Code: "project.findings", Text: "2 findings"}}
+	for name, c := range map[string]struct {
+		rule  Rule
+		told  []State
+		r     *Reading
+		text  string // of the message
+		state string
+		out   int
+	}{
+		"refused":            {all, nil, two, "Syncs go on as the project was before. 2 findings, the first: weir.yml:3:5: no such trait", refused, 1},
+		"one finding":        {all, nil, &Reading{Findings: 1, First: "weir.yml: x"}, "Syncs go on as the project was before. weir.yml: x", refused, 1},
+		"unreadable":         {all, nil, &Reading{Failure: Failure{Text: "no weir.yml"}}, "Syncs go on as the project was before. no weir.yml", refused, 1},
+		"still refused":      {all, told, two, "", "", 0},
+		"not asked for":      {Rule{On: []string{Failed}}, nil, two, "", "", 0},
+		"well as before":     {all, nil, nil, "", "", 0},
+		"well again":         {all, told, nil, "Its files were read, after they were refused since 2026-05-02 07:00 UTC.", "", 1},
+		"well again, silent": {Rule{On: []string{Reload}}, told, nil, "", "", 1},
+	} {
+		got := DecideReading(about, c.rule, c.told, c.r)
+		if len(got) != c.out {
+			t.Errorf("%s: %+v", name, got)
+			continue
+		}
+		if c.out == 0 {
+			continue
+		}
+		m := got[0].Message
+		if (m != nil) != (c.text != "") || m != nil && (m.Text != c.text || m.ID == "" || m.Syncs == nil) {
+			t.Errorf("%s: %+v", name, m)
+		}
+		if st := got[0].States; len(st) != 1 || st[0].State != c.state || st[0].Topic != topicReload || st[0].Sync != "" {
+			t.Errorf("%s: %+v", name, st)
+		}
+	}
+}

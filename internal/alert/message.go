@@ -19,6 +19,7 @@ const (
 	Resync     = "full_resync"
 	SizeChange = "size_change"
 	Recovered  = "recovered"
+	Reload     = "reload"
 	Test       = "test"
 )
 

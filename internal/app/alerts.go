@@ -38,7 +38,7 @@ type AlertStatus struct {
 	Told    []ToldState `json:"told"`
 }
 
-// ToldState is what was last told of a sync.
+// ToldState is what was last told of a sync; of the project, if Sync is empty.
 type ToldState struct {
 	Sync  string    `json:"sync"`
 	State string    `json:"state"`
@@ -60,25 +60,73 @@ func (a *App) Alerting() bool {
 // Run returned, or a Service told them; of what was stopped, without an error and without Failures,
 // since that is nobody's fault. It returns what was told; an alert that did not arrive is an entry
 // with an Error and nothing else. err is about the store only. It opens what it needs and closes it.
-func (a *App) Tell(ctx context.Context, names []string, res *RunResult, err error) (out []Alerted, _ error) {
+func (a *App) Tell(ctx context.Context, names []string, res *RunResult, err error) ([]Alerted, error) {
 	if !a.Alerting() {
 		return nil, nil
 	}
+	return a.tellAll(ctx, func(ctx context.Context, g *App) (decide, error) {
+		seen, err := g.seen(ctx, names, res, err)
+		return func(about alert.About, rule alert.Rule, x *project.Alert, told []alert.State) []alert.Notice {
+			return alert.Decide(about, rule, told, slices.DeleteFunc(slices.Clone(seen), func(s alert.Seen) bool { return !x.About(s.Sync) }))
+		}, err
+	})
+}
+
+// TellReading tells people that the files of the project changed and are refused, so that this one,
+// which was read before, stays; or, where err is nil, that they are in order again. It is told by the
+// alerts that are about all syncs. findings and err are as Load returned them; the rest is as with Tell.
+func (a *App) TellReading(ctx context.Context, findings []diag.Finding, err error) ([]Alerted, error) {
+	if !a.Alerting() {
+		return nil, nil
+	}
+	var r *alert.Reading
+	if err != nil {
+		r = &alert.Reading{Failure: failureOf(err)}
+		for _, f := range findings {
+			if f.Severity == diag.Warning {
+				continue
+			}
+			if r.Findings++; r.Findings == 1 {
+				r.First = Unnamed(f.What)
+				switch {
+				case f.Line > 0:
+					r.First = fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Col, r.First)
+				case f.File != "":
+					r.First = f.File + ": " + r.First
+				}
+			}
+		}
+	}
+	return a.tellAll(ctx, func(context.Context, *App) (decide, error) {
+		return func(about alert.About, rule alert.Rule, x *project.Alert, told []alert.State) []alert.Notice {
+			if len(x.Syncs) > 0 {
+				return nil
+			}
+			return alert.DecideReading(about, rule, told, r)
+		}, nil
+	})
+}
+
+// decide is what an alert has to tell after what it told before.
+type decide func(about alert.About, rule alert.Rule, x *project.Alert, told []alert.State) []alert.Notice
+
+// tellAll tells what each alert of this target has to tell.
+func (a *App) tellAll(ctx context.Context, look func(context.Context, *App) (decide, error)) (out []Alerted, _ error) {
 	g := &App{o: a.o, p: a.p, buckets: a.buckets}
 	defer func() { _ = g.Close() }()
 	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
-	st, serr := g.journal(ctx)
-	if serr != nil {
-		return nil, serr
+	st, err := g.journal(ctx)
+	if err != nil {
+		return nil, err
 	}
-	seen, serr := g.seen(ctx, names, res, err)
-	if serr != nil {
-		return nil, serr
+	by, err := look(ctx, g)
+	if err != nil {
+		return nil, err
 	}
-	known, serr := st.Told(ctx)
-	if serr != nil {
-		return nil, a.worldly(serr)
+	known, err := st.Told(ctx)
+	if err != nil {
+		return nil, a.worldly(err)
 	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -89,7 +137,7 @@ func (a *App) Tell(ctx context.Context, names []string, res *RunResult, err erro
 			continue
 		}
 		wg.Go(func() {
-			told, err := g.tellOne(ctx, st, x, known, seen)
+			told, err := g.tellOne(ctx, st, x, known, by)
 			mu.Lock()
 			defer mu.Unlock()
 			out, errs = append(out, told...), append(errs, err)
@@ -101,17 +149,16 @@ func (a *App) Tell(ctx context.Context, names []string, res *RunResult, err erro
 }
 
 // tellOne tells by one alert what it has not told yet.
-func (a *App) tellOne(ctx context.Context, st store.Alerts, x *project.Alert, known []store.Told, seen []alert.Seen) ([]Alerted, error) {
+func (a *App) tellOne(ctx context.Context, st store.Alerts, x *project.Alert, known []store.Told, by decide) ([]Alerted, error) {
 	var told []alert.State
 	for _, k := range known {
 		if k.Alert == x.Name {
 			told = append(told, alert.State{Sync: k.Sync, Topic: k.Topic, State: k.State, Since: k.At})
 		}
 	}
-	seen = slices.DeleteFunc(slices.Clone(seen), func(s alert.Seen) bool { return !x.About(s.Sync) })
 	rule := alert.Rule{On: x.On, SizeChange: x.SizeChange.BasisPoints}
 	var out []Alerted
-	for _, n := range alert.Decide(alert.About{Project: a.p.Name, Target: a.p.Target.Name, Now: time.Now()}, rule, told, seen) {
+	for _, n := range by(alert.About{Project: a.p.Name, Target: a.p.Target.Name, Now: time.Now()}, rule, x, told) {
 		if m := n.Message; m != nil {
 			t := Alerted{Alert: x.Name, Event: m.Event, Syncs: m.Syncs, Title: m.Title}
 			if err := a.send(ctx, x, *m); err != nil {
@@ -239,7 +286,7 @@ func (a *App) Alerts(ctx context.Context) ([]AlertStatus, error) {
 		x := &a.p.Alerts[i]
 		s := AlertStatus{Alert: x.Name, Type: x.Type, On: x.On, Syncs: x.Syncs, Targets: x.Targets, Active: x.At(a.p.Target), Told: []ToldState{}}
 		for _, k := range known {
-			if k.Alert == x.Name && a.p.Sync(k.Sync) != nil {
+			if k.Alert == x.Name && (k.Sync == "" || a.p.Sync(k.Sync) != nil) {
 				s.Told = append(s.Told, ToldState{k.Sync, k.State, k.At})
 			}
 		}

@@ -10,12 +10,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weir-data/weir/models/diag"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -147,6 +149,44 @@ func TestTell(t *testing.T) {
 	}
 	round()
 	arrived("/team recovered: vip is well again")
+}
+
+// A project that is refused is told once, and once when it is in order again, by alerts about all syncs.
+func TestTellReading(t *testing.T) {
+	in := newInbox(t)
+	yaml := strings.Replace(strings.ReplaceAll(tellingYAML, "URL", in.URL), ", syncs: vip}", ", syncs: vip}\n  all: {type: http, url: \""+in.URL+"/all\"}", 1)
+	dir := written(t, yaml)
+	read := func(away bool, findings []diag.Finding, err error, want ...string) {
+		t.Helper()
+		in.take(away)
+		a := loaded(t, dir) // as after a restart
+		told, terr := a.TellReading(t.Context(), findings, err)
+		if terr != nil {
+			t.Fatal(terr)
+		}
+		for _, x := range told {
+			if (x.Error != "") != away || x.Alert != "all" || x.Syncs == nil {
+				t.Errorf("%+v", x)
+			}
+		}
+		if d := cmp.Diff(want, in.take(false)); d != "" {
+			t.Errorf("arrived (-want +got):\n%s", d)
+		}
+	}
+	bad := &Error{Kind: Refused, Code: "project.findings", Message: "2 findings"}
+	findings := []diag.Finding{{File: "weir.yml", Severity: diag.Warning, What: "unused"}, {File: "weir.yml", Line: 3, Col: 5, What: `there is no trait "Ana"`}, {File: "weir.yml", What: "more"}}
+	read(false, nil, nil)
+	read(true, findings, bad) // nobody is there
+	read(false, findings, bad, "/all reload: the changed project is refused")
+	read(false, findings[:2], bad)
+	list, err := loaded(t, dir).Alerts(t.Context())
+	if err != nil || !slices.ContainsFunc(list, func(x AlertStatus) bool {
+		return x.Alert == "all" && len(x.Told) == 1 && x.Told[0].Sync == "" && x.Told[0].State == "refused"
+	}) {
+		t.Errorf("%+v, %v", list, err)
+	}
+	read(false, nil, nil, "/all recovered: the changed project is in use")
+	read(false, nil, nil)
 }
 
 func TestTestAlert(t *testing.T) {

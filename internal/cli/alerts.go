@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -75,7 +76,7 @@ func (s *session) printAlert(x app.AlertStatus) {
 		s.out("    %s", s.ui.dim("not told of this target: it is for "+where))
 	}
 	for _, t := range x.Told {
-		s.out("    %-20s %s since %s", t.Sync, t.State, t.Since.UTC().Format("2006-01-02 15:04 UTC"))
+		s.out("    %-20s %s since %s", cmp.Or(t.Sync, "the changed project"), t.State, t.Since.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 }
 

@@ -32,7 +32,8 @@ type serving struct {
 	jitter time.Duration
 	format string
 	teller teller
-	broken error // why nothing is begun at present, or nil
+	stamp  uint64 // of the project's files as they were first read
+	broken error  // why nothing is begun at present, or nil
 }
 
 func (s *session) serveCmd() *cobra.Command {
@@ -70,6 +71,7 @@ func (v *serving) run(ctx context.Context) error {
 	}
 	v.s.calls = v.board.Called
 	v.s.also = v.event
+	v.stamp = stamp(v.s.dir) // before they are read: a change from now on is noticed
 	a, err := v.s.load(ctx)
 	if err != nil {
 		return err
@@ -97,6 +99,7 @@ func (v *serving) run(ctx context.Context) error {
 		v.board.Succeeded(sync, at)
 	}
 	v.board.Ready(v.ready)
+	v.alertReading(a, nil, nil) // it may have been refused before this start
 	ended := make(chan error, 1)
 	go func() { ended <- v.schedule(ctx, entries, memory) }()
 	select {
@@ -158,14 +161,14 @@ func (v *serving) changes(ctx context.Context) <-chan struct{} {
 		defer signal.Stop(hup)
 		tick := time.NewTicker(2 * time.Second)
 		defer tick.Stop()
-		seen := stamp(v.s.dir, v.app().Beside())
+		seen := [2]uint64{v.stamp, stampOf(v.app().Beside())}
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-hup:
 			case <-tick.C:
-				now := stamp(v.s.dir, v.app().Beside())
+				now := [2]uint64{stamp(v.s.dir), stampOf(v.app().Beside())}
 				if now == seen {
 					continue
 				}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/app"
+	"github.com/weir-data/weir/models/diag"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -105,6 +106,22 @@ func logRun(ctx context.Context, log *slog.Logger, r syncs.Report) {
 // alert tells people, and the log of those who could not be told.
 func (v *serving) alert(ctx context.Context, a *app.App, names []string, res *app.RunResult, err error) {
 	told, err := a.Tell(ctx, names, res, err)
+	v.alerted(told, err)
+}
+
+// alertReading tells people in the background what came of reading the project: a is the one in use.
+func (v *serving) alertReading(a *app.App, findings []diag.Finding, err error) {
+	if !a.Alerting() {
+		return
+	}
+	v.teller.tell(func(ctx context.Context) {
+		told, err := a.TellReading(ctx, findings, err)
+		v.alerted(told, err)
+	})
+}
+
+// alerted notes who was told, and who could not be.
+func (v *serving) alerted(told []app.Alerted, err error) {
 	for _, t := range told {
 		v.board.Told(t.Alert, t.Event, t.Error == "")
 		if t.Error != "" {

@@ -218,25 +218,32 @@ func (v *serving) reload() ([]schedule.Entry, bool) {
 			fmt.Fprint(v.s.stderr, v.s.ui.finding(f))
 		}
 		v.log.Error("kept the project as it was", "error", app.Unnamed(err.Error()))
+		v.alertReading(v.app(), findings, err)
 		return nil, false
 	}
 	v.mu.Lock()
 	v.a = a
 	v.mu.Unlock()
+	v.alertReading(a, nil, nil)
 	v.known(a)
 	v.log.Info("reloaded", "syncs", len(entries))
 	return entries, true
 }
 
-// stamp changes when a file of the project does: names, sizes and times of its YAML and SQL, and
-// of the files beside them that it was read from.
-func stamp(dir string, beside []string) uint64 {
+// stampOf changes when one of these files does: names, sizes and times.
+func stampOf(files []string) uint64 {
 	h := fnv.New64a()
-	for _, p := range beside {
+	for _, p := range files {
 		if i, err := os.Stat(p); err == nil {
 			fmt.Fprintln(h, p, i.Size(), i.ModTime().UnixNano())
 		}
 	}
+	return h.Sum64()
+}
+
+// stamp changes when a file of the project does, its YAML and SQL.
+func stamp(dir string) uint64 {
+	h := fnv.New64a()
 	_ = fs.WalkDir(os.DirFS(dir), ".", func(p string, d fs.DirEntry, err error) error { // what cannot be read is no file of the project
 		if err != nil {
 			return nil //nolint:nilerr // it is gone

@@ -17,7 +17,7 @@ import (
 type Alert struct {
 	Name       string         `yaml:",key"`
 	Type       string         `yaml:"type,required" doc:"How they are told: slack and http by a webhook, email by SMTP." enum:"slack,http,email"`
-	On         []string       `yaml:"on,one" doc:"What is told. Defaults to failed, held, degraded, full_resync and recovered, and size_change where a share is given." enum:"failed,held,degraded,full_resync,size_change,recovered" like:"events,when"`
+	On         []string       `yaml:"on,one" doc:"What is told. Defaults to failed, held, degraded, full_resync, recovered and reload, and size_change where a share is given." enum:"failed,held,degraded,full_resync,size_change,recovered,reload" like:"events,when"`
 	Syncs      []string       `yaml:"syncs,one" doc:"Syncs that it is about. Defaults to all." like:"sync,select"`
 	Targets    []string       `yaml:"targets,one" doc:"Targets whose runs are told. Defaults to those with send: live." like:"target"`
 	SizeChange models.Percent `yaml:"size_change" doc:"Share by which the people of a sync may grow or shrink against the median of its last runs. Defaults to 30%."`
@@ -45,6 +45,7 @@ const (
 	AlertResync     = "full_resync"
 	AlertSizeChange = "size_change"
 	AlertRecovered  = "recovered"
+	AlertReload     = "reload"
 )
 
 // defaultSizeChange is the share of size_change where none is written, in basis points.
@@ -67,7 +68,7 @@ func (a *Alert) Tells(what string) bool { return slices.Contains(a.On, what) }
 // fill puts the defaults in.
 func (a *Alert) fill() {
 	if a.On == nil {
-		a.On = []string{AlertFailed, AlertHeld, AlertDegraded, AlertResync, AlertRecovered}
+		a.On = []string{AlertFailed, AlertHeld, AlertDegraded, AlertResync, AlertRecovered, AlertReload}
 	}
 	if a.SizeChange.Set && !a.Tells(AlertSizeChange) {
 		a.On = append(slices.Clone(a.On), AlertSizeChange)

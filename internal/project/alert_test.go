@@ -36,7 +36,7 @@ func TestAlertDefaults(t *testing.T) {
   mail: {type: email, from: weir@example.com, to: ops@example.com, smtp: {host: smtp.example.com}}
   safe: {type: email, from: weir@example.com, to: [ops@example.com], smtp: {host: smtp.example.com, tls: tls}}
 `)
-	usual := []string{"failed", "held", "degraded", "full_resync", "recovered"}
+	usual := []string{"failed", "held", "degraded", "full_resync", "recovered", "reload"}
 	third := models.Percent{BasisPoints: 3000, Set: true}
 	want := []Alert{
 		{Name: "team", Type: "slack", URL: "${env:SLACK_URL}", On: usual, SizeChange: third},
