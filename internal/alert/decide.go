@@ -232,10 +232,10 @@ func DecideReading(about About, rule Rule, told []State, r *Reading) []Notice {
 	default:
 		m.Title, m.Code, m.Command = "the changed project is refused", r.Failure.Code, "weir validate"
 		m.Text = "Syncs go on as the project was before. "
-		switch {
-		case r.Findings == 0:
+		switch r.Findings {
+		case 0:
 			m.Text += r.Failure.Text
-		case r.Findings == 1:
+		case 1:
 			m.Text += r.First
 		default:
 			m.Text += number(int64(r.Findings)) + " findings, the first: " + r.First
