@@ -1,3 +1,5 @@
+//go:build spark
+
 package databricks
 
 import (
@@ -15,11 +17,11 @@ import (
 )
 
 // TestOnSpark runs every function of the algebra on Apache Spark, version 4 or later, whose SQL that of
-// Databricks is, if a machine has it and all is to be run: it takes some minutes.
+// Databricks is. It takes some minutes, and spark-submit on PATH: go test -tags spark.
 func TestOnSpark(t *testing.T) {
 	submit, err := exec.LookPath("spark-submit")
-	if err != nil || os.Getenv("WEIR_THOROUGH") == "" {
-		t.Skip("skipped: it takes spark-submit on PATH, and WEIR_THOROUGH")
+	if err != nil {
+		t.Fatal(err)
 	}
 	natives := strings.NewReplacer("<double>", "DOUBLE", "<real>", "FLOAT", "<naive>", "TIMESTAMP_NTZ", "<instant>", "TIMESTAMP")
 	provide, err := dialect.Databricks().Statement(rel.Provide{Fns: []rel.Fn{rel.JaroWinkler, rel.Levenshtein}})
