@@ -98,7 +98,18 @@ func (x *identity) clusters() {
 		made.Columns = append(made.Columns, rel.As("gone", rel.I(0)))
 		gone := rel.Select{Columns: []rel.Column{same("o", "cluster"), same("o", "number"), same("o", "profile_id"), rel.As("anonymous", rel.Null(models.Boolean)), rel.As("size", rel.I(0)), rel.As("gone", rel.I(1))},
 			From: from(x.work("olds"), "o"), Where: rel.F(rel.Not, inTable(x.work("ids"), "cluster", rel.C("o", "cluster")))}
-		changes = union([]rel.Query{made, gone})
+		changed := []rel.Query{made, gone}
+		if weak := x.ranks(func(id *models.Identifier) bool { return id.Role == "attach" }); len(weak) > 0 {
+			do = append(do, temp(x.work("resized"), x.resized(weak))...)
+			grown := rel.Select{Joins: []rel.Join{join(rel.Inner, from(x.work("resized"), "r"), eq(rel.C("r", "cluster"), rel.C("p", "cluster")))}}
+			for _, c := range columns {
+				grown.Columns = append(grown.Columns, same("p", c))
+			}
+			grown.Columns[len(columns)-1] = rel.As("size", rel.F(rel.Add, rel.C("p", "size"), rel.C("r", "more")))
+			grown.Columns = append(grown.Columns, rel.As("gone", rel.I(0)))
+			changed = append(changed, x.few(clustersLayer, grown))
+		}
+		changes = union(changed)
 		// Neighbours that are not resolved again have the profiles that they had.
 		x.profile = x.work("profile")
 		p := func(name string) rel.Expr { return rel.C("p", name) }
@@ -115,6 +126,25 @@ func (x *identity) clusters() {
 	events := []string{"at", "kind", "from_id", "to_id", "type", "value", "build"}
 	do = append(do, x.write(layered{what: Merges, columns: events}, rel.Select{Columns: columnsOf("e", events), From: from(x.work("events"), "e")}, nil)...)
 	x.step("profiles with ids", do...)
+}
+
+// resized lists the profiles that are not resolved again and yet get or lose identifiers: those that
+// only find may come to them and leave them without joining anything. Columns: cluster, more.
+func (x *identity) resized(weak []int) rel.Query {
+	n, p := func(name string) rel.Expr { return rel.C("n", name) }, func(name string) rel.Expr { return rel.C("p", name) }
+	found := join(rel.Inner, from(x.found, "f"), eq(rel.C("f", "node"), n("node")))
+	moved := func(cluster rel.Expr, more int64) rel.Query {
+		return rel.Select{Columns: []rel.Column{rel.As("cluster", cluster), rel.As("more", rel.I(more))}, From: from(x.work("nodes"), "n"), Joins: []rel.Join{found},
+			Where: rel.F(rel.And, x.rankIn(n("rank"), weak), notNull(cluster), rel.F(rel.Distinct, rel.C("f", "cluster"), n("was_cluster")))}
+	}
+	gone := rel.Select{Columns: []rel.Column{same("p", "cluster"), rel.As("more", rel.I(-1))}, From: from(x.work("prior"), "p"),
+		Joins: []rel.Join{join(rel.Inner, from(x.work("touch"), "t"), eq(rel.C("t", "node"), p("node")), eq(rel.C("t", "gone"), rel.I(1)))},
+		Where: rel.F(rel.And, x.rankIn(p("rank"), weak), notNull(p("cluster")), rel.F(rel.Not, inTable(x.work("nodes"), "node", p("node"))))}
+	m := func(name string) rel.Expr { return rel.C("m", name) }
+	return rel.Select{Columns: []rel.Column{same("m", "cluster"), rel.As("more", sum(m("more")))},
+		From:    rel.Sub{Query: union([]rel.Query{moved(rel.C("f", "cluster"), 1), moved(n("was_cluster"), -1), gone}), Alias: "m"},
+		Where:   rel.F(rel.And, rel.F(rel.Not, inTable(x.work("ids"), "cluster", m("cluster"))), rel.F(rel.Not, inTable(x.work("olds"), "cluster", m("cluster")))),
+		GroupBy: []rel.Expr{m("cluster")}, Having: rel.F(rel.Ne, sum(m("more")), rel.I(0))}
 }
 
 func columnsOf(alias string, names []string) []rel.Column {

@@ -27,7 +27,7 @@ var compared = map[string][]string{
 	compile.Identifiers:   {"type", "value", "profile_id", "first_seen", "last_seen", "source"},
 	compile.Nodes:         {"type", "value", "source", "status", "first_seen", "last_seen", "seen", "profile_id"},
 	compile.Records:       {"source", "key", "profile_id"},
-	compile.Clusters:      {"profile_id", "anonymous"},
+	compile.Clusters:      {"profile_id", "anonymous", "size"},
 	compile.DroppedLinks:  {"type", "value", "rule", "profile_id", "detail"},
 	compile.Owners("web"): {"customer_id", "email", "loyalty", "anonymous_id", "profile_id"},
 }
