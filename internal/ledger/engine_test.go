@@ -84,10 +84,22 @@ func (v *vendor) Write(_ context.Context, b destinations.Batch) (destinations.Ou
 
 // engine is the real engine over the real journal and ledger, and a vendor.
 type engine struct {
-	w    *world
-	st   *store.Store
-	v    *vendor
-	path string
+	w  *world
+	st *store.Store
+	v  *vendor
+}
+
+// openStore opens the journal under test, empty.
+var openStore = openFileStore
+
+func openFileStore(t *testing.T) *store.Store {
+	t.Helper()
+	st, err := store.Open(ctx, filepath.Join(t.TempDir(), "dev.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
 }
 
 func (e *engine) runner() *syncs.Runner {
@@ -118,11 +130,7 @@ func newEngine(t *testing.T, obj destinations.Object, seed uint64, change func(*
 	obj.Limits = destinations.Limits{Rows: 5, Concurrency: 3}
 	obj.Identifiers = obj.Identifiers[:1]
 	e := &engine{w: newWorld(t, obj, change), v: &vendor{members: map[string]string{}, emitted: map[string]int{}, rand: rand.New(rand.NewPCG(seed, 1))}}
-	e.path = filepath.Join(t.TempDir(), "dev.db")
-	var err error
-	if e.st, err = store.Open(ctx, e.path); err != nil {
-		t.Fatal(err)
-	}
+	e.st = openStore(t)
 	return e
 }
 
@@ -144,7 +152,6 @@ func TestEngineConverges(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := newEngine(t, list, seed, nil)
-				defer func() { e.st.Close() }()
 				var names map[string]string
 				for i := range 4 {
 					var ps []person
@@ -210,7 +217,6 @@ func (e *engine) release(t *testing.T) {
 func TestEngineNeverRepeatsAMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(t, message, 7, appendWith("", syncs.Send))
-		defer func() { e.st.Close() }()
 		for range 4 {
 			ps, _ := some(e.v.rand, ":1")
 			for i := range ps { // one address each, so that what is sent twice is seen
@@ -238,7 +244,6 @@ func TestEngineNeverRepeatsAMessage(t *testing.T) {
 func TestF45EngineAfterALostJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(t, list, 1, nil)
-		defer func() { e.st.Close() }()
 		ps, names := some(e.v.rand, "")
 		e.w.want(ps...)
 		if _, err := e.run(ctx); err != nil {
@@ -252,14 +257,7 @@ func TestF45EngineAfterALostJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.release(t)
-		e.st.Close()
-		if err := os.Remove(e.path); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if e.st, err = store.Open(ctx, e.path); err != nil {
-			t.Fatal(err)
-		}
+		e.st = openStore(t)
 		rep, err := e.run(ctx)
 		if err != nil || rep.Status != syncs.OK || len(rep.Notes) == 0 {
 			t.Fatalf("with a new store: %+v, %v", rep, err)

@@ -65,7 +65,6 @@ func produce(t *testing.T, rows int, change func(*Binding)) *produced {
 	p := &produced{engine: newEngine(t, list, 1, change), dest: &logged{members: map[string]string{}}}
 	p.w.b.Object.Limits = destinations.Limits{Rows: rows, Concurrency: 1}
 	p.w.rebind()
-	t.Cleanup(func() { p.st.Close() })
 	return p
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,12 +9,9 @@ import (
 
 // TestToldIsKept records what was told, over a restart, and forgets it.
 func TestToldIsKept(t *testing.T) {
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), "s.db")
+	ctx, place := t.Context(), newPlace(t)
 	at := time.Date(2026, 6, 1, 12, 0, 0, 1000, time.UTC)
-	s, err := Open(ctx, path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := place.open(t)
 	if err := s.Tell(ctx, []Told{
 		{"ops", "b", "status", "failed", at}, {"ops", "a", "size", "grew", at}, {"mail", "b", "status", "held", at}, {"ops", "b", "status", "held", at.Add(time.Hour)},
 	}); err != nil {
@@ -24,10 +20,7 @@ func TestToldIsKept(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if s, err = Open(ctx, path); err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s = place.open(t)
 	want := []Told{{"mail", "b", "status", "held", at}, {"ops", "a", "size", "grew", at}, {"ops", "b", "status", "held", at.Add(time.Hour)}}
 	got, err := s.Told(ctx)
 	if err != nil {

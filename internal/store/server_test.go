@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -142,19 +143,30 @@ func TestServer(t *testing.T) {
 			}
 		}
 	})
-	t.Run("slots", func(t *testing.T) {
-		st := open(t, at("slots", "p/dev"))
-		noon := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-		slotsAreKept(t, st, noon)
-	})
 }
 
-// TestSlots is about slots in a file.
-func TestSlots(t *testing.T) { slotsAreKept(t, fresh(t), time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)) }
+// TestOnServer puts what a store in a file is held to, to one on a server.
+func TestOnServer(t *testing.T) {
+	dir := pgtest.Dir(pgtest.Start(t))
+	n := 0
+	defer func() { newPlace = inFile }()
+	newPlace = func(testing.TB) place {
+		n++
+		at := Server{URL: fmt.Sprintf("postgres://weir@/postgres?host=%s&schema=s%d", dir, n), Owner: "p/dev"}
+		return func() (*Store, error) { return OpenServer(context.Background(), at) }
+	}
+	for name, test := range map[string]func(*testing.T){
+		"verdicts": TestVerdictsEqualRowByRow, "fence": TestFence, "a row outside": TestARowOutsideItsBatchIsRefused, "jobs": TestJobs, "settled": TestSettledRunsKeepTheirSummary,
+		"history": TestHistory, "memory": TestMemory, "two stores": TestTwoStoresOnOnePlace, "groups": TestOneBadRequestDoesNotUndoItsGroup, "records": TestRecordsTogether,
+		"told": TestToldIsKept, "slots": TestSlots,
+	} {
+		t.Run(name, test)
+	}
+}
 
-// slotsAreKept takes slots and ends them.
-func slotsAreKept(t *testing.T, st *Store, noon time.Time) {
-	ctx := t.Context()
+// TestSlots takes slots and ends them.
+func TestSlots(t *testing.T) {
+	ctx, st, noon := t.Context(), fresh(t), time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	check := func(want ...Slot) {
 		t.Helper()
 		got, err := st.Taken(ctx)

@@ -19,14 +19,31 @@ import (
 	"github.com/weir-data/weir/syncs"
 )
 
-func fresh(t testing.TB) *Store {
+// place opens the store of a test, empty at first, and again as another process would.
+type place func() (*Store, error)
+
+// newPlace is where the stores under test lie.
+var newPlace = inFile
+
+func inFile(t testing.TB) place {
+	path := filepath.Join(t.TempDir(), ".weir", "dev.db")
+	return func() (*Store, error) { return Open(context.Background(), path) }
+}
+
+// open opens the store until the test ends.
+func (p place) open(t testing.TB) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), filepath.Join(t.TempDir(), ".weir", "dev.db"))
+	s, err := p()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+func fresh(t testing.TB) *Store {
+	t.Helper()
+	return newPlace(t).open(t)
 }
 
 func begin(t testing.TB, s *Store, run, sync string, epoch int64) {
@@ -525,16 +542,12 @@ func TestAFileInAFolderThatCannotBeMade(t *testing.T) {
 	}
 }
 
-func TestTwoStoresOnOneFile(t *testing.T) {
+func TestTwoStoresOnOnePlace(t *testing.T) {
 	ctx := context.Background()
-	a := fresh(t)
-	b, err := Open(ctx, a.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
+	at := newPlace(t)
+	a, b := at.open(t), at.open(t)
 	if a.ID() != b.ID() {
-		t.Errorf("ids %s and %s of one file", a.ID(), b.ID())
+		t.Errorf("ids %s and %s of one place", a.ID(), b.ID())
 	}
 	begin(t, a, "r", "vip", 1)
 	var wg sync.WaitGroup
