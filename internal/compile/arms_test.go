@@ -63,7 +63,7 @@ func expectedArm(s *models.Segment, profile string, others []string) string {
 
 // buckets counts the arms of each segment with a holdout or a split, and those that are not what
 // the hash says. It is for builds in which everybody is drawn.
-func (c *project) buckets(t *testing.T) string {
+func (c *project) buckets(t testing.TB) string {
 	type tally struct {
 		n, wrong int
 		arms     map[string]int
@@ -121,7 +121,7 @@ func (c *project) buckets(t *testing.T) string {
 
 // lift is what the arms of a segment did: its name, the goal as SOURCE or SOURCE.COLUMN, and
 // perhaps "within" and a number of days, or "since" and a date.
-func (c *project) lift(t *testing.T, words []string) string {
+func (c *project) lift(t testing.TB, words []string) string {
 	t.Helper()
 	ask := compile.LiftAsk{Segment: words[0]}
 	ask.Source, ask.Column, _ = strings.Cut(words[1], ".")

@@ -69,7 +69,7 @@ func updating() bool {
 
 // runRule runs an archive, with the rows of the sources as written or in another order, which
 // must change nothing.
-func runRule(t *testing.T, w *world, file string, shuffled bool) {
+func runRule(t testing.TB, w *world, file string, shuffled bool) {
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func newProject(w *world, shuffled bool) *project {
 	}}
 }
 
-func (c *project) read(t *testing.T, text string) {
+func (c *project) read(t testing.TB, text string) {
 	t.Helper()
 	c.model = ruleModel{}
 	doc, findings := yamldoc.Decode("model.yml", []byte(text), &c.model)
@@ -173,7 +173,7 @@ func (c *project) read(t *testing.T, text string) {
 }
 
 // load reads the models that traits name.
-func (c *project) load(t *testing.T) {
+func (c *project) load(t testing.TB) {
 	t.Helper()
 	for i := range c.model.Entities {
 		for j := range c.model.Entities[i].Traits {
@@ -201,7 +201,7 @@ func (c *project) again() {
 	c.in.AsOf = c.in.AsOf.Add(24 * time.Hour)
 }
 
-func (c *project) build(t *testing.T) {
+func (c *project) build(t testing.TB) {
 	t.Helper()
 	if c.built {
 		return
@@ -226,7 +226,7 @@ func (c *project) table(what string) string {
 }
 
 // result is what a want names.
-func (c *project) result(t *testing.T, name, ask string) string {
+func (c *project) result(t testing.TB, name, ask string) string {
 	t.Helper()
 	if at, ok := strings.CutPrefix(name, "members at "); ok {
 		return c.elsewhen(t, at).members(t)
@@ -239,7 +239,11 @@ func (c *project) result(t *testing.T, name, ask string) string {
 		t.Fatal(problemText(c.found))
 	case name == "profiles":
 		names := c.in.Model.Entity(c.in.Entity).TraitNames()
-		return c.w.table(t, names, `SELECT "`+strings.Join(names, `", "`)+`" FROM `+c.table(compile.Profiles))
+		quoted := make([]string, len(names))
+		for i, n := range names {
+			quoted[i] = c.w.d.Quote(n)
+		}
+		return c.w.table(t, names, "SELECT "+strings.Join(quoted, ", ")+" FROM "+c.table(compile.Profiles))
 	case name == "provenance":
 		return c.provenance(t)
 	case name == "members":
@@ -271,7 +275,7 @@ func (c *project) result(t *testing.T, name, ask string) string {
 }
 
 // provenance lists, for each profile, the rows that its kept traits come from.
-func (c *project) provenance(t *testing.T) string {
+func (c *project) provenance(t testing.TB) string {
 	traits := compile.ProvenanceOf(c.in.Model.Entity(c.in.Entity))
 	columns := []string{"p.who"}
 	for _, name := range traits {
@@ -291,7 +295,7 @@ func (c *project) provenance(t *testing.T) string {
 }
 
 // members lists each segment with its members.
-func (c *project) members(t *testing.T) string {
+func (c *project) members(t testing.TB) string {
 	in := map[string][]string{}
 	for _, r := range c.w.rows(t, fmt.Sprintf("SELECT m.segment, p.who FROM %s m JOIN %s p USING (profile_id)", c.table(compile.Memberships), c.table(compile.Profiles))) {
 		in[r[0]] = append(in[r[0]], r[1])
@@ -306,7 +310,7 @@ func (c *project) members(t *testing.T) string {
 
 // desired is what a sync wants at an object with an identifier of each kind. Keys that are
 // profiles are shown by who they are.
-func (c *project) desired(t *testing.T, name string) string {
+func (c *project) desired(t testing.TB, name string) string {
 	t.Helper()
 	i := slices.IndexFunc(c.model.Syncs, func(s syncs.Sync) bool { return s.Name == name })
 	if i < 0 {
@@ -330,7 +334,7 @@ func (c *project) desired(t *testing.T, name string) string {
 	names = append(names, "barred", "invalid")
 	text := "SELECT q." + strings.Join(names, ", q.") + " FROM (" + c.w.render(t, rows.Query) + ") q"
 	if s.Segment != "" || s.Entity != "" {
-		text = fmt.Sprintf("SELECT p.who || substr(q.key, length(p.profile_id) + 1), q.%s FROM (%s) q JOIN %s p ON p.profile_id = split_part(q.key, ':', 1)",
+		text = fmt.Sprintf("SELECT p.who || substr(q.key, length(p.profile_id) + 1), q.%s FROM (%s) q JOIN %s p ON q.key = p.profile_id OR q.key LIKE p.profile_id || ':%%'",
 			strings.Join(names[1:], ", q."), c.w.render(t, rows.Query), c.table(compile.Profiles))
 	}
 	table := c.w.table(t, names, text)

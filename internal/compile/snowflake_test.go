@@ -39,7 +39,7 @@ func TestRulesSnowflake(t *testing.T) {
 		t.Fatalf("no cases: %v", err)
 	}
 	open := casetest.Snowflake(t)
-	gaps := gapsOnSnowflake(t, gapsOfRulesSnowflake)
+	gaps := gapsOn(t, "the stand-in for Snowflake", gapsOfRulesSnowflake)
 	for i, file := range files {
 		if i%casetest.OneIn() != 0 {
 			continue
@@ -53,12 +53,12 @@ func TestRulesSnowflake(t *testing.T) {
 
 // TestCasesSnowflake runs the cases of identity on the stand-in for Snowflake in the same way.
 func TestCasesSnowflake(t *testing.T) {
-	casetest.RunWith(t, "testdata/cases/identity_*.txtar", casetest.Snowflake(t), casetest.Options{Once: true, StandIn: true, Gaps: gapsOnSnowflake(t, gapsOfSnowflake)})
+	casetest.RunWith(t, "testdata/cases/identity_*.txtar", casetest.Snowflake(t), casetest.Options{Once: true, StandIn: true, Gaps: gapsOn(t, "the stand-in for Snowflake", gapsOfSnowflake)})
 }
 
-// gapsOnSnowflake is a list of what is known of the stand-in, for the cases that are run.
-func gapsOnSnowflake(t *testing.T, known map[string]string) *gap.List {
-	l := gap.New(t, "the stand-in for Snowflake", known)
+// gapsOn is a list of what is known of a stand-in, for the cases that are run.
+func gapsOn(t *testing.T, standIn string, known map[string]string) *gap.List {
+	l := gap.New(t, standIn, known)
 	if !casetest.Thorough() {
 		return l.Part()
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // when reads a time and a zone: "2026-03-29T10:00:00+02:00 Europe/Paris".
-func when(t *testing.T, text string) (time.Time, *time.Location) {
+func when(t testing.TB, text string) (time.Time, *time.Location) {
 	t.Helper()
 	at, where, _ := strings.Cut(text, " ")
 	asOf, err := time.Parse(time.RFC3339Nano, at)
@@ -25,7 +25,7 @@ func when(t *testing.T, text string) (time.Time, *time.Location) {
 }
 
 // elsewhen is the project built from nothing at another time, in another zone.
-func (c *project) elsewhen(t *testing.T, at string) *project {
+func (c *project) elsewhen(t testing.TB, at string) *project {
 	t.Helper()
 	c.n++
 	other := *c

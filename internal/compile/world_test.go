@@ -11,16 +11,19 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/internal/dialect"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/warehouse"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/bqtest"
 	"github.com/weir-data/weir/models"
 )
 
 // world is a session in an empty warehouse.
 type world struct {
-	s warehouse.Session
-	d dialect.Dialect
+	s    warehouse.Session
+	d    dialect.Dialect
+	twin *casetest.Twin // where the statements of cases are executed, if not on s
 }
 
 func newWorld(t testing.TB, w warehouse.Warehouse) *world {
@@ -34,6 +37,11 @@ func newWorld(t testing.TB, w warehouse.Warehouse) *world {
 	if out.d.Name() == "postgres" {
 		out.script(t, "DROP SCHEMA public CASCADE;\nCREATE SCHEMA public")
 	}
+	if out.d.Name() == "bigquery" { // whose datasets are those of all tests
+		bqtest.Empty(t, w, "weir")
+		out.twin = casetest.NewTwin(t)
+		return out
+	}
 	out.script(t, "CREATE SCHEMA IF NOT EXISTS weir")
 	return out
 }
@@ -41,13 +49,8 @@ func newWorld(t testing.TB, w warehouse.Warehouse) *world {
 // script executes statements, each of which ends a line.
 func (w *world) script(t testing.TB, text string) {
 	t.Helper()
-	for _, one := range strings.Split(text, ";\n") {
-		if one = strings.TrimSuffix(strings.TrimSpace(one), ";"); one == "" {
-			continue
-		}
-		if _, err := w.s.Exec(t.Context(), one); err != nil {
-			t.Fatalf("%v\n%s", err, one)
-		}
+	if err := casetest.Script(t.Context(), w.s, w.twin, text); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -57,7 +57,7 @@ func (f *freeze) holdShape(ctx context.Context, ref *syncs.PlanRef) error {
 		if alike < likenessFloor || alike*100 < min(gone, y.Added)*likenessShare {
 			continue
 		}
-		pairs.Columns = []rel.Column{rel.As("o", rel.C("o", "g")), rel.As("n", rel.C("n", "g"))}
+		pairs.Columns = []rel.Column{rel.As("goes", rel.C("o", "g")), rel.As("comes", rel.C("n", "g"))}
 		pairs.OrderBy, pairs.Limit = []rel.Order{{Expr: rel.C("o", "g")}}, 20
 		var examples []string
 		err = f.se.each(ctx, pairs, func(r []any) error {

@@ -24,13 +24,13 @@ func TestReformattedKeys(t *testing.T) {
 		rows     int
 		example  string // "" if nothing is alike
 	}{
-		{"lower case", syncs.Mirror, "'CUS-' || i", "'cus-' || i", 150, "AAA-999 → aaa-999"},
-		{"zeros in front", syncs.Mirror, "'' || i", "'000' || i", 150, "999 → 999999"},
-		{"a prefix", syncs.Mirror, "'' || i", "'shop_' || i", 150, "999 → aaaa_999"},
-		{"as another type", syncs.Mirror, "'' || i", "i || '.0'", 150, "999 → 999.9"},
-		{"of records that stay", syncs.Upsert, "'CUS-' || i", "'cus-' || i", 150, "AAA-999 → aaa-999"},
-		{"other people", syncs.Mirror, "'CUS-' || i", "'CUS-' || (i + 5000)", 150, ""},
-		{"too few", syncs.Mirror, "'CUS-' || i", "'cus-' || i", 99, ""},
+		{"lower case", syncs.Mirror, "'CUS-' || CAST(i AS VARCHAR)", "'cus-' || CAST(i AS VARCHAR)", 150, "AAA-999 → aaa-999"},
+		{"zeros in front", syncs.Mirror, "'' || CAST(i AS VARCHAR)", "'000' || CAST(i AS VARCHAR)", 150, "999 → 999999"},
+		{"a prefix", syncs.Mirror, "'' || CAST(i AS VARCHAR)", "'shop_' || CAST(i AS VARCHAR)", 150, "999 → aaaa_999"},
+		{"as another type", syncs.Mirror, "'' || CAST(i AS VARCHAR)", "i || '.0'", 150, "999 → 999.9"},
+		{"of records that stay", syncs.Upsert, "'CUS-' || CAST(i AS VARCHAR)", "'cus-' || CAST(i AS VARCHAR)", 150, "AAA-999 → aaa-999"},
+		{"other people", syncs.Mirror, "'CUS-' || CAST(i AS VARCHAR)", "'CUS-' || (i + 5000)", 150, ""},
+		{"too few", syncs.Mirror, "'CUS-' || CAST(i AS VARCHAR)", "'cus-' || CAST(i AS VARCHAR)", 99, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, record, func(b *Binding) {
@@ -42,7 +42,7 @@ func TestReformattedKeys(t *testing.T) {
 				b.Rows.Query = peopleQuery(1)
 			})
 			fill := func(value string) {
-				w.exec("DELETE FROM shop.people", fmt.Sprintf("INSERT INTO shop.people SELECT 'k' || i, %s, NULL, 'n', NULL, NULL FROM generate_series(101, %d) t(i)", value, 100+c.rows))
+				w.exec("DELETE FROM shop.people", fmt.Sprintf("INSERT INTO shop.people SELECT 'k' || CAST(i AS VARCHAR), %s, NULL, 'n', NULL, NULL FROM generate_series(101, %d) t(i)", value, 100+c.rows))
 			}
 			fill(c.old)
 			w.settle(w.freeze(), syncs.Applied)

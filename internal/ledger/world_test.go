@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -170,11 +171,27 @@ func (w *world) exec(sqls ...string) {
 	}
 	defer s.Close()
 	for _, sql := range sqls {
-		if _, err := s.Exec(ctx, sql); err != nil {
+		if _, err := s.Exec(ctx, w.words(sql)); err != nil {
 			w.t.Fatalf("%s: %v", sql, err)
 		}
 	}
 }
+
+// words is a statement of a test, which DuckDB and PostgreSQL understand, as the warehouse has it.
+func (w *world) words(sql string) string {
+	if w.w.Kind().Name() != "bigquery" {
+		return sql
+	}
+	if (strings.HasPrefix(sql, "DELETE FROM ") || strings.HasPrefix(sql, "UPDATE ")) && !strings.Contains(sql, " WHERE ") {
+		sql += " WHERE TRUE"
+	}
+	return googleSeries.ReplaceAllString(googleWords.Replace(sql), "UNNEST(GENERATE_ARRAY($1, $2)) AS i")
+}
+
+var googleSeries = regexp.MustCompile(`generate_series\((\d+), (\d+)\) t\(i\)`)
+
+var googleWords = strings.NewReplacer(" VARCHAR", " STRING", " INTEGER", " INT64", "now()", "CURRENT_TIMESTAMP()", `"at"`, "`at`",
+	"SELECT hash ", "SELECT `hash` ", "SET hash = hash", "SET `hash` = `hash`", ", rows,", ", `rows`,", "CREATE SCHEMA IF NOT EXISTS shop", "CREATE SCHEMA IF NOT EXISTS `shop`")
 
 // rows reads a query as lines of values.
 func (w *world) rows(sql string) (out []string) {
@@ -184,7 +201,7 @@ func (w *world) rows(sql string) (out []string) {
 		w.t.Fatal(err)
 	}
 	defer s.Close()
-	for r, err := range s.Query(ctx, sql) {
+	for r, err := range s.Query(ctx, w.words(sql)) {
 		if err != nil {
 			w.t.Fatalf("%s: %v", sql, err)
 		}

@@ -169,6 +169,7 @@ func (c *golden) run(t testing.TB, w warehouse.Warehouse, shuffled bool) {
 	t.Helper()
 	ctx := context.Background()
 	var model *models.Model
+	var twin *Twin
 	b := &build.Builder{W: w}
 	for i, st := range c.steps {
 		if f := st.files["model.yml"]; f != nil {
@@ -194,13 +195,11 @@ func (c *golden) run(t testing.TB, w warehouse.Warehouse, shuffled bool) {
 			}
 		}
 		if f := st.files["data.sql"]; f != nil {
-			for _, q := range strings.Split(string(f.Data), ";\n") {
-				if strings.TrimSpace(q) == "" {
-					continue
-				}
-				if _, err := s.Exec(ctx, strings.TrimSuffix(strings.TrimSpace(q), ";")); err != nil {
-					t.Fatalf("%sdata.sql: %v", st.prefix, err)
-				}
+			if twin == nil && w.Kind().Name() == "bigquery" {
+				twin = NewTwin(t)
+			}
+			if err := Script(ctx, s, twin, string(f.Data)); err != nil {
+				t.Fatalf("%sdata.sql: %v", st.prefix, err)
 			}
 		}
 		problems, err := build.Sources(ctx, s, &in, nil)
@@ -460,8 +459,13 @@ func Fill(ctx context.Context, s warehouse.Session, table string, data []byte, s
 	d := dialectOf(s)
 	native := map[string]string{"text": "TEXT", "integer": "BIGINT", "number": "DECIMAL(18,4)", "double": "DOUBLE PRECISION",
 		"boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMPTZ", "naive": "TIMESTAMP"}
+	casts := d.Name() == "bigquery" // where a text is no literal of another type
+	if casts {
+		native = map[string]string{"text": "STRING", "integer": "INT64", "number": "NUMERIC", "double": "FLOAT64",
+			"boolean": "BOOL", "date": "DATE", "timestamp": "TIMESTAMP", "naive": "DATETIME"}
+	}
 	var columns []string
-	var names []string
+	var names, types []string
 	for _, h := range rows[0] {
 		name, typ, _ := strings.Cut(strings.TrimSpace(h), ":")
 		sql, ok := native[cmp.Or(typ, "text")]
@@ -469,6 +473,7 @@ func Fill(ctx context.Context, s warehouse.Session, table string, data []byte, s
 			return fmt.Errorf("unknown type %q", typ)
 		}
 		names = append(names, d.Quote(name))
+		types = append(types, sql)
 		columns = append(columns, d.Quote(name)+" "+sql)
 	}
 	rows = rows[1:]
@@ -507,6 +512,9 @@ func Fill(ctx context.Context, s warehouse.Session, table string, data []byte, s
 					if cells[i], err = d.Expr(rel.T(v)); err != nil {
 						return err
 					}
+				}
+				if casts && i < len(types) {
+					cells[i] = "CAST(" + cells[i] + " AS " + types[i] + ")"
 				}
 			}
 			values = append(values, "("+strings.Join(cells, ", ")+")")

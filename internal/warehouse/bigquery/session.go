@@ -75,7 +75,11 @@ func (s *session) Exec(ctx context.Context, sql string) (int64, error) {
 		}
 	}
 	if s.endpoint != "" {
-		return s.execStandIn(ctx, sql)
+		fit, done, err := s.fitStandIn(ctx, sql)
+		if done || err != nil {
+			return -1, err
+		}
+		sql = fit
 	}
 	d, err := s.run(ctx, s.query(sql))
 	if err != nil {

@@ -63,3 +63,30 @@ func Open(t testing.TB, settings map[string]string) warehouse.Warehouse {
 	})
 	return w
 }
+
+// Empty makes datasets, and drops the tables and views of those that are there.
+func Empty(t testing.TB, w warehouse.Warehouse, datasets ...string) {
+	t.Helper()
+	s, err := w.Session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d := w.Kind().Dialect()
+	for _, dataset := range datasets {
+		if _, err := s.Exec(t.Context(), "CREATE SCHEMA IF NOT EXISTS "+d.Quote(dataset)); err != nil {
+			t.Fatal(err)
+		}
+		tables, err := s.Tables(t.Context(), dataset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range tables {
+			name = d.Quote(dataset) + "." + d.Quote(name)
+			_, view := s.Exec(t.Context(), "DROP VIEW IF EXISTS "+name)
+			if _, table := s.Exec(t.Context(), "DROP TABLE IF EXISTS "+name); view != nil && table != nil {
+				t.Fatal(view, table)
+			}
+		}
+	}
+}
