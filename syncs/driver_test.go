@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -171,6 +172,7 @@ func TestF19WaitsAsAsked(t *testing.T) {
 		"not said": {0, 500 * time.Millisecond, 2 * time.Second},
 		"negative": {-time.Hour, 500 * time.Millisecond, 2 * time.Second},
 		"a decade": {10 * 365 * 24 * time.Hour, 0, 0},
+		"for ever": {math.MaxInt64, 0, 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

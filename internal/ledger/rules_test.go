@@ -363,6 +363,10 @@ func TestF08AMappingChangeSendsWhatItChanges(t *testing.T) {
 	if ref := w.expect(); ref.Tally.Mapping || ref.Tally.Columns {
 		t.Error("a settled mapping is taken for a change")
 	}
+	// What is absent is sent as null from now on.
+	w.b.Rows.Fields[0].Clear, w.b.Rows.Fingerprint = true, "map-3"
+	w.rebind()
+	w.sends("~add p1 email=ann@example.com first_name=Ann", "~add p2 email=bob@example.com first_name=null")
 	w.b.Columns = []string{"email text", "name text"}
 	w.rebind()
 	if ref := w.expect(); !ref.Tally.Columns {
