@@ -26,16 +26,22 @@ import (
 	"github.com/weir-data/weir/internal/demo"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/warehouse"
+	_ "github.com/weir-data/weir/internal/warehouse/bigquery"
 	_ "github.com/weir-data/weir/internal/warehouse/snowflake"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/bqtest"
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/pgtest"
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/sftest"
 )
 
-// everyWarehouse has the warehouses on which the whole main job must end as it does on DuckDB, with the
-// settings of an empty one. A warehouse that is not there skips its test, or fails it.
-var everyWarehouse = map[string]func(t *testing.T) map[string]string{
-	"snowflake": func(t *testing.T) map[string]string { return sftest.Start(t).Settings() },
-	"postgres":  func(t *testing.T) map[string]string { return map[string]string{"dsn": pgtest.Start(t)} },
+// everyWarehouse has the warehouses on which the whole main job must end as it does on DuckDB. A
+// warehouse that is not there skips its test, or fails it.
+var everyWarehouse = map[string]struct {
+	slow     bool                                 // a stand-in, which make test does not wait for
+	settings func(t *testing.T) map[string]string // of an empty one
+}{
+	"postgres":  {false, func(t *testing.T) map[string]string { return map[string]string{"dsn": pgtest.Start(t)} }},
+	"snowflake": {true, func(t *testing.T) map[string]string { return sftest.Start(t).Settings() }},
+	"bigquery":  {true, func(t *testing.T) map[string]string { return bqtest.Start(t).Settings() }},
 }
 
 // exported is a sync of every profile's traits to files, whose lines can be compared.
@@ -67,20 +73,25 @@ type story struct {
 
 // TestMainJobOnEveryWarehouse builds, plans and runs the shop twice, with other data the second time.
 func TestMainJobOnEveryWarehouse(t *testing.T) {
-	want := mainJob(t, "duckdb", map[string]string{"path": "shop.duckdb"})
-	if len(want.Profiles) < shopPeople/2 || len(want.Segments["vip"]) == 0 || len(want.Files) == 0 || want.Sandbox["klaviyo"]+want.Sandbox["meta"]+want.Sandbox["twilio"] == 0 {
-		t.Fatalf("there is nothing to compare: %d profiles, %v", len(want.Profiles), want.Sandbox)
-	}
-	if cmp.Equal(want.Profiles, want.SecondData) || !strings.Contains(strings.Join(want.Plan, " "), "+") {
-		t.Fatalf("nothing changes on the second day: %q", want.Plan)
-	}
+	var want story
 	for _, name := range slices.Sorted(maps.Keys(everyWarehouse)) {
-		if name == "snowflake" && !casetest.Whole() {
-			continue // its stand-in is slow: make test-warehouses waits for it
+		one := everyWarehouse[name]
+		if one.slow && !casetest.Whole() {
+			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			settings := one.settings(t)
+			if want.Profiles == nil {
+				want = mainJob(t, "duckdb", map[string]string{"path": "shop.duckdb"})
+			}
+			if len(want.Profiles) < shopPeople/2 || len(want.Segments["vip"]) == 0 || len(want.Files) == 0 || want.Sandbox["klaviyo"]+want.Sandbox["meta"]+want.Sandbox["twilio"] == 0 {
+				t.Fatalf("there is nothing to compare: %d profiles, %v", len(want.Profiles), want.Sandbox)
+			}
+			if cmp.Equal(want.Profiles, want.SecondData) || !strings.Contains(strings.Join(want.Plan, " "), "+") {
+				t.Fatalf("nothing changes on the second day: %q", want.Plan)
+			}
 			began := time.Now()
-			got := mainJob(t, name, everyWarehouse[name](t))
+			got := mainJob(t, name, settings)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the main job ends otherwise than on DuckDB (-DuckDB +%s):\n%s", name, diff)
 			}
