@@ -300,6 +300,17 @@ func TestMatrix(t *testing.T) {
 			p.w.want(ann.named("Anna"), bob.named("Robert"), cleo)
 			p.equal("what is sent", []string{"erase bob@example.com", "add ann@example.com Anna", "add cleo@example.com Cleo"}, p.sent())
 			p.equal("though the row is still there", 0, len(p.sent()))
+			// Whatever holds the plan, an erasure is sent, and nothing else.
+			if err := p.w.l.Erase(ctx, []Identifier{{"email", "ann@example.com"}}, nil); err != nil {
+				t.Fatal(err)
+			}
+			p.w.want()
+			before := len(p.dest.log)
+			if r := p.run(ctx); r.Status != syncs.Held || r.Counts.Delivered != 1 {
+				t.Errorf("%+v", r)
+			}
+			p.equal("while the plan is held", []string{"erase ann@example.com"}, p.dest.log[before:])
+			p.equal("the destination", map[string]string{"cleo@example.com": "Cleo"}, p.dest.members)
 		},
 		"F53 suppressions cannot be read": func(t *testing.T) {
 			p := produce(t, 1, nil)

@@ -67,6 +67,27 @@ func TestVerdictsAreFoldedIn(t *testing.T) {
 	}
 }
 
+// A run that was settled is settled: whatever its verdicts are said to be when the answer got lost,
+// its counts are the same again, and nothing changes.
+func TestF48SettlingAgainChangesNothing(t *testing.T) {
+	w := newWorld(t, list, nil)
+	w.want(ann, bob).sends(addAnn, addBob)
+	ref := w.want(ann.named("Anna"), cleo).expect("remove p2 email=bob@example.com", "~add p1 email=ann@example.com name=Anna", addCleo)
+	state := func() []string {
+		return append(w.rows("SELECT * EXCLUDE (sent_at) FROM weir.ledger_vip ORDER BY key"), w.rows("SELECT run, key, op, state FROM weir.deliveries ORDER BY 1, 2")...)
+	}
+	first := w.settle(ref, syncs.Applied, syncs.Exception{Seq: 2, Verdict: syncs.InDoubt})
+	is := state()
+	for _, v := range []syncs.Verdict{syncs.Applied, syncs.NotTried, syncs.Rejected} {
+		if again := w.settle(ref, v); again != first {
+			t.Errorf("settled with %+v, and again with %+v", first, again)
+		}
+		if d := cmp.Diff(is, state()); d != "" {
+			t.Errorf("after settling again with verdict %d (-once +twice):\n%s", v, d)
+		}
+	}
+}
+
 func TestF22F23InDoubtIsSentAgainThoughTheSourceWentBack(t *testing.T) {
 	w := newWorld(t, list, nil)
 	w.want(ann, bob).sends(addAnn, addBob)
