@@ -14,6 +14,9 @@ import (
 
 // TestOnBigQuery puts the same rules to BigQuery's emulator: all of them in the thorough tests, else a few.
 func TestOnBigQuery(t *testing.T) {
+	if !casetest.Whole() {
+		t.Skip("skipped: BigQuery's emulator is slow; make test-warehouses runs these")
+	}
 	t.Setenv("WEIR_LEDGER_WORLDS", "1")
 	server := bqtest.Start(t)
 	open := openWarehouse
