@@ -315,7 +315,7 @@ func TestModesThatAreRefused(t *testing.T) {
 						want = append(want, "syncs.not_beside")
 					}
 					switch {
-					case mode == "append" && !in(first, "skip", "send"), mode != "append" && !in(first, "adopt", "replace"), mode != "mirror" && first == "replace":
+					case mode == "append" && !in(first, "skip", "send"), mode != "append" && !in(first, "adopt"):
 						want = append(want, "syncs.first_run")
 					}
 					slices.Sort(want)

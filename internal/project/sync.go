@@ -229,9 +229,10 @@ func (c *syncCheck) modes() {
 	case s.Mode == syncs.Append && !emission:
 		c.fail(c.at+".first_run", "syncs.first_run", "use send or skip", "in mode append a first run sends or skips; it can not %s", s.FirstRun)
 	case s.Mode != syncs.Append && emission:
-		c.fail(c.at+".first_run", "syncs.first_run", "use adopt or replace", "first_run: %s goes with mode append only", s.FirstRun)
-	case s.FirstRun == syncs.Replace && s.Mode != syncs.Mirror:
-		c.fail(c.at+".first_run", "syncs.first_run", "use adopt", "only a mirror replaces who is there already")
+		c.fail(c.at+".first_run", "syncs.first_run", "use adopt", "first_run: %s goes with mode append only", s.FirstRun)
+	case s.FirstRun == syncs.Replace: // a plan would have to read back who is there
+		c.fail(c.at+".first_run", "syncs.first_run", "use adopt, and take out at the destination who should not be there",
+			"weir removes nobody whom it did not send, so that it can not replace who is there already")
 	}
 	if s.Again != "" && s.Mode != syncs.Append {
 		c.failKey(c.at+".again", "syncs.not_beside", "take it out", "again goes with mode append only")
