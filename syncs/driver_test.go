@@ -494,6 +494,19 @@ func TestF46LeaseCannotBeRenewed(t *testing.T) {
 	})
 }
 
+// A disk that takes so long for an intent that the lease may end during the call keeps it from leaving.
+func TestF46ASlowDiskSendsNothingLate(t *testing.T) {
+	inItsTime(t, func(t *testing.T) {
+		s := newScene(t, 10)
+		s.src.renewErr = errors.New("no route to host")
+		s.journal.onIntend = func() { time.Sleep(110 * time.Second) } // of 130, and a call may take 30
+		r := s.run()
+		if len(s.vendor.calls) > 0 || r.Code != "syncs.lease_lost" {
+			t.Errorf("%s %s, %d calls", r.Status, r.Code, len(s.vendor.calls))
+		}
+	})
+}
+
 func TestLeaseIsRenewed(t *testing.T) {
 	inItsTime(t, func(t *testing.T) {
 		s := newScene(t, 30_000)

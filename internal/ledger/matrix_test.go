@@ -216,13 +216,14 @@ func TestMatrix(t *testing.T) {
 			p.w.want(ann, bob)
 			p.sent()
 			before, calls := p.ledger(), p.dest.calls
-			deliveries := p.w.rows("SELECT count(*) FROM weir.deliveries")
+			const written = "SELECT (SELECT count(*) FROM weir.deliveries), version, started FROM weir.ledgers"
+			deliveries := p.w.rows(written)
 			if r := p.run(ctx); r.Status != syncs.OK || r.Requests != 0 || r.Counts.Unchanged != 2 {
 				t.Errorf("%+v", r)
 			}
 			p.equal("calls", calls, p.dest.calls)
 			p.equal("ledger", before, p.ledger())
-			p.equal("deliveries", deliveries, p.w.rows("SELECT count(*) FROM weir.deliveries"))
+			p.equal("deliveries and version", deliveries, p.w.rows(written))
 		},
 		"F15 a row is refused for good": func(t *testing.T) {
 			p := produce(t, 5, nil)
@@ -238,6 +239,8 @@ func TestMatrix(t *testing.T) {
 			}
 			p.dest.does = nil
 			p.equal("as long as nothing changes", 0, len(p.sent()))
+			p.w.want(ann, bob.named("Robert"))
+			p.equal("as the destination has it still", 0, len(p.sent()))
 			p.equal("the destination", map[string]string{"ann@example.com": "Ann", "bob@example.com": "Robert"}, p.dest.members)
 			p.w.want(ann.named("Annie"), bob.named("Robert"))
 			p.equal("once it changes", []string{"add ann@example.com Annie"}, p.sent())
