@@ -212,6 +212,7 @@ type fakeJournal struct {
 	intends   int
 	intendErr error
 	ackErr    error
+	unsure    int64 // rows of the intents of a write that failed with ackErr
 	onIntend  func()
 	lessons   map[string]Lesson // by account and About
 	spent     map[string]map[int64]int64
@@ -233,6 +234,9 @@ func (j *fakeJournal) Record(_ context.Context, run string, _ int64, acks []Ack,
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(acks) > 0 && j.ackErr != nil {
+		for _, in := range ins {
+			j.unsure += in.Hi - in.Lo
+		}
 		return j.ackErr
 	}
 	if len(ins) > 0 {
