@@ -37,8 +37,6 @@ var gaps = map[string]string{
 	"dialect/integer of a number too large": "it takes an integer that is too large for another one",
 	"dialect/sum over a partition":          "it loses the rows of a DISTINCT over a window function",
 	"dialect/float of what is no number":    "it cannot render IS_NAN in a condition",
-	"statements":                            "it has no UPDATE whose FROM joins tables",
-	"merge twice":                           "it has no UPDATE whose FROM joins tables",
 	"temporary":                             noSessions,
 	"two sessions":                          noSessions,
 	"transactions":                          noSessions,
