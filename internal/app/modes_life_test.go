@@ -32,10 +32,11 @@ entities:
       email: {from: crm.email, pii: email}
       name: {from: crm.name}
       inside: {from: crm.inside}
+      may: {from: crm.may}
 segments:
   club: {entity: customer, where: {trait: inside, is: true}}
 policies:
-  asked: {entity: customer, purpose: news, require: {trait: email, exists: true}}
+  asked: {entity: customer, purpose: news, require: {trait: may, is: true}}
 `
 
 // record is a row of the table of the life. People with one number are one person.
@@ -59,6 +60,8 @@ type lives struct {
 	began bool
 	// approve lists the holds that a person has agreed to.
 	approve []string
+	// refuse lists numbers whose person says no before the next run.
+	refuse []string
 }
 
 func newLives(t *testing.T, yaml string) *lives {
@@ -93,12 +96,16 @@ func (l *lives) open(records ...record) *App {
 	must(a.warehouse())
 	if !l.began {
 		l.began = true
-		exec(l.t, a, "create schema shop", "create table shop.crm (id varchar primary key, number varchar, email varchar, name varchar, inside boolean, changed_at timestamptz)")
+		exec(l.t, a, "create schema shop", "create table shop.crm (id varchar primary key, number varchar, email varchar, name varchar, inside boolean, changed_at timestamptz, may boolean)")
 	}
 	for i, r := range records { // a later one is newer
-		exec(l.t, a, fmt.Sprintf("insert or replace into shop.crm values ('%s', '%s', '%s@example.com', '%s', %v, timestamptz '%s')",
+		exec(l.t, a, fmt.Sprintf("insert or replace into shop.crm values ('%s', '%s', '%s@example.com', '%s', %v, timestamptz '%s', true)",
 			r.id, r.number, r.email, r.name, r.inside, l.day.Add(time.Duration(i-60)*time.Minute).Format(time.RFC3339)))
 	}
+	for _, number := range l.refuse {
+		exec(l.t, a, fmt.Sprintf("update shop.crm set may = false, changed_at = timestamptz '%s' where number = '%s'", l.day.Format(time.RFC3339), number))
+	}
+	l.refuse = nil
 	return a
 }
 
@@ -235,7 +242,17 @@ func TestModesOverMerges(t *testing.T) {
 	delete(wanted, "fay")
 	delete(wanted, "hal")
 	l.step("eve and hal are one, and leave", []record{{"4", "n6", "eve", "EVE", false}, {"5", "n6", "fay", "Eve", false}, {"6", "n6", "hal", "Hal", false}}, wanted)
-	l.step("nothing happens", nil, wanted)
+
+	// Where nobody is taken out who leaves, all the addresses are there still, and are one person's.
+	l.refuse = []string{"n6"}
+	for name, says := range modeSyncs {
+		for _, who := range []string{"ann", "bob", "eve", "fay", "hal"} {
+			if _, there := l.there[name][who]; there && !strings.Contains(says, "on_leave: clear") {
+				delete(l.there[name], who)
+			}
+		}
+	}
+	l.step("the one of five addresses says no", nil, wanted)
 }
 
 // profiles are the profile and the arm of each address: "holdout", "treatment", or "universal" for
