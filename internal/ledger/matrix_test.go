@@ -329,6 +329,11 @@ func TestMatrix(t *testing.T) {
 				t.Errorf("%d calls, %+v", p.dest.calls-calls, r)
 			}
 			p.w.exec("ALTER TABLE weir.suppressions RENAME COLUMN hidden TO hash")
+			p.w.exec("ALTER TABLE weir.suppressions RENAME TO away")
+			if r := p.run(ctx); r.Status != syncs.Failed || p.dest.calls != calls {
+				t.Errorf("without the table: %d calls, %+v", p.dest.calls-calls, r)
+			}
+			p.w.exec("ALTER TABLE weir.away RENAME TO suppressions")
 			p.equal("once they can be read", []string{"add ann@example.com Anna", "add bob@example.com Robert"}, p.sent())
 		},
 		"F54 removals before additions": func(t *testing.T) {
@@ -439,5 +444,28 @@ func TestF53SuppressionsCannotBeReadWhenSending(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s was given out to be sent", c.Key)
 		}
+	}
+}
+
+// Of rows that were read to be sent it is asked again, at most two seconds later, who is kept out.
+func TestF52ASuppressionWhileAPageIsSent(t *testing.T) {
+	w := newWorld(t, list, nil)
+	ref := w.want(ann, bob).expect(addAnn, addBob)
+	read := func(lo, hi int64) (out []string) {
+		for c, err := range w.src.Read(ctx, ref, lo, hi) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, c.Key+" "+c.Barred)
+		}
+		return out
+	}
+	first := read(0, 1)
+	if err := w.l.Suppress(ctx, []Suppression{{Channel: "email", Identifier: Identifier{"email", "bob@example.com"}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.src.(*source).page.checked = time.Time{} // as after two seconds
+	if d := cmp.Diff([]string{"p1 ", "p2 " + CodeSuppressed}, append(first, read(1, 2)...)); d != "" {
+		t.Errorf("what is sent (-want +got):\n%s", d)
 	}
 }
