@@ -128,6 +128,9 @@ func TestBook(t *testing.T) {
 	t.Run("F38 overlap is skipped", func(t *testing.T) {
 		b := NewBook(entries, nil, 0, t0)
 		b.Begin(b.Due(t0.Add(time.Hour)))
+		if due := b.Due(t0.Add(2 * time.Hour)); len(due) > 0 {
+			t.Errorf("due while it runs: %v", due)
+		}
 		late := b.Late(t0.Add(2 * time.Hour))
 		if d := cmp.Diff([]Skip{{"a", t0.Add(2 * time.Hour)}}, late); d != "" {
 			t.Error(d)
