@@ -464,3 +464,17 @@ func TestCancelledAtOnce(t *testing.T) {
 	_, err = c.JSON(ctx, "POST", "/x", nil)
 	wantClass(t, err, destinations.Transient, "cancelled")
 }
+
+// A credential of no known shape that a vendor says back is not shown either.
+func TestF57CredentialsAreNotShown(t *testing.T) {
+	c := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		jsonAnswer(w, 401, `{"error":"no such key: `+strings.TrimPrefix(r.Header.Get("Authorization"), "Token ")+`"}`)
+	}), Options{
+		Auth:   func(r *http.Request) error { r.Header.Set("Authorization", "Token opensesame"); return nil },
+		Reason: func(r *Response) (string, string) { return "", string(r.Body) },
+	})
+	_, err := c.Do(t.Context(), Request{Method: "POST", Path: "/x"})
+	if err == nil || strings.Contains(err.Error(), "opensesame") || !strings.Contains(err.Error(), "no such key: redacted") {
+		t.Errorf("got %v", err)
+	}
+}
