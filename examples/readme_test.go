@@ -148,7 +148,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b(DURATION|just now|now)\b( ago)?`), "DURATION"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\b[a-z]{3}_\d{8}\b`), "PROFILE"},
-	{regexp.MustCompile(`\b[0-9a-f]{16}\b`), "ID"},
+	{regexp.MustCompile(`\b(?:[0-9a-f]{16}){1,2}\b`), "ID"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? [KMG]?B\b`), "SIZE"},
 	{regexp.MustCompile(`[ \t]+`), " "},
 	{regexp.MustCompile(` \n`), "\n"},

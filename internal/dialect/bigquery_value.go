@@ -30,13 +30,6 @@ func bqCall(w *writer, c rel.Call, level int) (text string, prec int, ok bool) {
 		case a == models.Timestamp && b == models.Unknown:
 			text, prec = w.operator(rel.F(c.Fn, c.Args[0], instant(c.Args[1])), operators[c.Fn], level)
 			return text, prec, true
-		case a == models.Unknown && b == models.Date: // a text is either, whichever it meets
-			if l, ok := c.Args[1].(rel.Lit); ok {
-				if day, ok := l.Value.(string); ok {
-					text, prec = w.operator(rel.F(c.Fn, c.Args[0], rel.T(day)), operators[c.Fn], level)
-					return text, prec, true
-				}
-			}
 		}
 	}
 	return "", 0, false

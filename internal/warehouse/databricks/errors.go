@@ -160,13 +160,19 @@ func (s *store) connectError(err error) error {
 	switch {
 	case errors.As(err, &token):
 		return errors.New("signing in failed: check client_id and client_secret, and that the service principal is in the workspace")
-	case strings.Contains(said, "401"), strings.Contains(said, "403"):
+	case notLetIn.MatchString(said):
 		return errors.New("the workspace does not let this user in: check token, or client_id and client_secret, and the right Can use on the SQL warehouse")
-	case strings.Contains(said, "404"), strings.Contains(said, "ENDPOINT_NOT_FOUND"):
+	case notThere.MatchString(said):
 		return errors.New("there is no SQL warehouse at that address: check host and http_path (connection details of the SQL warehouse)")
 	}
 	return short(err)
 }
+
+// Statuses in the driver's errors, which have ports and ids too.
+var (
+	notLetIn = regexp.MustCompile(`\b40[13]\b`)
+	notThere = regexp.MustCompile(`\b404\b|ENDPOINT_NOT_FOUND`)
+)
 
 // request is the address of a request as the driver's errors have it.
 var request = regexp.MustCompile(`(?:Get|Post) "[^"]*": `)
