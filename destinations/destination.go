@@ -58,8 +58,10 @@ type AudienceManager interface {
 	Ensure(ctx context.Context, object, name string, with map[string]any) (target string, err error)
 }
 
-// Lister is a session that can read members back.
+// Lister is a session that can read members back, of the objects that are Listed.
 type Lister interface {
+	// Find is the target that Ensure would find, or "" where it would make one. It makes none.
+	Find(ctx context.Context, object, name string) (target string, err error)
 	// Members calls yield for each member of target until it returns false. A member is given
 	// by the identifiers that Write would send for it, in the order of columns.
 	Members(ctx context.Context, object, target string, columns Columns, yield func(ids []any) bool) error

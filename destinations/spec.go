@@ -96,6 +96,7 @@ type Object struct {
 	// RemovalNeedsMatch is true when a removal needs the plain match value again; otherwise
 	// the ledger may keep only an HMAC of it, because RemoteID or the hash does.
 	RemovalNeedsMatch bool
+	Listed            bool     // who is there can be read back: the session is a Lister
 	MinAudience       int      // below this the vendor targets nobody; a warning
 	Permanent         []string // codes of rejections that no retry can mend: quarantined at once
 }

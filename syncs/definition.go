@@ -28,7 +28,7 @@ type Sync struct {
 	Match    []Match  `yaml:"match,required" doc:"Destination identifier to the trait that holds it." like:"identifiers,on,keys"`
 	Fields   []Field  `yaml:"fields" doc:"Destination field to a trait, a value or a text." like:"mapping,mappings,map,columns"`
 	OnLeave  OnLeave  `yaml:"on_leave" enum:"remove,keep,clear" doc:"What happens to somebody who leaves, or whose profile became part of another one that is not sent under the same value. Defaults to remove for lists, keep for records."`
-	FirstRun FirstRun `yaml:"first_run" enum:"adopt,replace,send,skip" doc:"What the first run does with those who are there already. Defaults to adopt; to skip for messages. No destination can replace them yet."`
+	FirstRun FirstRun `yaml:"first_run" enum:"adopt,replace,send,skip" doc:"What the first run does with those who are there already. Defaults to adopt; to skip for messages. replace takes out whoever is there and not wanted, once, after a person approved it; it needs a destination that can be read back."`
 	Again    string   `yaml:"again" doc:"append: never, on_reentry, or after: 30d; judged on the person, merged ones included, and on the match value. Defaults to never."`
 	Schedule string   `yaml:"schedule" doc:"Cron expression in the project's time zone; weir serve runs it." like:"cron"`
 	Every    string   `yaml:"every" doc:"In place of schedule: an interval, such as 15m or 6h." like:"interval,frequency"`

@@ -40,9 +40,9 @@ func holds(t *Task, ref PlanRef) []Hold {
 	add := func(code, fix, format string, args ...any) {
 		out = append(out, Hold{Code: code, What: fmt.Sprintf(format, args...), Fix: fix})
 	}
-	if y.SourceRows == 0 && y.Ledger > 0 && !g.AllowEmpty {
+	if there := y.Ledger + y.Replaced; y.SourceRows == 0 && there > 0 && !g.AllowEmpty {
 		add(HoldEmpty, "look at the source; if nobody is right, set guard.allow_empty",
-			"the source is empty, while the destination has %d of its rows", y.Ledger)
+			"the source is empty, while the destination has %d of its rows", there)
 	}
 	if y.NullKeys > 0 {
 		add(HoldNullKeys, "leave rows without a key out of the source", "%d rows have no key", y.NullKeys)
@@ -53,7 +53,7 @@ func holds(t *Task, ref PlanRef) []Hold {
 	if y.Columns {
 		add(HoldColumns, "read the plan, then approve it", "the columns of the source are not those of the last run")
 	}
-	if n, limit := y.Removed-y.Forced-y.Further, g.MaxRemoved.Or(maxRemoved); over(n, y.Ledger, limit) {
+	if n, limit := y.Removed-y.Forced-y.Further-y.Replaced, g.MaxRemoved.Or(maxRemoved); over(n, y.Ledger, limit) {
 		add(HoldMaxRemoved, "read the plan, then raise guard.max_removed or approve it",
 			"%d of %d rows would be removed, more than %s", n, y.Ledger, percent(limit))
 	}

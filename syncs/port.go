@@ -142,10 +142,11 @@ type Tally struct {
 	Added       int64 `json:"added"`
 	Resumed     int64 `json:"resumed,omitempty"` // of these at most, left over by a run that no guard held
 	Updated     int64 `json:"updated"`
-	Removed     int64 `json:"removed"`           // all removals
-	Forced      int64 `json:"forced"`            // of these, by policy, suppression or erasure
-	Erased      int64 `json:"erased,omitempty"`  // of forced, erasures
-	Further     int64 `json:"further,omitempty"` // of the others, further match values of somebody who is removed already: no guard counts them
+	Removed     int64 `json:"removed"`            // all removals
+	Forced      int64 `json:"forced"`             // of these, by policy, suppression or erasure
+	Erased      int64 `json:"erased,omitempty"`   // of forced, erasures
+	Further     int64 `json:"further,omitempty"`  // of the others, further match values of somebody who is removed already: no guard counts them
+	Replaced    int64 `json:"replaced,omitempty"` // of the others, members whom weir did not send, at a first run that replaces: it is held for them anyway
 	Unchanged   int64 `json:"unchanged"`
 	Invalid     int64 `json:"invalid"` // null and doubled keys included
 	Suppressed  int64 `json:"suppressed"`

@@ -129,7 +129,10 @@ func twice(w *world) {
 // readBack sends people and reads them with Lister.
 func readBack(w *world) {
 	l, ok := w.session.(destinations.Lister)
-	if !ok {
+	if w.object.Listed && !ok {
+		w.t.Fatal("the object is Listed, and the session is no Lister")
+	}
+	if !w.object.Listed {
 		w.skip("it can not read members back")
 	}
 	b := w.batch(5, false)
@@ -167,10 +170,20 @@ func ensureTwice(w *world) {
 	if err != nil || again != w.target {
 		w.t.Errorf("Ensure again: %q, %v; the first was %q", again, err, w.target)
 	}
+	finds := func(name, want string) {
+		if l, ok := w.session.(destinations.Lister); ok && w.object.Listed && w.object.Target {
+			if got, err := l.Find(w.t.Context(), w.object.Name, name); err != nil || got != want {
+				w.t.Errorf("Find %q: %q, %v; want %q", name, got, err, want)
+			}
+		}
+	}
+	finds(w.into(), w.target)
+	finds(w.into()+" 2", "")
 	other, err := m.Ensure(w.t.Context(), w.object.Name, w.into()+" 2", w.with())
 	if err != nil || other == w.target {
 		w.t.Errorf("Ensure of another name: %q, %v", other, err)
 	}
+	finds(w.into()+" 2", other)
 }
 
 func preview(w *world) {

@@ -97,6 +97,19 @@ func (s *session) Ensure(_ context.Context, _, name string, _ map[string]any) (s
 	return target, nil
 }
 
+// Find is the folder of name, or "" if there is none yet.
+func (s *session) Find(_ context.Context, _, name string) (string, error) {
+	target := folder(name)
+	at, err := os.Stat(filepath.Join(s.dir, target))
+	switch {
+	case target == "" || errors.Is(err, fs.ErrNotExist) || err == nil && !at.IsDir():
+		return "", nil
+	case err != nil:
+		return "", fault("looking for the folder", err)
+	}
+	return target, nil
+}
+
 // folder turns a name for people into one for every file system. Two names that differ only in
 // what is replaced stay apart by a hash.
 func folder(name string) string {

@@ -55,6 +55,7 @@ func (files) Spec() destinations.Spec {
 			Idempotent:        true,
 			NullClears:        true,
 			RemovalNeedsMatch: true,
+			Listed:            true,
 		}},
 	}
 }

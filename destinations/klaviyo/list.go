@@ -49,6 +49,9 @@ func (s *session) Ensure(ctx context.Context, object, name string, _ map[string]
 	return reply.Data.ID, nil
 }
 
+// Find finds the list called name, or "".
+func (s *session) Find(ctx context.Context, _, name string) (string, error) { return s.find(ctx, name) }
+
 // find returns the id of the oldest list called exactly name, or "".
 func (s *session) find(ctx context.Context, name string) (string, error) {
 	var id string

@@ -66,6 +66,7 @@ func (Destination) Spec() destinations.Spec {
 				Limits: limits, GroupBy: destinations.ByOp,
 				Granularity: destinations.PerRow, Idempotent: true, Queued: true, NullClears: true,
 				RemovalNeedsMatch: true,
+				Listed:            true,
 				Permanent:         permanent(),
 			},
 			{
@@ -77,6 +78,7 @@ func (Destination) Spec() destinations.Spec {
 				Limits: limits, GroupBy: destinations.ByOp,
 				Granularity: destinations.PerRow, Idempotent: true, Queued: true, NullClears: true,
 				RemovalNeedsMatch: true,
+				Listed:            true,
 				Permanent:         permanent(),
 			},
 		},

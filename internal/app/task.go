@@ -67,6 +67,9 @@ func (a *App) task(ctx context.Context, s *syncs.Sync, in compile.Input, known f
 	if src := columnsOf(in, s); src != nil {
 		b.Columns = src
 	}
+	if s.FirstRun == syncs.Replace && a.p.Target.Send != "none" {
+		b.Members = a.replaced(s, dest, obj)
+	}
 	b.Definition = definition(s)
 	if t.Sources, b.Filled, err = a.sourceStates(ctx, s, in); err != nil {
 		return nil, err

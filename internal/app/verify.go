@@ -69,19 +69,12 @@ func (a *App) Verify(ctx context.Context, name string, fix bool) (*Verified, err
 	}
 	defer func() { _ = session.Close(context.WithoutCancel(ctx)) }() // it was only read
 	lister, ok := session.(destinations.Lister)
-	if !ok {
+	if !ok || !obj.Listed {
 		return nil, cannotVerify(s, whyNot(d.Type, dest.Spec().Kind))
 	}
 	v := ledger.Verifying{Sync: s.Name, Object: obj, Account: a.account(d, dest.Spec()), Into: s.Into,
 		Members: func(ctx context.Context, columns destinations.Columns, yield func([]any) bool) error {
-			target := ""
-			if m, ok := session.(destinations.AudienceManager); ok && obj.Target { // which is there: the sync ran
-				var err error
-				if target, err = m.Ensure(ctx, obj.Name, s.Into, s.With); err != nil {
-					return err
-				}
-			}
-			return lister.Members(ctx, obj.Name, target, columns, yield)
+			return membersOf(ctx, lister, obj, s.Into, columns, yield)
 		}}
 	if fix {
 		v.Leased = func(ctx context.Context, f func(syncs.Grant) error) error {
@@ -93,6 +86,37 @@ func (a *App) Verify(ctx context.Context, name string, fix bool) (*Verified, err
 		return nil, a.unread(s, err)
 	}
 	return verified(s, drift), nil
+}
+
+// membersOf reads who is at a destination. Of a list that is not there nobody is.
+func membersOf(ctx context.Context, l destinations.Lister, obj destinations.Object, into string, columns destinations.Columns, yield func([]any) bool) error {
+	target := ""
+	if obj.Target {
+		var err error
+		if target, err = l.Find(ctx, obj.Name, into); err != nil || target == "" {
+			return err
+		}
+	}
+	return l.Members(ctx, obj.Name, target, columns, yield)
+}
+
+// replaced reads who is at a sync's destination already, for a first run that replaces them.
+func (a *App) replaced(s *syncs.Sync, dest destinations.Destination, obj destinations.Object) ledger.Members {
+	return func(ctx context.Context, columns destinations.Columns, yield func([]any) bool) (err error) {
+		session, err := a.open(ctx, dest, a.p.Destination(s.Destination))
+		if err != nil {
+			return a.unread(s, err)
+		}
+		defer func() { _ = session.Close(context.WithoutCancel(ctx)) }() // it was only read
+		lister, ok := session.(destinations.Lister)
+		if !ok {
+			return fmt.Errorf("%s has no way to read members back", dest.Spec().Type)
+		}
+		if err := membersOf(ctx, lister, obj, s.Into, columns, yield); err != nil {
+			return a.unread(s, err)
+		}
+		return nil
+	}
 }
 
 // verified puts a drift in words. Keys are ids of profiles, or the user's own, which are masked.

@@ -83,6 +83,9 @@ func describe(sp destinations.Spec) string {
 			fmt.Fprintf(&b, ", %s calls in %s", number(int64(r.N)), short(r.Per))
 		}
 		b.WriteByte('\n')
+		if o.Listed {
+			b.WriteString("  who is there can be read back: weir verify, first_run: replace\n")
+		}
 		var rows [][]string
 		for _, id := range o.Identifiers {
 			note := id.Doc

@@ -53,6 +53,9 @@ func (f *folding) fold() []rel.Statement {
 		return rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: foldRows, Where: and(same, where)}}
 	}
 	var sts []rel.Statement
+	if f.Replaced && f.acts(doErase, doForced, doRemove) {
+		sts = append(sts, f.meet())
+	}
 	if f.heard(syncs.Applied, syncs.Taken) {
 		sts = append(sts, rel.Delete{From: f.own(), Where: in(goes)})
 		sts = append(sts, f.add(and(told, bringing), map[string]rel.Expr{

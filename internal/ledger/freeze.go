@@ -28,12 +28,13 @@ type freeze struct {
 	merged bool       // profiles of the ledger were merged away; see goneTable
 	ops    ops
 
-	held    rel.Name // the rows of the ledger that are looked at
-	skipped int64    // wanted rows that are as they were, and are not in wantTable
-	bars    string   // names the erasures and suppressions there are
-	checked string   // those that no marked row of the ledger has an identifier of
-	wanted  string   // names the wanted rows; "" where that is not known
-	steady  bool     // they did not change while they were read
+	held rel.Name // the rows of the ledger that are looked at
+	replaced
+	skipped int64  // wanted rows that are as they were, and are not in wantTable
+	bars    string // names the erasures and suppressions there are
+	checked string // those that no marked row of the ledger has an identifier of
+	wanted  string // names the wanted rows; "" where that is not known
+	steady  bool   // they did not change while they were read
 }
 
 // Freeze computes the plan of a run and publishes it.
@@ -107,6 +108,9 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 	if err := f.arrange(ctx); err != nil {
 		return none, err
 	}
+	if err := f.replace(ctx); err != nil {
+		return none, err
+	}
 	if err := f.follow(ctx); err != nil {
 		return none, err
 	}
@@ -140,7 +144,7 @@ func (f *freeze) finish(ctx context.Context, g syncs.Grant, p planned) error {
 	if err := f.publish(ctx, f.se, g, p); err != nil {
 		return err
 	}
-	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable, marksTable, apartTable, nearTable} {
+	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable, marksTable, apartTable, nearTable, membersTable} {
 		if err := f.se.do(ctx, rel.DropTable{Name: t}); err != nil {
 			return err
 		}

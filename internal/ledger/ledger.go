@@ -68,6 +68,9 @@ type Binding struct {
 	// profiles. A plan that is to be sent later names only profiles of a build in force, whose ids
 	// stay; whoever is no profile any more when it is sent is kept back. nil means everybody.
 	Known rel.Query
+	// Members reads who is at the destination before the first run, for one that replaces them. nil
+	// where nobody can be asked: then nobody is taken out.
+	Members Members
 	// Definition says what the sync is, and Filled which sources of its policies have rows; both are
 	// kept with the ledger when a run is settled. See Definition.
 	Definition string
@@ -75,6 +78,9 @@ type Binding struct {
 	// Epoch is the newest epoch that this machine's store has seen of the sync.
 	Epoch int64
 }
+
+// Members reads a destination back, as destinations.Lister does.
+type Members func(ctx context.Context, columns destinations.Columns, yield func(ids []any) bool) error
 
 // Source returns the side of a sync in the warehouse.
 func (l *Ledger) Source(b Binding) syncs.Source { return newSource(l, b) }

@@ -18,12 +18,13 @@ type planned struct {
 
 // ground is what settling a plan has to know beside the plan itself.
 type ground struct {
-	Marks  bool   `json:"marks,omitempty"`  // the plan's rows have marks
-	Noted  int64  `json:"noted,omitempty"`  // rows that are not sent, but noted
-	Bars   string `json:"bars,omitempty"`   // names the erasures and suppressions that it rests on
-	Wanted string `json:"wanted,omitempty"` // names the wanted rows that it rests on; "" if that is not known
-	Narrow bool   `json:"narrow,omitempty"` // rows whose marks say that they are as before were not looked at
-	Idle   bool   `json:"idle,omitempty"`   // nothing was different from when the ledger was last settled: it has no table
+	Marks    bool   `json:"marks,omitempty"`    // the plan's rows have marks
+	Noted    int64  `json:"noted,omitempty"`    // rows that are not sent, but noted
+	Bars     string `json:"bars,omitempty"`     // names the erasures and suppressions that it rests on
+	Wanted   string `json:"wanted,omitempty"`   // names the wanted rows that it rests on; "" if that is not known
+	Narrow   bool   `json:"narrow,omitempty"`   // rows whose marks say that they are as before were not looked at
+	Replaced bool   `json:"replaced,omitempty"` // its removals are of members whom the ledger does not know yet
+	Idle     bool   `json:"idle,omitempty"`     // nothing was different from when the ledger was last settled: it has no table
 }
 
 // tallied is how a plan's tally is kept.

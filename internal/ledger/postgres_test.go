@@ -59,7 +59,8 @@ var rules = map[string]func(*testing.T){
 	"pauses": TestPauses, "who runs": TestWhoRuns, "reset": TestResetForgetsAndAdopts, "open plans": TestResetGivesUpOpenPlans, "what was refused": TestRefused,
 	"reformatted keys": TestReformattedKeys, "forgetting": TestForget, "history": TestHistory, "an older table": TestHistoryOfAnOlderTable,
 	"verify": TestVerify, "verify mends": TestVerifyMends, "verify and jobs": TestVerifyTellsJobsApart, "verify refuses": TestVerifyRefuses,
+	"replace": TestFirstRunReplaces, "replace nobody": TestFirstRunReplacesNobody, "replace the erased": TestFirstRunReplacesTheErased, "who is wanted": TestFirstRunKnowsWhoIsWanted,
 }
 
 // chosen are the tests that make test runs on PostgreSQL too; make test-warehouses runs all.
-var chosen = []string{"what is sent", "verdicts", "harmful", "kept", "jobs", "lease", "race", "preview", "reset", "history", "verify mends"}
+var chosen = []string{"what is sent", "verdicts", "harmful", "kept", "jobs", "lease", "race", "preview", "reset", "history", "verify mends", "replace"}

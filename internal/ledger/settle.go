@@ -123,6 +123,7 @@ type folding struct {
 	// each would read the plan, and some the ledger.
 	verdicts map[syncs.Verdict]bool
 	actions  map[string]bool
+	unbegun  bool // a first run that replaces was held: nothing but what is forced was sent
 	// was and is are the stamps of the ledger before and after.
 	was, is string
 }
@@ -247,6 +248,7 @@ func (f *folding) count(ctx context.Context) (syncs.Counts, error) {
 	if f.ref.Rows+f.Noted == 0 {
 		return c, nil
 	}
+	begun, unforced := false, []string{doRemove, doUpdate, doAdd}
 	err := f.se.each(ctx, rel.Select{
 		Columns: []rel.Column{rel.As("verdict", fc("verdict")), rel.As("action", fc("action")), rel.As("n", rel.Agg{Fn: rel.Count, Arg: fc("seq")})},
 		From:    foldRows, GroupBy: []rel.Expr{fc("verdict"), fc("action")},
@@ -254,8 +256,10 @@ func (f *folding) count(ctx context.Context) (syncs.Counts, error) {
 		v := syncs.Verdict(asInt(r[0]))
 		n[v] += asInt(r[2])
 		f.verdicts[v], f.actions[asText(r[1])] = true, true
+		begun = begun || v != syncs.NotTried && slices.Contains(unforced, asText(r[1]))
 		return nil
 	})
+	f.unbegun = f.Replaced && !begun && f.acts(unforced...)
 	c.Delivered, c.Accepted, c.Rejected, c.InDoubt = n[syncs.Applied], n[syncs.Taken], n[syncs.Rejected], n[syncs.InDoubt]
 	c.Suppressed, c.Invalid = n[syncs.Barred], n[syncs.Malformed]
 	c.Due = n[syncs.NotTried]
@@ -275,7 +279,10 @@ func (f *folding) heard(of ...syncs.Verdict) bool {
 
 // apply is the transaction of a settle, after the fence.
 func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
-	sts := append(f.mark(c), f.fold()...)
+	sts := f.mark(c)
+	if !f.unbegun { // else the next run is the first, and reads again who is there
+		sts = append(sts, f.fold()...)
+	}
 	sts = append(sts, f.deliver()...)
 	// Without jobs the row stays until the table is dropped, as that of garbage, so that the table
 	// is found.
@@ -322,9 +329,13 @@ func countColumns(c syncs.Counts) (cs []rel.Column) {
 
 // advance makes the sync's row of ledgers that of the mapping that was sent.
 func (f *folding) advance() rel.Statement {
+	started := coalesce(rel.C("t", "started"), rel.At(f.now))
+	if f.unbegun {
+		started = rel.C("t", "started")
+	}
 	return rel.Update{Table: f.table(tLedgers), Set: []rel.Assign{
 		{Column: "print", Value: rel.T(f.b.Rows.Fingerprint)}, {Column: "columns", Value: rel.T(f.columns())}, {Column: "slots", Value: rel.T(join(f.bound.slots))},
-		{Column: "version", Value: rel.F(rel.Add, rel.C("t", "version"), rel.I(1))}, {Column: "started", Value: coalesce(rel.C("t", "started"), rel.At(f.now))},
+		{Column: "version", Value: rel.F(rel.Add, rel.C("t", "version"), rel.I(1))}, {Column: "started", Value: started},
 	}, Where: eq(rel.C("t", "sync"), rel.T(f.name))}
 }
 

@@ -133,7 +133,10 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant, v survey) (p plann
 		return p, err
 	}
 	ref.Rows, ref.Forced = y.Added+y.Updated+y.Removed, y.Forced
-	ref.Holds = f.holds(cutOff)
+	if f.replaced.asked { // nobody else is in the ledger yet
+		y.Replaced = y.Removed - y.Forced - y.Further
+	}
+	ref.Holds = f.holds(*y, cutOff)
 	if err := f.holdArms(ctx, ref); err != nil {
 		return p, err
 	}
@@ -206,10 +209,10 @@ func (f *freeze) leftOver(ctx context.Context) (int64, error) {
 	})
 }
 
-func (f *freeze) holds(cutOff int64) []syncs.Hold {
+func (f *freeze) holds(y syncs.Tally, cutOff int64) []syncs.Hold {
 	var out []syncs.Hold
-	if f.b.Sync.FirstRun == syncs.Replace && !f.bound.started {
-		out = append(out, syncs.Hold{Code: HoldReplace, What: "the first run replaces whoever is at the destination already", Fix: "read the plan, then approve it"})
+	if f.replaces() {
+		out = append(out, f.holdReplaced(y))
 	}
 	if cutOff > 0 {
 		out = append(out, syncs.Hold{Code: HoldCutOff, What: fmt.Sprintf("%d rows at the destination are known by identifiers that the sync no longer maps, and cannot be removed", cutOff),
@@ -259,7 +262,8 @@ func (f *freeze) foundation(ctx context.Context, p *planned) error {
 		return err
 	}
 	p.ref.Hash = f.digest(p.ref, bits)
-	p.ground.Marks, p.ground.Bars, p.ground.Narrow = f.remarks(), f.bars, len(f.held) == 1
+	p.ground.Marks, p.ground.Bars, p.ground.Narrow = f.remarks(), f.bars, f.held[0] == nearTable[0]
+	p.ground.Replaced = f.replaced.asked
 	if !f.remarks() || !f.steady {
 		return nil
 	}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -37,8 +36,7 @@ type Verifying struct {
 	// Account and Into are where the sync points now, as in a Binding. A ledger that is about
 	// another place is an error.
 	Account, Into string
-	// Members reads the destination back, as destinations.Lister does.
-	Members func(ctx context.Context, columns destinations.Columns, yield func(ids []any) bool) error
+	Members       Members
 	// Leased takes the sync's lease for the time of f. Nil only looks; otherwise what is missing
 	// is noted as absent, so that the next run adds those of it that are still wanted.
 	Leased func(ctx context.Context, f func(syncs.Grant) error) error
@@ -47,7 +45,6 @@ type Verifying struct {
 // Temporary tables of one verification.
 var (
 	toldTable    = rel.Name{"weir_told"}    // the ledger, values as they go on the wire
-	thereTable   = rel.Name{"weir_there"}   // the members
 	missingTable = rel.Name{"weir_missing"} // rows of toldTable that are nobody there
 )
 
@@ -78,20 +75,15 @@ func (l *Ledger) Verify(ctx context.Context, v Verifying) (*Drift, error) {
 			was := Binding{Account: b.account, Object: destinations.Object{Name: b.object}, Sync: syncs.Sync{Into: b.target}}
 			return &BoundError{Sync: v.Sync, Place: was.place()}
 		}
-		y := &verifying{Verifying: v, source: s, se: se, slots: b.slots}
-		for _, name := range b.slots {
-			at := slices.IndexFunc(v.Object.Identifiers, func(id destinations.Identifier) bool { return id.Name == name })
-			if at >= 0 && (v.Object.Identifiers[at].Required || v.Object.Identifiers[at].AnyOf != "") {
-				y.ids = append(y.ids, v.Object.Identifiers[at])
-			}
-		}
+		y := &verifying{Verifying: v, source: s, reading: reading{se, naming(v.Object, b.slots)}, slots: b.slots}
 		if len(y.ids) == 0 {
 			return errors.New("no identifier that was sent names a person")
 		}
-		for _, step := range []func(context.Context) error{y.told, y.there} {
-			if err := step(ctx); err != nil {
-				return err
-			}
+		if err := y.told(ctx); err != nil {
+			return err
+		}
+		if err := y.there(ctx, v.Members); err != nil {
+			return err
 		}
 		if now, err := s.readBound(ctx, se); err != nil || now == nil || now.version != b.version {
 			return errors.Join(ErrMoved, err)
@@ -108,20 +100,8 @@ func (l *Ledger) Verify(ctx context.Context, v Verifying) (*Drift, error) {
 type verifying struct {
 	Verifying
 	*source
-	se    *session
-	slots []string
-	ids   []destinations.Identifier // of the slots, those that name a person
-}
-
-func value(i int) string { return fmt.Sprintf("value_%d", i+1) }
-
-// values are the columns of the values that are compared.
-func (y *verifying) values() string {
-	var out []string
-	for i := range y.ids {
-		out = append(out, value(i))
-	}
-	return strings.Join(out, " ")
+	reading // by those of the slots that name a person
+	slots   []string
 }
 
 // told loads the ledger with its values made ready as the engine does before it sends them.
@@ -150,14 +130,7 @@ func (y *verifying) told(ctx context.Context) error {
 	for last, page := "", [][]any{}; ; page = page[:0] {
 		err := y.se.each(ctx, rel.Select{Columns: cs, From: rel.Table{Name: y.own(), Alias: "t"}, Where: rel.F(rel.Gt, t("grp"), rel.T(last)),
 			OrderBy: []rel.Order{{Expr: t("grp")}}, Limit: verifyPage}, func(r []any) error {
-			row := slices.Clone(r)
-			for i, id := range y.ids {
-				row[4+i] = nil
-				if wire, err := destinations.Prepare(id, asText(r[4+i])); err == nil {
-					row[4+i] = wire
-				}
-			}
-			page = append(page, row)
+			page = append(page, append(slices.Clone(r[:4]), wired(y.ids, r[4:])...))
 			return nil
 		})
 		if err != nil || len(page) == 0 {
@@ -168,47 +141,6 @@ func (y *verifying) told(ctx context.Context) error {
 		}
 		last = asText(page[len(page)-1][0])
 	}
-}
-
-// there loads the members.
-func (y *verifying) there(ctx context.Context) error {
-	if err := y.se.do(ctx, rel.DropTable{Name: thereTable}, rel.CreateTable{Name: thereTable, Temp: true, Columns: fields(y.values())}); err != nil {
-		return err
-	}
-	columns, page := destinations.Columns{}, [][]any{}
-	for _, id := range y.ids {
-		columns.IDs = append(columns.IDs, id.Name)
-	}
-	var failed error
-	load := func() bool {
-		_, failed = y.se.Load(ctx, thereTable, strings.Fields(y.values()), one(page...))
-		page = page[:0]
-		return failed == nil
-	}
-	err := y.Members(ctx, columns, func(ids []any) bool {
-		row := make([]any, len(ids))
-		for i, v := range ids {
-			if text, ok := v.(string); ok {
-				row[i] = text
-			}
-		}
-		page = append(page, row)
-		return len(page) < verifyPage || load()
-	})
-	if err == nil && failed == nil && len(page) > 0 {
-		load()
-	}
-	return errors.Join(err, failed)
-}
-
-// in is true if a row of one table has a value that a row of the other has too.
-func (y *verifying) in(alias string, other rel.Name) rel.Expr {
-	var any []rel.Expr
-	for i := range y.ids {
-		any = append(any, rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: other, Alias: "o"},
-			Where: eq(rel.C("o", value(i)), rel.C(alias, value(i)))}})
-	}
-	return or(any...)
 }
 
 func (y *verifying) compare(ctx context.Context, d *Drift) error {

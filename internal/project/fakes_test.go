@@ -57,8 +57,9 @@ func init() {
 			{Name: "region", Type: destinations.String, Enum: []string{"eu", "us"}, Doc: "Region."},
 		},
 		Objects: []destinations.Object{
-			{Name: "list", Title: "List", Ops: []destinations.Op{destinations.Add, destinations.Remove}, Target: true, Identifiers: people,
-				Fields: []destinations.Field{{Name: "first_name"}, {Name: "last_name"}}, OpenFields: true, Limits: limits, Granularity: destinations.PerRow, Idempotent: true},
+			{Name: "list", Title: "List", Ops: []destinations.Op{destinations.Add, destinations.Remove}, Target: true,
+				Identifiers: append(people[:2:2], destinations.Identifier{Name: "email_sha256", AnyOf: "who", Hash: "sha256.hex", Doc: "Hash of the address."}),
+				Fields:      []destinations.Field{{Name: "first_name"}, {Name: "last_name"}}, OpenFields: true, Limits: limits, Granularity: destinations.PerRow, Idempotent: true, Listed: true},
 			{Name: "profile", Title: "Profile", Ops: []destinations.Op{destinations.Upsert, destinations.Clear}, Identifiers: people,
 				Fields: []destinations.Field{{Name: "first_name"}, {Name: "last_name"}}, Limits: limits, Granularity: destinations.PerRow, Idempotent: true},
 		}})

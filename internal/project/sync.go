@@ -230,9 +230,8 @@ func (c *syncCheck) modes() {
 		c.fail(c.at+".first_run", "syncs.first_run", "use send or skip", "in mode append a first run sends or skips; it can not %s", s.FirstRun)
 	case s.Mode != syncs.Append && emission:
 		c.fail(c.at+".first_run", "syncs.first_run", "use adopt", "first_run: %s goes with mode append only", s.FirstRun)
-	case s.FirstRun == syncs.Replace: // a plan would have to read back who is there
-		c.fail(c.at+".first_run", "syncs.first_run", "use adopt, and take out at the destination who should not be there",
-			"weir removes nobody whom it did not send, so that it can not replace who is there already")
+	case s.FirstRun == syncs.Replace:
+		c.replaces()
 	}
 	if s.Again != "" && s.Mode != syncs.Append {
 		c.failKey(c.at+".again", "syncs.not_beside", "take it out", "again goes with mode append only")
@@ -240,6 +239,28 @@ func (c *syncCheck) modes() {
 		c.fail(c.at+".again", "syncs.again", `write never, on_reentry, or "after: 30d"`, "%v", err)
 	} else if s.Mode == syncs.Append {
 		s.Again = again.String()
+	}
+}
+
+// replaces checks that a first run can replace who is there: it reads the members back, and removes
+// who is not wanted by the values that it read.
+func (c *syncCheck) replaces() {
+	s, o := c.s, c.object
+	wrong := func(fix, format string, args ...any) {
+		c.fail(c.at+".first_run", "syncs.first_run", fix, format, args...)
+	}
+	switch {
+	case s.Mode != syncs.Mirror || s.OnLeave != syncs.Remove:
+		wrong("use adopt, or mode: mirror with on_leave: remove", "first_run: replace takes out who is not wanted, which mode %s with on_leave: %s does not", s.Mode, s.OnLeave)
+	case !o.Listed:
+		wrong("use adopt, and take out at the destination who should not be there", "%s can not tell who is there already (%s), so that a first run can not replace them", c.spec.Title, o.Name)
+	}
+	for _, m := range s.Match {
+		for _, id := range o.Identifiers {
+			if id.Name == m.Identifier && id.Hash != "" && o.Listed {
+				wrong("map what is sent in plain, or use adopt", "%s.%s is sent as a hash, by which nobody whom weir did not send can be removed", o.Name, m.Identifier)
+			}
+		}
 	}
 }
 
