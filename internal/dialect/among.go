@@ -112,7 +112,7 @@ func matched(e rel.Expr, own map[string]bool) (ours, theirs rel.Expr, ok bool) {
 }
 
 // uses reports whether an expression has columns of these relations, and of others. plain is false
-// if that cannot be told, or if it holds a query.
+// if that cannot be told.
 func uses(e rel.Expr, own map[string]bool) (inner, outer, plain bool) {
 	plain = true
 	var look func(e rel.Expr) rel.Expr
@@ -132,6 +132,14 @@ func uses(e rel.Expr, own map[string]bool) (inner, outer, plain bool) {
 			return e
 		case rel.Call, rel.Case, rel.Cast, rel.InList:
 			return mapped(e, look)
+		case rel.Exists:
+			of, ok := asked(e.Query)
+			for _, x := range of {
+				i, o, p := uses(x, own)
+				inner, outer, plain = inner || i, outer || o, plain && p
+			}
+			plain = plain && ok
+			return e
 		}
 		plain = false
 		return e
@@ -140,4 +148,45 @@ func uses(e rel.Expr, own map[string]bool) (inner, outer, plain bool) {
 		look(e)
 	}
 	return inner, outer, plain
+}
+
+// asked are the conditions of a query of rows, without the columns of its own relations, that tell
+// which other columns it uses. ok is false for queries of another form.
+func asked(q rel.Query) (of []rel.Expr, ok bool) {
+	s, ok := q.(rel.Select)
+	if !ok || len(s.With) > 0 || len(s.GroupBy) > 0 || s.Having != nil || s.Limit > 0 {
+		return nil, false
+	}
+	own := map[string]bool{}
+	for _, r := range append([]rel.Relation{s.From}, joined(s.Joins)...) {
+		name := aliasOf(r)
+		if name == "" {
+			return nil, false
+		}
+		own[name] = true
+	}
+	// A column of its own is put for by a literal, which says nothing of other relations.
+	var blank func(e rel.Expr) rel.Expr
+	blank = func(e rel.Expr) rel.Expr {
+		switch e := e.(type) {
+		case rel.Col:
+			if own[e.Table] {
+				return rel.B(true)
+			}
+			return e
+		case rel.Exists:
+			ok = false // one within another
+			return e
+		}
+		return mapped(e, blank)
+	}
+	for _, j := range s.Joins {
+		if j.On != nil {
+			of = append(of, blank(j.On))
+		}
+	}
+	if s.Where != nil {
+		of = append(of, blank(s.Where))
+	}
+	return of, ok
 }

@@ -18,6 +18,9 @@ func TestExistsWithConditions(t *testing.T) {
 	own := rel.F(rel.Gt, rel.C("a", "n"), rel.I(1))
 	inner := []rel.Join{{Rel: rel.Table{Name: rel.Name{"b"}, Alias: "b"}, On: rel.F(rel.Eq, rel.C("b", "id"), rel.C("a", "id"))}}
 	correlated := []rel.Join{{Rel: rel.Table{Name: rel.Name{"b"}, Alias: "b"}, On: rel.F(rel.Eq, rel.C("b", "id"), outer)}}
+	nested := func(on rel.Expr) rel.Exists {
+		return rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: rel.Table{Name: rel.Name{"b"}, Alias: "b"}, Where: rel.F(rel.Eq, rel.C("b", "id"), on)}}
+	}
 	const exists = "EXISTS (\n    SELECT CAST(1 AS BIGINT) AS \"one\"\n    FROM \"a\" AS \"a\""
 	for name, c := range map[string]struct {
 		where rel.Expr
@@ -33,7 +36,11 @@ func TestExistsWithConditions(t *testing.T) {
 		"compared otherwise": {of(nil, key, rel.F(rel.Gt, rel.C("a", "n"), rel.C("o", "n"))),
 			exists + "\n    WHERE \"a\".\"id\" = \"o\".\"id\"\n      AND \"a\".\"n\" > \"o\".\"n\"\n  )"},
 		"join to the outer query": {of(correlated, key, own), exists + "\n    JOIN \"b\" AS \"b\" ON \"b\".\"id\" = \"o\".\"id\"\n    WHERE \"a\".\"id\" = \"o\".\"id\"\n      AND \"a\".\"n\" > 1\n  )"},
-		"own SQL":                 {of(nil, key, rel.RawExpr{SQL: "n > 1"}), exists + "\n    WHERE \"a\".\"id\" = \"o\".\"id\"\n      AND (n > 1)\n  )"},
+		"a query within": {of(nil, key, rel.F(rel.Not, nested(rel.C("a", "n")))),
+			"\"o\".\"id\" IN (\n    SELECT \"a\".\"id\" AS \"v1\"\n    FROM \"a\" AS \"a\"\n    WHERE NOT EXISTS (\n        SELECT CAST(1 AS BIGINT) AS \"one\"\n        FROM \"b\" AS \"b\"\n        WHERE \"b\".\"id\" = \"a\".\"n\"\n      )\n      AND \"a\".\"id\" IS NOT NULL\n  )"},
+		"a query within, of the outer query": {of(nil, key, nested(outer)),
+			exists + "\n    WHERE \"a\".\"id\" = \"o\".\"id\"\n      AND EXISTS (\n        SELECT CAST(1 AS BIGINT) AS \"one\"\n        FROM \"b\" AS \"b\"\n        WHERE \"b\".\"id\" = \"o\".\"id\"\n      )\n  )"},
+		"own SQL": {of(nil, key, rel.RawExpr{SQL: "n > 1"}), exists + "\n    WHERE \"a\".\"id\" = \"o\".\"id\"\n      AND (n > 1)\n  )"},
 	} {
 		got, err := dialect.DuckDB().Query(rel.Select{Columns: []rel.Column{rel.As("x", outer)}, From: rel.Table{Name: rel.Name{"o"}, Alias: "o"}, Where: c.where})
 		if want := "SELECT \"o\".\"id\" AS \"x\"\nFROM \"o\" AS \"o\"\nWHERE " + c.want; err != nil || got != want {

@@ -86,7 +86,14 @@ func (f *folding) change() (*warehouse.Change, error) {
 		q = rel.Select{Columns: []rel.Column{rel.As("unit", rel.Null(models.Text))}, Where: rel.B(false)}
 	}
 	units, err := f.d.Query(q)
-	return &warehouse.Change{From: f.was, To: f.is, Unit: f.unit(), Units: units}, err
+	if err != nil {
+		return nil, err
+	}
+	c := &warehouse.Change{From: f.was, To: f.is, Unit: f.unit(), Units: units}
+	if f.amended == 0 { // every row that this run changed it also wrote
+		c.Rows, err = f.d.Expr(eq(rel.C("t", "run"), rel.T(f.ref.Run)))
+	}
+	return c, err
 }
 
 // copyAll copies what cannot be made again, where nobody else does. f is nil if the settle was

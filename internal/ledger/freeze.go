@@ -144,7 +144,7 @@ func (f *freeze) finish(ctx context.Context, g syncs.Grant, p planned) error {
 	if err := f.publish(ctx, f.se, g, p); err != nil {
 		return err
 	}
-	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable, marksTable, apartTable, nearTable, membersTable} {
+	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable, marksTable, apartTable, touchTable, nearTable, membersTable} {
 		if err := f.se.do(ctx, rel.DropTable{Name: t}); err != nil {
 			return err
 		}

@@ -12,16 +12,18 @@ import (
 )
 
 // Most rows of most syncs are as they were. Of each row that a destination was told, the ledger
-// keeps a mark: a hash of the values that the row was made from, before they were trimmed and
-// normalised. A wanted row whose key and mark the ledger has is calm: the same would be sent for it.
-// Planning finds those by one join of keys and marks, counts them, and looks at nothing else of
-// them. What is left is small:
+// keeps a mark: a hash of its key and of the values that it was made from, before they were trimmed
+// and normalised. A wanted row whose mark the ledger has is calm: the same would be sent for it.
+// Planning finds those by one join of marks, which are numbers, counts them, and looks at nothing
+// else of them. What is left is small:
 //
 //	wanted rows without a counterpart         as new or as changed
 //	rows of the ledger without a counterpart  as gone or as changed, and those without a mark
 //	calm rows that one of these touches       by match value, or by key where keys may be doubled
 //
-// Planned for these alone, every row comes out as it would in a plan for all. A mark says nothing
+// Planned for these alone, every row comes out as it would in a plan for all, unless a changed row
+// has the mark of another that changed at the same time: with a million of them, one chance in
+// ten million. A mark says nothing
 // of what is sent: that is decided by the hash of the payload, as it is for a ledger without marks.
 // A row has a mark only while the ledger says of it exactly what was told for it: whatever was
 // planned for it and not told takes the mark away.
@@ -30,6 +32,7 @@ import (
 var (
 	marksTable = rel.Name{"weir_marks"} // key and mark of every wanted row, as of one snapshot
 	apartTable = rel.Name{"weir_apart"} // what of these and of the ledger has no counterpart
+	touchTable = rel.Name{"weir_touch"} // match values of rows of the ledger that are looked at too
 	nearTable  = rel.Name{"weir_near"}  // rows of the ledger that the plan looks at; woken are those that are calm
 )
 
@@ -41,14 +44,14 @@ func (s *source) marks() bool { return s.b.Rows.Given != nil && !s.appends() }
 // rows, or other columns, all marks differ.
 func (s *source) markOf(alias string) rel.Expr {
 	h := sha256.New()
-	fmt.Fprintf(h, "marks, form 1\x00%s\x00", s.b.Rows.Fingerprint)
+	fmt.Fprintf(h, "marks, form 2\x00%s\x00", s.b.Rows.Fingerprint)
 	for _, i := range s.inOrder() {
 		fmt.Fprintf(h, "%s\x00", s.b.Rows.IDs[i].Name)
 	}
 	for _, c := range slices.Concat(s.b.Rows.IDs, s.b.Rows.Fields) {
 		fmt.Fprintf(h, "%s\x00%s\x00%t\x00", c.Name, c.Type, c.Clear)
 	}
-	es := []rel.Expr{rel.T(hex.EncodeToString(h.Sum(nil)[:8]))}
+	es := []rel.Expr{rel.T(hex.EncodeToString(h.Sum(nil)[:8])), rel.C(alias, "key")}
 	for _, name := range s.b.Rows.Given.Columns {
 		es = append(es, rel.C(alias, name))
 	}
@@ -71,10 +74,10 @@ func calm(alias string) rel.Expr {
 		rel.InList{Expr: l("state"), List: []rel.Expr{rel.T(stSent), rel.T(stAccepted)}})
 }
 
-// bitsOf is a hash of keys and marks, in any order. Hashes of rows are hashed once more: a warehouse
-// may combine those of several values so that two rows which swap a value cancel out in the whole.
+// bitsOf is a hash of marks, in any order. They are hashed once more: a warehouse may combine hashes
+// of several values so that two rows which swap a value cancel out in the whole.
 func bitsOf(alias string) rel.Expr {
-	return rel.Agg{Fn: rel.BitXor, Arg: rel.F(rel.HashRow, rel.F(rel.HashRow, rel.C(alias, "key"), rel.C(alias, "mark")))}
+	return rel.Agg{Fn: rel.BitXor, Arg: rel.F(rel.HashRow, rel.C(alias, "mark"))}
 }
 
 // survey is what one look at keys and marks tells.
@@ -111,11 +114,11 @@ func (f *freeze) compare(ctx context.Context, v *survey) error {
 	d := func(c string) rel.Expr { return rel.C("d", c) }
 	l := func(c string) rel.Expr { return rel.C("l", c) }
 	a := func(c string) rel.Expr { return rel.C("a", c) }
-	able := rel.Select{Columns: []rel.Column{rel.As("key", rel.C("t", "key")), rel.As("mark", rel.C("t", "mark"))}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: calm("t")}
+	able := rel.Select{Columns: []rel.Column{rel.As("mark", rel.C("t", "mark"))}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: calm("t")}
 	err := f.se.do(ctx, rel.DropTable{Name: apartTable}, rel.CreateTable{Name: apartTable, Temp: true, As: rel.Select{
-		Columns: []rel.Column{rel.As("key", d("key")), rel.As("mark", d("mark")), rel.As("l_key", l("key")), rel.As("l_mark", l("mark"))},
+		Columns: []rel.Column{rel.As("key", d("key")), rel.As("mark", d("mark")), rel.As("l_mark", l("mark"))},
 		From:    rel.Table{Name: marksTable, Alias: "d"},
-		Joins:   []rel.Join{{Kind: rel.Full, Rel: rel.Sub{Query: able, Alias: "l"}, On: and(eq(d("mark"), l("mark")), eq(d("key"), l("key")))}},
+		Joins:   []rel.Join{{Kind: rel.Full, Rel: rel.Sub{Query: able, Alias: "l"}, On: eq(d("mark"), l("mark"))}},
 		Where:   or(isNull(d("mark")), isNull(l("mark"))),
 	}})
 	if err != nil {
@@ -171,11 +174,7 @@ func (f *freeze) narrow(ctx context.Context, v *survey) (bool, error) {
 		return false, err
 	}
 	f.steady = again == v.newBits
-	sts := []rel.Statement{rel.DropTable{Name: nearTable}, rel.CreateTable{Name: nearTable, Temp: true, As: f.near(), Comment: "rows of the ledger that are gone, changed, or touched by what is new"}}
-	if len(f.b.Rows.IDs) > 1 {
-		sts = append(sts, f.nearByValue())
-	}
-	if err := f.se.do(ctx, append(sts, f.wake())...); err != nil {
+	if err := f.se.do(ctx, append(f.near(), f.wake())...); err != nil {
 		return false, err
 	}
 	n := func(c string) rel.Expr { return rel.C("n", c) }
@@ -197,64 +196,79 @@ func (f *freeze) apart(v *survey) rel.Query {
 	return q
 }
 
-// ledgerColumns are the columns of the ledger's own table.
-func (f *freeze) ledgerColumns(alias string) []rel.Column {
-	return all(ledgerFields(f.bound.room), alias)
+// nearColumns are the columns of nearTable but for the last: those of the ledger that planning needs.
+func (f *freeze) nearColumns(alias string) (cs []rel.Column) {
+	for _, name := range []string{"key", "profile", "grp"} {
+		cs = append(cs, rel.As(name, rel.C(alias, name)))
+	}
+	for i := range f.b.Rows.IDs {
+		cs = append(cs, rel.As(f.slotOf(i), rel.C(alias, f.slotOf(i))))
+	}
+	for _, name := range []string{"hash", "doubt", "version", "state", "attempts", "next_try", "code", "tried", "tried_hash", "remote_id", "run", "mark"} {
+		cs = append(cs, rel.As(name, rel.C(alias, name)))
+	}
+	return cs
 }
 
-// distinct is the different values of an expression that are not NULL, as v.
-func distinct(e rel.Expr, from rel.Relation, alias string) rel.Relation {
-	return rel.Sub{Alias: alias, Query: rel.Select{Distinct: true, Columns: []rel.Column{rel.As("v", e)}, From: from, Where: notNull(e)}}
+// oneOf is a query of a single column of a table.
+func oneOf(from rel.Name, alias, column string, where rel.Expr) rel.Select {
+	return rel.Select{Columns: []rel.Column{rel.As("v", rel.C(alias, column))}, From: rel.Table{Name: from, Alias: alias}, Where: where}
 }
 
-// near is the query of nearTable. Which rows they are is found with the columns that tell, and only
-// then are they read.
-func (f *freeze) near() rel.Query {
+// among is true if a value is one of those that a query of one column gives.
+func among(value rel.Expr, q rel.Select) rel.Expr {
+	q.Where = and(q.Where, eq(q.Columns[0].Expr, value))
+	return rel.Exists{Query: q}
+}
+
+// near makes nearTable: the rows without a counterpart first, which are most, and then what else the
+// plan has to look at, which is little. Which rows that is, is found with the columns that tell, and
+// only then are they read.
+func (f *freeze) near() []rel.Statement {
 	l := func(c string) rel.Expr { return rel.C("l", c) }
-	a := func(c string) rel.Expr { return rel.C("a", c) }
-	lost := rel.Select{Distinct: true, Columns: []rel.Column{rel.As("key", a("l_key")), rel.As("mark", a("l_mark"))}, From: rel.Table{Name: apartTable, Alias: "a"}, Where: notNull(a("l_mark"))}
-	want := rel.Table{Name: wantTable, Alias: "w"}
-	why := []rel.Expr{not(calm("l")), notNull(a("mark")), notNull(rel.C("g", "v"))}
-	var js []rel.Join
+	w := func(c string) rel.Expr { return rel.C("w", c) }
+	own := rel.Table{Name: f.own(), Alias: "l"}
+	lost := among(l("mark"), oneOf(apartTable, "a", "l_mark", notNull(rel.C("a", "l_mark"))))
+	first := rel.Select{Columns: append(f.nearColumns("l"), rel.As("woken", rel.B(false))), From: own, Where: and(lost, calm("l"))}
+
+	more := func(where rel.Expr, joins ...rel.Join) rel.Query {
+		return rel.Select{Columns: []rel.Column{rel.As("grp", l("grp"))}, From: own, Joins: joins, Where: where}
+	}
+	known := among(w("g"), oneOf(nearTable, "n", "grp", nil))
+	others := []rel.Query{more(not(calm("l"))), more(among(l("grp"), oneOf(wantTable, "w", "g", and(notNull(w("g")), not(known)))))}
+	if f.keyed() {
+		others = append(others, more(among(l("key"), oneOf(wantTable, "w", "key", notNull(w("key"))))))
+	}
 	if f.listed && f.bars != f.checked {
 		codes, bars := f.bar(func(i int) rel.Expr { return l(f.slotOf(i)) })
 		if code := barCode(codes); code != nil {
-			js, why = append(append(js, withSecret()), bars...), append(why, notNull(code))
+			others = append(others, more(notNull(code), append([]rel.Join{withSecret()}, bars...)...))
 		}
 	}
-	js = append(js,
-		rel.Join{Kind: rel.Left, Rel: rel.Sub{Query: lost, Alias: "a"}, On: and(eq(a("mark"), l("mark")), eq(a("key"), l("key")))},
-		rel.Join{Kind: rel.Left, Rel: distinct(rel.C("w", "g"), want, "g"), On: eq(rel.C("g", "v"), l("grp"))})
-	if f.keyed() {
-		js = append(js, rel.Join{Kind: rel.Left, Rel: distinct(rel.C("w", "key"), want, "k"), On: eq(rel.C("k", "v"), l("key"))})
-		why = append(why, notNull(rel.C("k", "v")))
+	sts := append([]rel.Statement{
+		rel.DropTable{Name: nearTable},
+		rel.CreateTable{Name: nearTable, Temp: true, As: first, Comment: "rows of the ledger that are gone, changed, or touched by what is new"},
+	}, f.alsoNear(others)...)
+	if len(f.b.Rows.IDs) > 1 { // the calm rows that have one of the match values of those
+		var of []rel.Query
+		for i := range f.b.Rows.IDs {
+			slot := f.slotOf(i)
+			of = append(of, more(among(l(slot), oneOf(nearTable, "n", slot, notNull(rel.C("n", slot))))))
+		}
+		sts = append(sts, f.alsoNear(of)...)
 	}
-	return f.rowsOf(rel.Select{Columns: []rel.Column{rel.As("grp", l("grp")), rel.As("woken", when(and(calm("l"), isNull(a("mark"))), rel.I(1)))}, From: rel.Table{Name: f.own(), Alias: "l"}, Joins: js, Where: or(why...)})
+	return sts
 }
 
-// rowsOf is the rows of the ledger whose match values a query gives as grp, with its woken, which is
-// not NULL where a row of the value is.
-func (f *freeze) rowsOf(q rel.Select) rel.Query {
-	o := func(c string) rel.Expr { return rel.C("o", c) }
-	once := rel.Select{Columns: []rel.Column{rel.As("grp", o("grp")), rel.As("woken", rel.Agg{Fn: rel.Max, Arg: o("woken")})}, From: rel.Sub{Query: q, Alias: "o"}, GroupBy: []rel.Expr{o("grp")}}
-	return rel.Select{Columns: append(f.ledgerColumns("t"), rel.As("woken", and(notNull(o("woken")), calm("t")))), From: rel.Table{Name: f.own(), Alias: "t"},
-		Joins: []rel.Join{{Rel: rel.Sub{Query: once, Alias: "o"}, On: eq(o("grp"), rel.C("t", "grp"))}}}
-}
-
-// nearByValue adds the calm rows that have one of the match values of those in nearTable.
-func (f *freeze) nearByValue() rel.Statement {
-	l := func(c string) rel.Expr { return rel.C("l", c) }
-	n := rel.Table{Name: nearTable, Alias: "n"}
-	var js []rel.Join
-	var has []rel.Expr
-	for i := range f.b.Rows.IDs {
-		v := fmt.Sprintf("v%d", i+1)
-		js = append(js, rel.Join{Kind: rel.Left, Rel: distinct(rel.C("n", f.slotOf(i)), n, v), On: eq(rel.C(v, "v"), l(f.slotOf(i)))})
-		has = append(has, notNull(rel.C(v, "v")))
+// alsoNear adds to nearTable the rows of the ledger whose match values queries give as grp.
+func (f *freeze) alsoNear(of []rel.Query) []rel.Statement {
+	u := rel.C("u", "grp")
+	more := rel.Select{Columns: []rel.Column{rel.As("grp", u)}, From: rel.Sub{Query: rel.Union{All: true, Queries: of}, Alias: "u"}, Where: not(among(u, oneOf(nearTable, "n", "grp", nil)))}
+	cs := append(f.nearColumns("t"), rel.As("woken", calm("t")))
+	return []rel.Statement{
+		rel.DropTable{Name: touchTable}, rel.CreateTable{Name: touchTable, Temp: true, As: more},
+		rel.Insert{Into: nearTable, Columns: names(cs), From: rel.Select{Columns: cs, From: rel.Table{Name: f.own(), Alias: "t"}, Where: among(rel.C("t", "grp"), oneOf(touchTable, "u", "grp", nil))}},
 	}
-	there := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: n, Where: eq(rel.C("n", "grp"), l("grp"))}}
-	q := rel.Select{Columns: []rel.Column{rel.As("grp", l("grp")), rel.As("woken", rel.I(1))}, From: rel.Table{Name: f.own(), Alias: "l"}, Joins: js, Where: and(or(has...), not(there))}
-	return rel.Insert{Into: nearTable, Columns: names(append(f.ledgerColumns("t"), rel.As("woken", nil))), From: f.rowsOf(q)}
 }
 
 // wake adds to wantTable the calm rows of nearTable, as the ledger knows them: their fields are not

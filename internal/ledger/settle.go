@@ -123,7 +123,8 @@ type folding struct {
 	// each would read the plan, and some the ledger.
 	verdicts map[syncs.Verdict]bool
 	actions  map[string]bool
-	unbegun  bool // a first run that replaces was held: nothing but what is forced was sent
+	amended  int64 // rows of the ledger that were changed where they are
+	unbegun  bool  // a first run that replaces was held: nothing but what is forced was sent
 	// was and is are the stamps of the ledger before and after.
 	was, is string
 }
@@ -279,11 +280,21 @@ func (f *folding) heard(of ...syncs.Verdict) bool {
 
 // apply is the transaction of a settle, after the fence.
 func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
-	sts := f.mark(c)
-	if !f.unbegun { // else the next run is the first, and reads again who is there
-		sts = append(sts, f.fold()...)
+	if err := f.se.do(ctx, f.mark(c)...); err != nil {
+		return err
 	}
-	sts = append(sts, f.deliver()...)
+	if !f.unbegun { // else the next run is the first, and reads again who is there
+		for _, st := range f.fold() {
+			n, err := f.se.change(ctx, st)
+			if err != nil {
+				return err
+			}
+			if _, amends := st.(rel.Update); amends {
+				f.amended += n
+			}
+		}
+	}
+	sts := f.deliver()
 	// Without jobs the row stays until the table is dropped, as that of garbage, so that the table
 	// is found.
 	next := map[bool]string{true: planKept, false: planMaking}[f.keep]

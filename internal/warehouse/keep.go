@@ -46,6 +46,9 @@ type Change struct {
 	// Unit is a column that is never NULL, and Units a SELECT of the values that it has in the rows
 	// that were added, changed or deleted, each of them at least once. It may name others too.
 	Unit, Units string
+	// Rows is a condition on the table, under the alias t, of just the rows that were added or
+	// changed and are there now; "" if they are known by Units only.
+	Rows string
 }
 
 // Copy is a copy that can be restored.

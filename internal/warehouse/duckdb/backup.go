@@ -180,7 +180,11 @@ func (s *session) copyTable(ctx context.Context, t warehouse.CopiedTable, before
 	if _, err := s.Exec(ctx, "CREATE TABLE "+units+" AS SELECT DISTINCT unit FROM ("+c.Units+") AS u(unit)"); err != nil {
 		return x, err
 	}
-	_, err = s.Exec(ctx, "CREATE TABLE "+into+" AS SELECT * FROM "+from+" AS t WHERE t."+quote(c.Unit)+" IN (SELECT unit FROM "+units+")")
+	rows := c.Rows
+	if rows == "" {
+		rows = "t." + quote(c.Unit) + " IN (SELECT unit FROM " + units + ")"
+	}
+	_, err = s.Exec(ctx, "CREATE TABLE "+into+" AS SELECT * FROM "+from+" AS t WHERE "+rows)
 	return x, err
 }
 
