@@ -71,7 +71,8 @@ func (a *App) ExplainSegment(ctx context.Context, segment, who string, o Explain
 		return nil, err
 	}
 	a.barred(out, v, seg, reach)
-	return out, nil
+	out.Caps, err = a.capsOf(ctx, seg.Name, v, out.AsOf)
+	return out, err
 }
 
 // hide masks who may have been meant.

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/ledger"
@@ -58,6 +60,36 @@ func (a *App) stay(out *SegmentExplanation, v *ProfileView) {
 	case !out.In && out.Member:
 		out.Moved = "build " + out.Build + " has them in it: rows or rules have changed since, or the time is another one; the next build will not"
 	}
+}
+
+// capsOf tells of each policy that bounds messages of a segment's syncs how many the person has had.
+func (a *App) capsOf(ctx context.Context, segment string, v *ProfileView, asOf time.Time) ([]CapState, error) {
+	out := []CapState{}
+	for i := range a.p.Syncs {
+		s := &a.p.Syncs[i]
+		if s.Segment != segment {
+			continue
+		}
+		for _, c := range a.caps(s, a.channelOf(s), asOf) {
+			name := strings.TrimPrefix(c.Code, "policy.")
+			if at := slices.IndexFunc(out, func(x CapState) bool { return x.Policy == name }); at >= 0 {
+				out[at].Syncs = append(out[at].Syncs, s.Name)
+				continue
+			}
+			had, err := a.led.Messages(ctx, c, v.ids())
+			if err != nil {
+				return nil, a.worldly(err)
+			}
+			within := asOf.Sub(c.Since)
+			x := CapState{Policy: name, Syncs: []string{s.Name}, Had: len(had), Max: c.Max, Within: models.Duration(within).String()}
+			if len(had) >= c.Max && c.Max > 0 {
+				free := had[len(had)-c.Max].Add(within)
+				x.Free = &free
+			}
+			out = append(out, x)
+		}
+	}
+	return out, nil
 }
 
 // barred adds what the ledger knows, and the data that may not leave.

@@ -25,6 +25,7 @@ type SegmentExplanation struct {
 	Purposes []PurposeVerdict `json:"purposes"`
 	Bars     []PersonBar      `json:"bars"` // erasures and suppressions
 	Sent     []SentState      `json:"sent"` // what the syncs of the segment last told their destinations
+	Caps     []CapState       `json:"caps"` // policies that bound the messages of these syncs
 	Meant
 }
 
@@ -105,4 +106,15 @@ type SentState struct {
 	State  string     `json:"state"`
 	SentAt *time.Time `json:"sent_at"`
 	Code   string     `json:"code,omitempty"`
+}
+
+// CapState is how many of the messages that a policy allows a person has had.
+type CapState struct {
+	Policy string   `json:"policy"`
+	Syncs  []string `json:"syncs"` // of the segment that it bounds
+	Had    int      `json:"had"`   // from all syncs that are counted together
+	Max    int      `json:"max"`
+	Within string   `json:"within"`
+	// Free is when the next may be sent, if Had is Max or more.
+	Free *time.Time `json:"free,omitempty"`
 }

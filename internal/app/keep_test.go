@@ -4,8 +4,10 @@ package app
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-data/weir/internal/project"
 )
@@ -75,5 +77,35 @@ func forgets(t *testing.T, run func(*App)) {
 	}
 	if left["ads"] != 0 || left["hello"] != 1 {
 		t.Errorf("deliveries left: %v", left)
+	}
+}
+
+// TestExplainTellsCaps says how many messages a person had of those that a policy allows, and when the
+// next may be sent.
+func TestExplainTellsCaps(t *testing.T) {
+	dir := written(t, strings.NewReplacer("TARGET", target(t), "\npolicies:\n", "\npolicies:\n  often: {entity: customer, cap: {kinds: [sms], max: 1, within: 7d}}\n").Replace(orphansYAML))
+	a := loaded(t, dir)
+	exec(t, a, "create schema shop", "create table shop.crm (id varchar, email varchar, phone varchar, changed_at timestamptz)",
+		"insert into shop.crm values ('k1', 'p1@example.com', '+12025550111', timestamptz '2026-01-01 00:00:00+00')")
+	caps := func() CapState {
+		t.Helper()
+		x, err := a.ExplainSegment(t.Context(), "everybody", "email=p1@example.com", ExplainOptions{})
+		if err != nil || len(x.Caps) != 1 {
+			t.Fatalf("%+v, %v", x, err)
+		}
+		return x.Caps[0]
+	}
+	if _, err := a.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := caps(); c.Policy != "often" || c.Had != 0 || c.Max != 1 || c.Within != "7d" || c.Free != nil || !slices.Equal(c.Syncs, []string{"hello"}) {
+		t.Errorf("before the message: %+v", c)
+	}
+	before := time.Now().Add(7 * 24 * time.Hour)
+	if _, err := a.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := caps(); c.Had != 1 || c.Free == nil || c.Free.Before(before.Add(-time.Minute)) || c.Free.After(time.Now().Add(7*24*time.Hour+time.Minute)) {
+		t.Errorf("after it: %+v", c)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/ledger"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/internal/warehouse"
 	"github.com/weir-data/weir/models"
@@ -18,7 +19,7 @@ import (
 type SampleChange struct {
 	Op     string        `json:"op"`   // as the destination calls it: add, upsert, remove, …
 	Move   string        `json:"move"` // add, update or remove
-	Key    string        `json:"key"`  // id of the profile; masked where it is the source's own key
+	Key    string        `json:"key"`  // id of the profile; masked where it is the source's own key, words for members whom weir did not send
 	Match  []SampleValue `json:"match"`
 	Fields []SampleValue `json:"fields"` // what is sent; of an update, what changes
 	// Why says what of an update cannot be shown, as that it is not of this build.
@@ -57,7 +58,10 @@ func (a *App) sampled(ctx context.Context, s *syncs.Sync, in compile.Input, made
 	out := []SampleChange{}
 	for _, c := range changes {
 		x := SampleChange{Op: c.Op.String(), Move: moveNames[c.Move], Key: c.Key, Match: []SampleValue{}, Fields: []SampleValue{}}
-		if s.Source != "" || s.SQL != "" {
+		switch {
+		case s.FirstRun == syncs.Replace && strings.HasPrefix(c.Key, ledger.MemberKey):
+			x.Key = "not sent by weir"
+		case s.Source != "" || s.SQL != "":
 			x.Key = maskedKey(c.Key)
 		}
 		for i, v := range c.IDs {

@@ -84,16 +84,22 @@ func (a *App) applyLists(v *ProfileView, lists []*models.Policy) {
 	}
 }
 
-// told adds what the ledger knows: what each destination was last told, what runs planned, and
-// the erasures and suppressions of the person's identifiers.
-func (a *App) told(ctx context.Context, v *ProfileView, deliveries int64) error {
-	v.Told, v.Deliveries, v.Bars = []Told{}, []PersonDelivery{}, []PersonBar{}
+// ids are the person's ids, of now and of before merges.
+func (v *ProfileView) ids() []string {
 	ids := []string{v.ProfileID}
 	for _, e := range v.History {
 		if e.Kind == "merge" && !slices.Contains(ids, e.From) {
 			ids = append(ids, e.From)
 		}
 	}
+	return ids
+}
+
+// told adds what the ledger knows: what each destination was last told, what runs planned, and
+// the erasures and suppressions of the person's identifiers.
+func (a *App) told(ctx context.Context, v *ProfileView, deliveries int64) error {
+	v.Told, v.Deliveries, v.Bars = []Told{}, []PersonDelivery{}, []PersonBar{}
+	ids := v.ids()
 	var names []string
 	for i := range a.p.Syncs {
 		if a.entityOf(&a.p.Syncs[i]) == v.Entity {

@@ -4,6 +4,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +115,12 @@ func TestFirstRunReplacesAList(t *testing.T) {
 	res, err := a.Run(t.Context())
 	if err != nil || res.Runs[0].Status != syncs.Held || res.Runs[0].Counts.Delivered != 0 {
 		t.Fatalf("not approved: %+v, %v", res, err)
+	}
+	if plan, err = a.Plan(t.Context(), PlanOptions{Sample: 9}); err != nil {
+		t.Fatal(err)
+	}
+	if x := plan.Plans[0].Sample; len(x) != 6 || x[0].Op != "remove" || x[0].Key != "not sent by weir" || strings.Contains(fmt.Sprint(x[0].Match), "old") {
+		t.Errorf("a sample: %+v", x)
 	}
 	a.o.Approve = []string{ledger.HoldReplace}
 	if res, err = a.Run(t.Context()); err != nil || res.Runs[0].Counts.Added != 4 || res.Runs[0].Counts.Removed != 2 || res.Runs[0].Status != syncs.OK {

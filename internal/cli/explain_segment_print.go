@@ -41,6 +41,17 @@ func (p *sheet) segmentExplanation(x *app.SegmentExplanation) {
 		}
 		p.say(p.ui.bad("✗"), what)
 	}
+	for _, c := range x.Caps {
+		mark, what := p.ui.good("✓"), fmt.Sprintf("%s: had %d of %d messages in %s", c.Policy, c.Had, c.Max, c.Within)
+		if c.Had >= c.Max {
+			mark = p.ui.bad("✗")
+			if c.Free != nil {
+				what += ", the next from " + p.at(c.Free)
+			}
+			what += "; until then nothing by " + strings.Join(c.Syncs, ", ")
+		}
+		p.say(mark, what)
+	}
 	if len(x.Sent) > 0 {
 		p.title("What destinations were last told", "")
 		var rows [][]string

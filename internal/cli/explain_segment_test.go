@@ -51,6 +51,10 @@ func TestSegmentOnPaper(t *testing.T) {
 			{Purpose: "service", Open: true, Unguarded: true},
 		},
 		Bars: []app.PersonBar{{Code: "syncs.suppressed", Channel: "email", Source: "unsubscribe", At: moment("2026-05-01T00:00:00Z")}},
+		Caps: []app.CapState{
+			{Policy: "fatigue", Syncs: []string{"vip_text", "vip_call"}, Had: 2, Max: 2, Within: "7d", Free: moment("2026-06-03T08:00:00Z")},
+			{Policy: "loud", Syncs: []string{"vip_text"}, Had: 1, Max: 3, Within: "30d"},
+		},
 		Sent: []app.SentState{{Sync: "vip_post", State: "sent", SentAt: moment("2026-05-01T00:00:00Z")}},
 	}
 	want := `cus_2 was merged into cus_1
@@ -83,6 +87,8 @@ May be reached for
   ✗ policy health denies health data to ads (meta), and who is in this segment tells of it
   ✓ service  no policy is about it
   ✗ suppressed for email on 2026-05-01 02:00, by unsubscribe
+  ✗ fatigue: had 2 of 2 messages in 7d, the next from 2026-06-03 10:00; until then nothing by vip_text, vip_call
+  ✓ loud: had 1 of 3 messages in 30d
 
 What destinations were last told
   vip_post  sent  2026-05-01 02:00

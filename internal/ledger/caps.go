@@ -24,9 +24,38 @@ var cappedTable = rel.Name{"weir_capped"}
 // both does not pass its checks.
 func (s *source) capped() bool { return len(s.b.Caps) > 0 && s.appends() && !s.keyed() }
 
-// countCaps makes cappedTable. A message counts from the time at which its run was settled, also one
-// that may have been sent; those of a run that goes on do not, being its own. What was sent to a
-// profile that was merged away counts for whom it is part of now.
+// counted is true for rows of deliveries, under the alias t, that count for a cap. A message counts
+// from the time at which its run was settled, also one that may have been sent.
+func (c Cap) counted() rel.Expr {
+	t := func(n string) rel.Expr { return rel.C("t", n) }
+	return and(rel.InList{Expr: t("sync"), List: texts(c.Syncs)}, rel.InList{Expr: t("state"), List: texts([]string{"delivered", "accepted", "in_doubt"})},
+		rel.F(rel.Ge, t("at"), rel.At(c.Since)))
+}
+
+// Messages lists when a person got what counts for a cap, oldest first. profiles are the person's
+// ids, of now and of before merges.
+func (l *Ledger) Messages(ctx context.Context, c Cap, profiles []string) (at []time.Time, err error) {
+	s, err := l.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	have, err := s.have(ctx, l.w.Schema())
+	if err != nil || !have[tDeliveries] {
+		return nil, err
+	}
+	var mine []rel.Expr
+	for _, p := range profiles {
+		mine = append(mine, rel.F(rel.HasPrefix, rel.C("t", "key"), rel.T(p+":")))
+	}
+	err = s.each(ctx, rel.Select{Columns: []rel.Column{rel.As("at", rel.C("t", "at"))}, From: rel.Table{Name: l.table(tDeliveries), Alias: "t"},
+		Where: and(c.counted(), or(mine...)), OrderBy: []rel.Order{{Expr: rel.C("t", "at")}}},
+		func(r []any) error { at = append(at, asTime(r[0])); return nil })
+	return at, err
+}
+
+// countCaps makes cappedTable. Messages of a run that goes on do not count, being its own. What was
+// sent to a profile that was merged away counts for whom it is part of now.
 func (s *source) countCaps(ctx context.Context, se *session, run string) error {
 	err := se.do(ctx, rel.DropTable{Name: cappedTable}, rel.CreateTable{Name: cappedTable, Temp: true, Columns: fields("profile code")})
 	if err != nil {
@@ -42,19 +71,11 @@ func (s *source) countCaps(ctx context.Context, se *session, run string) error {
 
 func (s *source) countCap(ctx context.Context, se *session, run string, c Cap) error {
 	t := func(n string) rel.Expr { return rel.C("t", n) }
-	list := func(e rel.Expr, texts ...string) rel.Expr {
-		in := rel.InList{Expr: e}
-		for _, x := range texts {
-			in.List = append(in.List, rel.T(x))
-		}
-		return in
-	}
 	profile := s.profile(t("key"))
 	sent := rel.Select{
 		Columns: []rel.Column{rel.As("profile", profile), rel.As("n", rel.Agg{Fn: rel.CountRows})},
 		From:    rel.Table{Name: s.table(tDeliveries), Alias: "t"},
-		Where: and(list(t("sync"), c.Syncs...), list(t("state"), "delivered", "accepted", "in_doubt"),
-			rel.F(rel.Ge, t("at"), rel.At(c.Since)), rel.F(rel.Ne, t("run"), rel.T(run))),
+		Where:   and(c.counted(), rel.F(rel.Ne, t("run"), rel.T(run))),
 		GroupBy: []rel.Expr{profile},
 	}
 	// Two tables take turns, since a table cannot be made of itself.

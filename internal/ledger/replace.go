@@ -22,6 +22,9 @@ var (
 	membersTable = rel.Name{"weir_members"} // members whom nobody wanted stands for, with the columns of the ledger
 )
 
+// MemberKey begins the key of a member whom weir did not send.
+const MemberKey = "member:"
+
 // wirePage is how many rows are made ready for the wire at once.
 const wirePage = 100_000
 
@@ -139,7 +142,7 @@ func (f *freeze) strangers(r *reading) rel.Query {
 		Where: notNull(f.group("t")), GroupBy: []rel.Expr{f.group("t")},
 	}}
 	hash := rel.F(rel.HashRow, rel.T("member"), m("g"))
-	is := map[string]rel.Expr{"key": concat(rel.T("member:"), text(hash, models.Integer)), "grp": m("g"), "hash": hash, "doubt": rel.B(false), "version": rel.I(0), "attempts": rel.I(0), "state": rel.T(stSent)}
+	is := map[string]rel.Expr{"key": concat(rel.T(MemberKey), text(hash, models.Integer)), "grp": m("g"), "hash": hash, "doubt": rel.B(false), "version": rel.I(0), "attempts": rel.I(0), "state": rel.T(stSent)}
 	for i := range f.b.Rows.IDs {
 		is[f.slotOf(i)] = m(id(i))
 	}
