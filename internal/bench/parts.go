@@ -180,8 +180,8 @@ type Waiting struct {
 	Silent float64 `json:"silent_seconds"`
 }
 
-// rounds is how often every worker waits for the slow endpoint.
-const rounds = 40
+// rounds is how often every worker waits for the slow endpoint: 16 of them send a million rows.
+const rounds = 125
 
 // waiting sends a first plan to the slow endpoint, and another one that is stopped on its way.
 func waiting(ctx context.Context, w *world) (any, error) {
