@@ -76,3 +76,57 @@ func TestKeepsWorkersBusy(t *testing.T) {
 		}
 	})
 }
+
+// aheadJournal counts the attempts that were recorded.
+type aheadJournal struct {
+	*fakeJournal
+	recorded map[int64]bool
+}
+
+func (j *aheadJournal) Record(ctx context.Context, run string, epoch int64, acks []Ack, intents []Intent) error {
+	err := j.fakeJournal.Record(ctx, run, epoch, acks, intents)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, in := range intents {
+		j.recorded[in.Attempt] = true
+	}
+	return err
+}
+
+// Calls are recorded before there is room for them only where that can do no harm, and no more leave
+// for it.
+func TestRecordsAhead(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*destinations.Object)
+		most   int // recorded and not sent
+	}{
+		"harmless":      {func(*destinations.Object) {}, 1},
+		"harmful":       {func(o *destinations.Object) { o.Idempotent = false }, 0},
+		"bound by rate": {func(o *destinations.Object) { o.Limits.Rates = []destinations.Rate{{N: 1000, Per: time.Second}} }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inItsTime(t, func(t *testing.T) {
+				s := newScene(t, 40_000)
+				s.task.Object.Limits.Concurrency = 4
+				c.change(&s.task.Object)
+				j := &aheadJournal{s.journal, map[int64]bool{}}
+				s.runner.Journal = j
+				most := 0
+				s.vendor.write = func(n int, _ destinations.Batch) (destinations.Outcome, error) {
+					time.Sleep(time.Second) // by now all that may be recorded is
+					j.mu.Lock()
+					s.vendor.mu.Lock()
+					most = max(most, len(j.recorded)-len(s.vendor.calls))
+					s.vendor.mu.Unlock()
+					j.mu.Unlock()
+					time.Sleep(time.Second)
+					return delivered, nil
+				}
+				s.want(s.run(), OK, "", Counts{Added: 40_000, Delivered: 40_000})
+				if most != c.most || s.vendor.most != 4 {
+					t.Errorf("%d recorded ahead, %d at once", most, s.vendor.most)
+				}
+			})
+		})
+	}
+}
