@@ -65,9 +65,6 @@
 //     verdicts of earlier attempts on its rows, since "not applied" is about one attempt only. For
 //     the same reason a row of which one attempt went unanswered stays in doubt whatever later
 //     attempts say, until one is applied.
-//   - Where repeating is harmless and no rate bounds the calls, a quarter more calls are recorded than
-//     may be on their way, so that the destination need not wait for the disk. Such a call leaves when
-//     there is room, or is recorded as not sent; after a crash its rows are in doubt, and sent again.
 //   - ack follows the answer. A crash before it leaves the rows in doubt.
 //   - While the journal writes, acks and intents gather; they are the next write, one at a time and
 //     each reaching the disk once. The acks come first in it and the intents with them or not at

@@ -26,7 +26,6 @@ type call struct {
 	taken     time.Time // from the buckets
 	charged   bool      // against the quotas
 	left      time.Time // when it was sent
-	away      bool      // it was, in this attempt
 	before    int       // rows of a call before it was found too large, of which it is a part
 	tries     int       // ambiguous answers
 	refreshed bool      // it was sent with a fresh credential

@@ -2,6 +2,8 @@ package syncs
 
 import (
 	"slices"
+
+	"github.com/weir-data/weir/destinations"
 )
 
 // journalOn writes what waits for the journal: one write at a time, each with everything that
@@ -37,7 +39,7 @@ func (m *Machine) journalFailed(err error) {
 	m.fail("syncs.journal", "make room for the store or mend it, then run again: the next run settles this one", "writing the journal: %v", err)
 }
 
-// recorded sends the calls whose intents have reached the disk, if there is time and room for them.
+// recorded sends the calls whose intents have reached the disk, if there is time for them.
 func (m *Machine) recorded(in recorded) {
 	s := &m.send
 	s.journal = false
@@ -60,11 +62,14 @@ func (m *Machine) recorded(in recorded) {
 			m.ackCall(c, rs, nil)
 		case m.halted() || !m.at.Now.Before(m.lease.until):
 			m.written(Written{Call: c.id, Unsent: true})
-		case m.ahead(1) > 0:
-			s.ready = append(s.ready, c)
 		default:
-			m.leave(c)
+			b := destinations.Batch{ID: c.key, Rows: c.rows()}
+			for _, it := range c.items {
+				b.Replay = b.Replay || it.doubt || it.ambiguous
+			}
+			c.epoch, c.left, c.charged = s.refreshes, m.at.Now, false
+			m.buckets.Sent(m.at.Now, m.task.Account, m.limits.Rates, c.taken)
+			m.do(Write{Call: c.id, Batch: b, Before: m.lease.until, Timeout: m.timeout})
 		}
 	}
-	m.sendReady()
 }

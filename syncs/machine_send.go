@@ -26,7 +26,6 @@ type sender struct {
 	intents       []Intent
 	intending     []*call // whose intents are on their way to the journal
 	nextIntending []*call // whose intents wait for the journal
-	ready         []*call // whose intents are in the journal, and which wait for room
 	acks          []Ack
 	journal       bool // a write to the journal is under way
 	streak        int  // errors in a row
@@ -89,7 +88,6 @@ func (m *Machine) concurrency() int { return max(1, m.limits.Concurrency) }
 
 // work moves the sending along: read, form batches, record intents, and see whether it is done.
 func (m *Machine) work() {
-	m.sendReady()
 	if m.phase == sending {
 		if m.halted() {
 			m.withdraw()
@@ -195,9 +193,9 @@ func (m *Machine) dispatch() {
 		return
 	}
 	for now.Before(m.lease.until) {
-		room := m.room()
-		if s.streak == 0 {
-			room += m.ahead(room)
+		room := m.pace.now()
+		if s.streak > 0 {
+			room = 1 // one call asks whether the destination is back
 		}
 		if m.sendingNow() >= room {
 			return
@@ -246,67 +244,7 @@ func latest(a, b time.Time) time.Time {
 
 func (m *Machine) pendingWork() bool { return len(m.send.fresh) > 0 || len(m.send.again) > 0 }
 
-// room is how many calls may be on their way.
-func (m *Machine) room() int {
-	if m.send.streak > 0 {
-		return 1 // one call asks whether the destination is back
-	}
-	return m.pace.now()
-}
-
-// ahead is how many calls may be recorded before there is room for them, so that a destination need
-// not wait for the disk between two calls. None where to repeat a call harms: if this process dies,
-// nobody knows which of those that were recorded had left. None where a rate bounds the calls, and
-// none before a row was taken, as calls may turn out to be too large.
-func (m *Machine) ahead(room int) int {
-	if m.harmful || len(m.limits.Rates) > 0 || !m.send.proven {
-		return 0
-	}
-	return (room + 3) / 4
-}
-
-// sendReady sends calls that were recorded ahead, as far as there is room. Where none may leave now,
-// they go back in line.
-func (m *Machine) sendReady() {
-	s := &m.send
-	for len(s.ready) > 0 {
-		c, now := s.ready[0], m.at.Now
-		wait := m.phase != sending || m.halted() || s.needRefresh || now.Before(latest(m.calm, s.paused)) || !now.Before(m.lease.until)
-		if !wait && m.away() >= m.room() {
-			return
-		}
-		s.ready = s.ready[1:]
-		if wait {
-			m.written(Written{Call: c.id, Unsent: true})
-			continue
-		}
-		m.leave(c)
-	}
-}
-
-// leave sends a call whose intents are in the journal.
-func (m *Machine) leave(c *call) {
-	b := destinations.Batch{ID: c.key, Rows: c.rows()}
-	for _, it := range c.items {
-		b.Replay = b.Replay || it.doubt || it.ambiguous
-	}
-	c.epoch, c.left, c.charged, c.away = m.send.refreshes, m.at.Now, false, true
-	m.buckets.Sent(m.at.Now, m.task.Account, m.limits.Rates, c.taken)
-	m.do(Write{Call: c.id, Batch: b, Before: m.lease.until, Timeout: m.timeout})
-}
-
-// away counts the calls that are on their way.
-func (m *Machine) away() int {
-	n := 0
-	for _, c := range m.send.flight {
-		if c.away {
-			n++
-		}
-	}
-	return n
-}
-
-// sendingNow counts the calls that occupy the destination, or soon will.
+// sendingNow counts the calls that occupy the destination.
 func (m *Machine) sendingNow() int {
 	n := 0
 	for _, c := range m.send.flight {
@@ -346,7 +284,7 @@ func (m *Machine) nextCall() (c *call, later time.Time) {
 func (m *Machine) launch(c *call) {
 	s := &m.send
 	s.attempt++
-	c.id, c.away = s.attempt, false
+	c.id = s.attempt
 	s.flight[c.id] = c
 	if !c.record && c.key == "" {
 		c.key = c.batchKey()
