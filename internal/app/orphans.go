@@ -110,7 +110,8 @@ func (a *App) unsettled(ctx context.Context, name string) error {
 }
 
 // RenameSync carries the ledger of a sync that has another name in the project now over to that
-// name: what its destination was told, what people said of it, and its history. Nothing is sent.
+// name: what its destination was told, what people said of it, and its history, also in the
+// journal. Nothing is sent.
 func (a *App) RenameSync(ctx context.Context, from, to string) (*SyncWord, error) {
 	s, _, err := a.lifeOf(ctx, to)
 	if err != nil {
@@ -133,8 +134,13 @@ func (a *App) RenameSync(ctx context.Context, from, to string) (*SyncWord, error
 	if err != nil {
 		return nil, err
 	}
+	st, err := a.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	also := func(ctx context.Context) error { return st.Rename(ctx, from, to) }
 	err = a.leased(ctx, from, func(old syncs.Grant) (syncs.Grant, error) {
-		return old, a.leased(ctx, to, func(next syncs.Grant) (syncs.Grant, error) { return next, a.led.Rename(ctx, old, next) })
+		return old, a.leased(ctx, to, func(next syncs.Grant) (syncs.Grant, error) { return next, a.led.Rename(ctx, old, next, also) })
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/weir-data/weir/internal/store"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -108,6 +109,11 @@ func TestOrphans(t *testing.T) {
 	}
 	if got := orphaned(); len(got) != 0 {
 		t.Errorf("orphans after they were renamed: %+v", got)
+	}
+	for name, want := range map[string]int{"ads": 0, "hello": 0, "ads_all": 1, "welcome": 1} {
+		if runs := must(must(a.journal(t.Context())).Runs(t.Context(), store.Filter{Sync: name})); len(runs) != want {
+			t.Errorf("%d runs of %s in the journal, want %d", len(runs), name, want)
+		}
 	}
 	if p := must(a.paused(t.Context())); p["welcome"].By != "eve" || len(p) != 1 {
 		t.Errorf("pauses: %+v", p)

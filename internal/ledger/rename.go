@@ -22,8 +22,10 @@ var byName = []string{tControls, tDefinitions, tRuns, tDeliveries, tPlans}
 
 // Rename carries the ledger of a sync over to another name, with its history and what people said
 // of it. Nothing is sent. It is refused if the other name has a ledger of its own, and while a plan
-// of the old one is open. Both grants are of an Acquire.
-func (l *Ledger) Rename(ctx context.Context, from, to syncs.Grant) error {
+// of the old one is open. Both grants are of an Acquire. What else goes by the name is renamed by
+// also, the last thing before it is done: with an error of it, nothing is. A crash may come after
+// also and before the rest, so that doing it again has to be harmless.
+func (l *Ledger) Rename(ctx context.Context, from, to syncs.Grant, also func(context.Context) error) error {
 	old, next := &source{Ledger: l, name: from.Sync}, &source{Ledger: l, name: to.Sync}
 	t := func(c string) rel.Expr { return rel.C("t", c) }
 	of := func(name string) rel.Expr { return eq(t("sync"), rel.T(name)) }
@@ -76,7 +78,10 @@ func (l *Ledger) Rename(ctx context.Context, from, to syncs.Grant) error {
 				}
 				sts = append(sts, rel.Update{Table: l.table(name), Set: []rel.Assign{{Column: "sync", Value: rel.T(to.Sync)}}, Where: of(from.Sync)})
 			}
-			return s.do(ctx, sts...)
+			if err := s.do(ctx, sts...); err != nil {
+				return err
+			}
+			return also(ctx)
 		})
 		if err != nil {
 			return err

@@ -98,6 +98,7 @@ func scanRun(scan func(...any) error) (Run, error) {
 	if report.Valid {
 		r.Report = new(syncs.Report)
 		err = json.Unmarshal([]byte(report.String), r.Report)
+		r.Report.Sync = r.Sync // it may have been renamed since
 	}
 	return r, err
 }
@@ -200,6 +201,39 @@ func (s *Store) Forget(ctx context.Context, before time.Time) error {
 			"DELETE FROM runs WHERE id IN (" + old + ")",
 		} {
 			if _, err := w.exec(q, micros(before)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Rename carries the history of a sync over to another name: its runs with their jobs, when its
+// schedule last fired, and what alerts told of it. Each name keeps its own epochs, which the
+// warehouse allots. Nothing may be open; doing it twice changes nothing.
+func (s *Store) Rename(ctx context.Context, from, to string) error {
+	return s.change(ctx, "renaming "+from, func(w *writing) error {
+		var fired sql.NullInt64
+		if err := w.row("SELECT fired FROM syncs WHERE sync = ?", []any{from}, &fired); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if fired.Valid {
+			if err := w.fire(to, instant(fired.Int64)); err != nil {
+				return err
+			}
+		}
+		for _, q := range []string{
+			"UPDATE runs SET sync = ?2 WHERE sync = ?1",
+			"UPDATE jobs SET sync = ?2 WHERE sync = ?1",
+			"DELETE FROM alerts WHERE sync = ?2 AND EXISTS (SELECT 1 FROM alerts o WHERE o.sync = ?1)",
+			"UPDATE alerts SET sync = ?2 WHERE sync = ?1",
+		} {
+			if _, err := w.exec(q, from, to); err != nil {
+				return err
+			}
+		}
+		for _, q := range []string{"DELETE FROM turns WHERE sync = ?", "UPDATE syncs SET fired = NULL WHERE sync = ?"} {
+			if _, err := w.exec(q, from); err != nil {
 				return err
 			}
 		}

@@ -158,7 +158,7 @@ func TestOnServer(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"verdicts": TestVerdictsEqualRowByRow, "fence": TestFence, "a row outside": TestARowOutsideItsBatchIsRefused, "jobs": TestJobs, "settled": TestSettledRunsKeepTheirSummary,
 		"history": TestHistory, "memory": TestMemory, "two stores": TestTwoStoresOnOnePlace, "groups": TestOneBadRequestDoesNotUndoItsGroup, "records": TestRecordsTogether,
-		"told": TestToldIsKept, "slots": TestSlots,
+		"told": TestToldIsKept, "rename": TestRename, "slots": TestSlots,
 	} {
 		t.Run(name, test)
 	}

@@ -385,6 +385,86 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestRename carries what is known of a sync over to another name, twice, and leaves others alone.
+func TestRename(t *testing.T) {
+	ctx := t.Context()
+	s := fresh(t)
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	begin(t, s, "r0", "old", 7)
+	begin(t, s, "r1", "new", 2)
+	begin(t, s, "r2", "other", 3)
+	job := &syncs.OpenJob{Lo: 0, Hi: 2, Batch: "b"}
+	if err := s.Record(ctx, "r0", 7, []syncs.Ack{{Attempt: 1, Lo: 0, Hi: 2, Rest: syncs.Taken, Job: job}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.End(ctx, "r0", syncs.Report{Run: "r0", Sync: "old", Status: syncs.OK}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Take(ctx, []Slot{{"old", noon}, {"other", noon}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Tell(ctx, []Told{{"ops", "new", "status", "failed", noon}, {"ops", "old", "status", "held", noon}, {"ops", "other", "status", "held", noon}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Rename(ctx, "old", "new"); err != nil {
+			t.Fatal(err)
+		}
+		type known struct {
+			Runs         []string
+			Jobs         int
+			Told         []Told
+			Fired, Taken []Slot
+			Epoch        int64
+		}
+		var got known
+		for _, name := range []string{"old", "new", "other"} {
+			runs, err := s.Runs(ctx, Filter{Sync: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range runs {
+				if r.Report != nil && r.Report.Sync != name {
+					t.Errorf("a report of %s says it is of %s", name, r.Report.Sync)
+				}
+				got.Runs = append(got.Runs, name+" "+r.Run)
+			}
+			jobs, err := s.Jobs(ctx, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Jobs += len(jobs); len(jobs) > 0 && name != "new" {
+				t.Errorf("%d jobs are still of %s", len(jobs), name)
+			}
+			at, err := s.Fired(ctx, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !at.IsZero() {
+				got.Fired = append(got.Fired, Slot{name, at})
+			}
+		}
+		var err error
+		if got.Told, err = s.Told(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got.Taken, err = s.Taken(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got.Epoch, err = s.Epoch(ctx, "new"); err != nil {
+			t.Fatal(err)
+		}
+		want := known{
+			Runs: []string{"new r1", "new r0", "other r2"}, Jobs: 1, Epoch: 2,
+			Told:  []Told{{"ops", "new", "status", "held", noon}, {"ops", "other", "status", "held", noon}},
+			Fired: []Slot{{"new", noon}, {"other", noon}}, Taken: []Slot{{"other", noon}},
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+}
+
 func TestMemory(t *testing.T) {
 	ctx := context.Background()
 	s := fresh(t)
