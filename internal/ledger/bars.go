@@ -131,15 +131,19 @@ func (s *source) bars() rel.Query {
 // barred reports whether there is any erasure or suppression at all, and sees that the project's
 // secret is the one that they were written with.
 func (l *Ledger) barred(ctx context.Context, s *session) (bool, error) {
-	erased, err := s.some(ctx, l.table(tErasures), nil)
-	if err != nil {
-		return false, err
-	}
-	suppressed, err := s.some(ctx, l.table(tSuppressions), nil)
-	if err != nil || !erased && !suppressed {
+	some, err := l.anyBars(ctx, s)
+	if err != nil || !some {
 		return false, err
 	}
 	return true, l.checkKey(ctx, s, false)
+}
+
+func (l *Ledger) anyBars(ctx context.Context, s *session) (bool, error) {
+	erased, err := s.some(ctx, l.table(tErasures), nil)
+	if err != nil || erased {
+		return erased, err
+	}
+	return s.some(ctx, l.table(tSuppressions), nil)
 }
 
 // checkKey compares the secret with the one that the warehouse knows; with note, it is made

@@ -68,7 +68,16 @@ func (f *freeze) nothing(ctx context.Context, g syncs.Grant, r *resting) (syncs.
 	return p.ref, f.finish(ctx, g, p)
 }
 
-// nameBars names all erasures and suppressions.
+// namedBars names all erasures and suppressions; "" if there are none.
+func (l *Ledger) namedBars(ctx context.Context, s *session) (string, error) {
+	some, err := l.anyBars(ctx, s)
+	if err != nil || !some {
+		return "", err
+	}
+	return l.nameBars(ctx, s)
+}
+
+// nameBars names all erasures and suppressions, of which there are some.
 func (l *Ledger) nameBars(ctx context.Context, s *session) (string, error) {
 	t := func(c string) rel.Expr { return rel.C("t", c) }
 	of := func(table string, bits rel.Expr) rel.Query {

@@ -17,7 +17,8 @@ type page struct {
 	table   string
 	lo      int64
 	changes []syncs.Change
-	bars    int64     // how many erasures and suppressions there were
+	rests   string    // names the erasures and suppressions that the plan rests on
+	bars    string    // and those that there were when it was read
 	checked time.Time // when that was last compared with the warehouse
 }
 
@@ -61,16 +62,24 @@ func (s *source) from(ctx context.Context, ref syncs.PlanRef, lo, hi int64) ([]s
 	has := func() bool { return p.table == ref.Table && p.lo <= lo && lo < p.lo+int64(len(p.changes)) }
 	if !has() || time.Since(p.checked) > pageFresh {
 		err := s.run(ctx, "reading", func(se *session) error {
-			n, err := s.countBars(ctx, se)
+			bars, err := s.namedBars(ctx, se)
 			if err != nil {
 				return err
 			}
-			if has() && n == p.bars {
+			if has() && bars == p.bars {
 				p.checked = time.Now()
 				return nil
 			}
-			p = page{table: ref.Table, lo: lo, bars: n, checked: time.Now()}
-			p.changes, err = s.fetch(ctx, se, ref, lo, min(lo+pageRows, ref.Rows), n > 0)
+			rests := p.rests
+			if p.table != ref.Table {
+				plan, _, err := s.planRow(ctx, se, ref.Run)
+				if err != nil {
+					return err
+				}
+				rests = plan.ground.Bars
+			}
+			p = page{table: ref.Table, lo: lo, rests: rests, bars: bars, checked: time.Now()}
+			p.changes, err = s.fetch(ctx, se, ref, lo, min(lo+pageRows, ref.Rows), bars != "" && bars != rests)
 			return err
 		})
 		if err != nil {
@@ -87,21 +96,9 @@ func (s *source) from(ctx context.Context, ref syncs.PlanRef, lo, hi int64) ([]s
 	return cs[:min(int64(len(cs)), hi-lo)], nil
 }
 
-// countBars changes when an erasure or a suppression comes, or one goes and another comes.
-func (s *source) countBars(ctx context.Context, se *session) (int64, error) {
-	var total int64
-	for _, t := range []string{tErasures, tSuppressions} {
-		n, err := se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: s.table(t), Alias: "t"}})
-		if err != nil {
-			return 0, err
-		}
-		total += n
-	}
-	return total, nil
-}
-
 // fetch reads the rows of a plan from lo on, hi at most, as far as none is missing. They come in
-// any order and say themselves where they belong, which spares the warehouse a sort.
+// any order and say themselves where they belong, which spares the warehouse a sort. With listed,
+// they are compared with the erasures and suppressions.
 func (s *source) fetch(ctx context.Context, se *session, ref syncs.PlanRef, lo, hi int64, listed bool) ([]syncs.Change, error) {
 	cols := s.readColumns("p")
 	barred, joins, err := s.rebar(ctx, se, ref, listed)
