@@ -181,7 +181,7 @@ func TestExplainLists(t *testing.T) {
 		t.Errorf("ads: %+v", p)
 	}
 	n, err := a.CountSegment(t.Context(), "lapsed")
-	if err != nil || cmp.Diff([]PurposeCount{{"letters", 2, 0}}, n.Purposes) != "" {
+	if err != nil || cmp.Diff([]PurposeCount{{Purpose: "letters", KeptOut: 2}}, n.Purposes) != "" {
 		t.Errorf("%+v, %v", n.Purposes, err)
 	}
 	if got := previewFor(t, a, "lapsed", PreviewOptions{Purpose: "letters"}); got != nil {

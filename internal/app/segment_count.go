@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/compile"
+	"github.com/weir-data/weir/internal/rel"
 )
 
 // SegmentCount is how many people a segment's conditions are true for, alone and together.
@@ -53,15 +55,17 @@ type CountStep struct {
 	MissOnly int64  `json:"miss_only"` // who would be in but for this one
 }
 
-// PurposeCount is how many of a segment the policies of a purpose keep out.
+// PurposeCount is how many of a segment may be reached for a purpose.
 type PurposeCount struct {
 	Purpose string `json:"purpose"`
-	KeptOut int64  `json:"kept_out"`
+	KeptOut int64  `json:"kept_out"` // by policies
+	Barred  int64  `json:"barred"`   // of the others: by erasures, or suppressions of every channel of the purpose
 	Left    int64  `json:"left"`
 }
 
 // CountSegment counts a segment by its conditions as they are written now, on the build in force,
-// and compares with its membership there. It asks one query.
+// and compares with its membership there, in one query. If anybody is erased or suppressed, another
+// one for each purpose counts those.
 func (a *App) CountSegment(ctx context.Context, name string) (*SegmentCount, error) {
 	seg, err := a.segmentNamed(name)
 	if err != nil {
@@ -79,7 +83,7 @@ func (a *App) CountSegment(ctx context.Context, name string) (*SegmentCount, err
 		if c == nil {
 			return a.misfit(problems)
 		}
-		if err := l.built(ctx, c.Needs); err != nil {
+		if err := l.built(ctx, c.Explained.Needs); err != nil {
 			return err
 		}
 		start := time.Now()
@@ -90,11 +94,29 @@ func (a *App) CountSegment(ctx context.Context, name string) (*SegmentCount, err
 		if err != nil {
 			return err
 		}
+		for i, p := range purposes {
+			n, err := l.countBarred(ctx, compile.Reachable(c.Explained, p.Name), p.Kinds)
+			if err != nil {
+				return err
+			}
+			out.Purposes[i].Barred, out.Purposes[i].Left = n, out.Purposes[i].Left-n
+		}
 		out.Seconds = time.Since(start).Seconds()
 		out.Known, err = a.knownSegment(ctx, l.s, seg.Entity, l.in.Build, name)
 		return err
 	})
 	return out, err
+}
+
+// countBarred counts whom of people, a query of profile_id, erasures and suppressions keep out.
+func (l *lookup) countBarred(ctx context.Context, people rel.Query, kinds []destinations.Kind) (int64, error) {
+	var types []string
+	for _, i := range l.e.Identity.Identifiers {
+		types = append(types, i.Type)
+	}
+	ids := rel.Select{Columns: columns("n", "profile_id", "type", "value"), From: l.table(compile.Nodes, "n")}
+	n, err := l.a.led.CountBarred(ctx, people, ids, types, kinds)
+	return n, l.a.worldly(err)
 }
 
 // counted reads the row of counts.

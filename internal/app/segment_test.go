@@ -61,7 +61,7 @@ all of | 2
 	if n.Total != 5 || n.Size != 2 || n.Built != 2 || n.Joins+n.Leaves != 0 || !n.Known || n.Differs() != "" {
 		t.Errorf("%+v", n)
 	}
-	if diff := cmp.Diff([]PurposeCount{{"letters", 1, 1}}, n.Purposes); diff != "" {
+	if diff := cmp.Diff([]PurposeCount{{Purpose: "letters", KeptOut: 1, Left: 1}}, n.Purposes); diff != "" {
 		t.Errorf("purposes (-want +got):\n%s", diff)
 	}
 
@@ -80,6 +80,44 @@ all of | 2
 	if n.Size != 2 || n.Built != 0 || n.Known || n.Differs() != "build 1 does not have this segment yet" {
 		t.Errorf("%+v: %s", n, n.Differs())
 	}
+}
+
+// TestCountBarred counts whom erasures and suppressions keep out of a purpose, which has one channel.
+func TestCountBarred(t *testing.T) {
+	c := newClub(t)
+	c.build(clubTime)
+	a := c.load(time.Time{})
+	count := func(want PurposeCount) {
+		t.Helper()
+		n, err := a.CountSegment(t.Context(), "lapsed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]PurposeCount{want}, n.Purposes); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	count(PurposeCount{Purpose: "letters", KeptOut: 1, Left: 1})
+	ana := ledger.Identifier{Kind: "email", Value: "ana@example.com"}
+	suppress := func(channel string, who ledger.Identifier) {
+		t.Helper()
+		if err := a.led.Suppress(t.Context(), []ledger.Suppression{{Channel: channel, Identifier: who, Source: "complaint"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	suppress("sms", ana)
+	suppress("all", ledger.Identifier{Kind: "phone", Value: "ana@example.com"})
+	suppress("all", ledger.Identifier{Kind: "email", Value: "cleo@example.com"})
+	count(PurposeCount{Purpose: "letters", KeptOut: 1, Left: 1})
+	suppress("email", ana)
+	count(PurposeCount{Purpose: "letters", KeptOut: 1, Barred: 1})
+	if err := a.led.Unsuppress(t.Context(), "email", ana); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.led.Erase(t.Context(), []ledger.Identifier{ana}, nil); err != nil {
+		t.Fatal(err)
+	}
+	count(PurposeCount{Purpose: "letters", KeptOut: 1, Barred: 1})
 }
 
 func previewFor(t *testing.T, a *App, segment string, o PreviewOptions) []string {

@@ -8,6 +8,6 @@ import "testing"
 func TestSegmentsOnPostgreSQL(t *testing.T) {
 	onPostgreSQL(t, "club", map[string]func(*testing.T){
 		"explain": TestExplainSegment, "moved": TestExplainMoved, "policies": TestExplainPolicies, "lists": TestExplainLists, "anonymous": TestExplainAnonymous,
-		"count": TestCountSegment, "preview": TestPreviewSegment, "overlap": TestOverlapSegments, "diff": TestDiffSegment,
+		"count": TestCountSegment, "barred": TestCountBarred, "preview": TestPreviewSegment, "overlap": TestOverlapSegments, "diff": TestDiffSegment,
 	})
 }

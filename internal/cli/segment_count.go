@@ -54,10 +54,18 @@ func (p *sheet) segmentCount(n *app.SegmentCount) {
 		p.title("May be reached for", "")
 		var rows [][]string
 		for _, x := range n.Purposes {
-			rows = append(rows, []string{x.Purpose, number(x.Left), number(x.KeptOut) + " kept out"})
+			rows = append(rows, []string{x.Purpose, number(x.Left), number(x.KeptOut) + " kept out" + barredToo(x)})
 		}
 		p.rows(rows, 1, 2)
 	}
+}
+
+// barredToo says how many are erased or suppressed, beside those whom policies keep out.
+func barredToo(x app.PurposeCount) string {
+	if x.Barred == 0 {
+		return ""
+	}
+	return ", " + number(x.Barred) + " erased or suppressed"
 }
 
 // countBranches lays a tree of counts out.

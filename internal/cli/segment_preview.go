@@ -66,7 +66,7 @@ func (p *sheet) preview(v *app.SegmentPreview) {
 	if v.Purpose == "" && len(v.Purposes) > 0 {
 		p.out("")
 		for _, x := range v.Purposes {
-			p.say("", fmt.Sprintf("The policies of %s keep out %s and let %s pass.", x.Purpose, number(x.KeptOut), number(x.Left)))
+			p.say("", fmt.Sprintf("For %s, %s may be reached: %s kept out%s.", x.Purpose, number(x.Left), number(x.KeptOut), barredToo(x)))
 		}
 	}
 }

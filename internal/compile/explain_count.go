@@ -13,15 +13,15 @@ type Counted struct {
 	Tree *Tree
 	// Steps are those of the tree, in order. Of each, how many are left by it and all before it, and
 	// how many miss only this one.
-	Steps    []*Tree
-	Together []int
-	Misses   []int
-	Total    int            // that may be in segments
-	Size     int            // in the segment
-	Joins    int            // in it, and not in the build's membership
-	Leaves   int            // not in it, and in the build's membership
-	KeptOut  map[string]int // in it, and kept out by the policies of a purpose
-	Needs    Needs
+	Steps     []*Tree
+	Together  []int
+	Misses    []int
+	Total     int            // that may be in segments
+	Size      int            // in the segment
+	Joins     int            // in it, and not in the build's membership
+	Leaves    int            // not in it, and in the build's membership
+	KeptOut   map[string]int // in it, and kept out by the policies of a purpose
+	Explained *Explained     // what is counted
 }
 
 // CountSegment counts everybody by the conditions of a segment as the models say now, in one
@@ -32,7 +32,7 @@ func CountSegment(in Input, segment string, purposes []Purpose) (*Counted, []dia
 		return nil, problems
 	}
 	in.Entity = in.Model.Segment(segment).Entity
-	out := &Counted{Tree: x.Tree, Steps: x.Tree.Steps(), KeptOut: map[string]int{}, Needs: x.Needs}
+	out := &Counted{Tree: x.Tree, Steps: x.Tree.Steps(), KeptOut: map[string]int{}, Explained: x}
 	at := func(i int) rel.Expr { return rel.C("q", x.Columns[i]) }
 	inside, member := at(x.In), rel.F(rel.NotNull, rel.C("g", "profile_id"))
 
@@ -69,6 +69,16 @@ func CountSegment(in Input, segment string, purposes []Purpose) (*Counted, []dia
 		Joins:   []rel.Join{{Kind: rel.Left, Rel: rel.Sub{Query: members(in.Build, in.Entity, segment), Alias: "g"}, On: eq(rel.C("g", "profile_id"), rel.C("q", "profile_id"))}},
 	}
 	return out, problems
+}
+
+// Reachable is a query of profile_id: who is in a segment that x explains and not kept out by the
+// policies of a purpose that x was asked for.
+func Reachable(x *Explained, purpose string) rel.Query {
+	q := func(i int) rel.Expr { return rel.C("q", x.Columns[i]) }
+	return rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", rel.C("q", "profile_id"))}, From: rel.Sub{Query: x.Query, Alias: "q"},
+		Where: rel.F(rel.And, q(x.In), rel.F(rel.IsNull, q(x.Bars[purpose].Any))),
+	}
 }
 
 // SampleSegment is a query of some who are in a segment that x explains: profile_id, since (when

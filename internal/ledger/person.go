@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-data/weir/destinations"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
 )
@@ -163,4 +164,57 @@ func (l *Ledger) bars(ctx context.Context, s *session, values []Identifier, out 
 		}
 	}
 	return nil
+}
+
+// CountBarred counts the people, a query of profile_id, whom erasures keep out, or suppressions of
+// each of the channels. identifiers is a query of profile_id, type and value, whose types are those
+// given. It makes nothing, and reads no person if there is neither an erasure nor a suppression.
+func (l *Ledger) CountBarred(ctx context.Context, people, identifiers rel.Query, types []string, channels []destinations.Kind) (n int64, err error) {
+	s, err := l.session(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	have, err := s.have(ctx, l.w.Schema())
+	if err != nil || !have[tErasures] || !have[tSuppressions] {
+		return 0, err
+	}
+	if some, err := l.barred(ctx, s); err != nil || !some {
+		return 0, err
+	}
+	if err := l.loadSecret(ctx, s); err != nil {
+		return 0, err
+	}
+	i := func(c string) rel.Expr { return rel.C("i", c) }
+	var head rel.Case
+	for _, t := range types {
+		head.Whens = append(head.Whens, rel.When{If: eq(i("type"), rel.T(t)), Then: rel.T(kindHead(t))})
+	}
+	bars := rel.Union{All: true, Queries: []rel.Query{
+		rel.Select{Columns: []rel.Column{rel.As("hash", rel.C("e", "hash")), rel.As("channel", rel.T(everyChannel))}, From: rel.Table{Name: l.table(tErasures), Alias: "e"}},
+		rel.Select{Columns: []rel.Column{rel.As("hash", rel.C("x", "hash")), rel.As("channel", rel.C("x", "channel"))}, From: rel.Table{Name: l.table(tSuppressions), Alias: "x"}},
+	}}
+	all := rel.Expr(rel.B(true))
+	if len(channels) == 0 {
+		all = closes(everyChannel)
+	}
+	for _, c := range channels {
+		all = and(all, closes(string(c)))
+	}
+	out := rel.Select{
+		Columns: []rel.Column{rel.As("profile_id", rel.C("p", "profile_id"))},
+		From:    rel.Sub{Query: people, Alias: "p"},
+		Joins: []rel.Join{
+			{Kind: rel.Inner, Rel: rel.Sub{Query: identifiers, Alias: "i"}, On: eq(i("profile_id"), rel.C("p", "profile_id"))}, withSecret(),
+			{Kind: rel.Inner, Rel: rel.Sub{Query: bars, Alias: "b"}, On: eq(rel.C("b", "hash"), keyedHash(concat(head, i("value"))))},
+		},
+		GroupBy: []rel.Expr{rel.C("p", "profile_id")}, Having: all,
+	}
+	return s.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Sub{Query: out, Alias: "o"}})
+}
+
+// closes is whether one of the bars b of a group is of a channel or of all.
+func closes(channel string) rel.Expr {
+	of := rel.InList{Expr: rel.C("b", "channel"), List: []rel.Expr{rel.T(channel), rel.T(everyChannel)}}
+	return rel.F(rel.Gt, rel.Agg{Fn: rel.Count, Arg: when(of, rel.I(1))}, rel.I(0))
 }
