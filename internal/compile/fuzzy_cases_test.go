@@ -76,6 +76,8 @@ const contacts = `id,email,first_name,last_name,born:date,zip,changed_at:timesta
 8,,Gil,Finch,1957-01-01,7000,2026-01-01
 9,,Hal,Finch,1958-01-01,7000,2026-01-01
 10,,unknown,Unknown,1900-01-01,4511,2026-01-01
+12,,N/A,(Not set),1900-01-01,4512,2026-01-01
+13,,n/a,not-set,1900-01-01,4512,2026-01-01
 11,,Unknown,unknown,1900-01-01,4511,2026-01-01
 `
 
@@ -114,7 +116,7 @@ func fuzzyGiven(t *testing.T, w warehouse.Warehouse) {
 	m := newMatching(t, w, givenModel)
 	m.fill(t, contacts, readers)
 	stats := m.run(t)
-	want := map[string]string{"matching.records": "15", "matching.compared": "9", "matching.join": "4", "matching.review": "1", "matching.apart": "0",
+	want := map[string]string{"matching.records": "17", "matching.compared": "10", "matching.join": "4", "matching.review": "2", "matching.apart": "0",
 		"matching.big_blocks": "1", "matching.default_weights": "0"}
 	if diff := cmp.Diff(want, stats); diff != "" {
 		t.Error(diff)
@@ -123,6 +125,7 @@ func fuzzyGiven(t *testing.T, w warehouse.Warehouse) {
 	m.want(t, compile.Pairs, []string{"source_a", "key_a", "source_b", "key_b", "decision", "by"}, `
 crm | 1 | news | r1 | join | weight
 crm | 10 | crm | 11 | review | weight
+crm | 12 | crm | 13 | review | weight
 crm | 2 | news | r2 | join | weight
 crm | 3 | crm | 4 | join | weight
 crm | 5 | news | r3 | join | weight
@@ -135,6 +138,7 @@ crm | 5 | news | r3 | join | weight
 	judged := `
 crm | 1 | news | r1 | apart | person
 crm | 10 | crm | 11 | review | weight
+crm | 12 | crm | 13 | review | weight
 crm | 2 | news | r2 | join | weight
 crm | 3 | crm | 4 | join | person
 crm | 5 | news | r3 | join | weight
@@ -150,6 +154,7 @@ crm | 5 | news | r4 | join | person
 	m.want(t, compile.Pairs, []string{"key_a", "key_b", "decision", "by", "reasons"}, strings.ReplaceAll(`
 1 | r1 | join | weight | first same +7.0; last same +8.0; born same +12.0; zip same +5.0; PRIOR
 10 | 11 | review | weight | zip same +5.0; PRIOR
+12 | 13 | review | weight | zip same +5.0; PRIOR
 2 | r2 | join | weight | first mixed up with last +7.0; last mixed up with first +8.0; born up to 31 days apart +4.0; zip same +5.0; PRIOR
 3 | 4 | join | weight | first same +7.0; last same +8.0; zip different -2.0; PRIOR
 5 | r3 | join | weight | first same +7.0; last same +8.0; born same +12.0; zip different -2.0; PRIOR

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
@@ -89,6 +90,11 @@ func fuzzyValue(v rel.Expr, field fuzzyField) rel.Expr {
 	words := slices.DeleteFunc(slices.Clone(junk), func(w string) bool { return slices.Contains(junkNames, w) })
 	if field.Normalize == "date" {
 		words = append(words, placeholders...)
+	}
+	for _, w := range words { // as normalisers of names and addresses leave them
+		if plain := strings.Join(strings.FieldsFunc(w, func(r rune) bool { return !unicode.IsLetter(r) }), " "); plain != w && len(plain) > 2 && !slices.Contains(words, plain) {
+			words = append(words, plain)
+		}
 	}
 	nothing := []rel.Expr{rel.T("")}
 	for _, w := range words {
