@@ -169,12 +169,17 @@ func (f *freeze) narrow(ctx context.Context, v *survey) (bool, error) {
 	// The rows are read a second time. If they changed since, what is planned is sound: it is about
 	// what was wanted when the marks were made, with newer values. But then those marks are no words
 	// for what the ledger will know.
-	again, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("bits", bitsOf("w"))}, From: rel.Table{Name: wantTable, Alias: "w"}})
+	var again, rows int64
+	err := f.se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("bits", bitsOf("w")), rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: wantTable, Alias: "w"}},
+		func(r []any) error { again, rows = asInt(r[0]), asInt(r[1]); return nil })
 	if err != nil {
 		return false, err
 	}
 	f.steady = again == v.newBits
-	if err := f.se.do(ctx, append(f.near(), f.wake())...); err != nil {
+	// A calm row of the ledger with the key of a new one has its counterpart, which has that key too:
+	// it was read together with the new one.
+	twice := f.keyed() && !(f.steady && rows == v.news)
+	if err := f.se.do(ctx, append(f.near(twice), f.wake())...); err != nil {
 		return false, err
 	}
 	n := func(c string) rel.Expr { return rel.C("n", c) }
@@ -223,8 +228,8 @@ func among(value rel.Expr, q rel.Select) rel.Expr {
 
 // near makes nearTable: the rows without a counterpart first, which are most, and then what else the
 // plan has to look at, which is little. Which rows that is, is found with the columns that tell, and
-// only then are they read.
-func (f *freeze) near() []rel.Statement {
+// only then are they read. With twice, calm rows may have keys of those that are new or changed.
+func (f *freeze) near(twice bool) []rel.Statement {
 	l := func(c string) rel.Expr { return rel.C("l", c) }
 	w := func(c string) rel.Expr { return rel.C("w", c) }
 	own := rel.Table{Name: f.own(), Alias: "l"}
@@ -236,7 +241,7 @@ func (f *freeze) near() []rel.Statement {
 	}
 	known := among(w("g"), oneOf(nearTable, "n", "grp", nil))
 	others := []rel.Query{more(not(calm("l"))), more(among(l("grp"), oneOf(wantTable, "w", "g", and(notNull(w("g")), not(known)))))}
-	if f.keyed() {
+	if twice {
 		others = append(others, more(among(l("key"), oneOf(wantTable, "w", "key", notNull(w("key"))))))
 	}
 	if f.listed && f.bars != f.checked {
