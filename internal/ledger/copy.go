@@ -77,11 +77,15 @@ func (f *folding) touch(ctx context.Context) error {
 
 // change is what this settle did to the ledger.
 func (f *folding) change() (*warehouse.Change, error) {
-	from, unit := rel.Relation(foldRows), f.foldUnit()
-	if f.single {
+	from, unit, where := rel.Relation(foldRows), f.foldUnit(), rel.Expr(nil)
+	written := f.amended == 0 // every row that this run changed it took out, and wrote anew if it stays
+	switch {
+	case written:
+		where = f.goes()
+	case f.single:
 		from, unit = rel.Table{Name: touchedTable, Alias: "f"}, fc("unit")
 	}
-	q := rel.Select{Columns: []rel.Column{rel.As("unit", unit)}, From: from, Where: notNull(unit)}
+	q := rel.Select{Columns: []rel.Column{rel.As("unit", unit)}, From: from, Where: and(notNull(unit), where)}
 	if f.ref.Rows+f.Noted == 0 { // there is no foldTable
 		q = rel.Select{Columns: []rel.Column{rel.As("unit", rel.Null(models.Text))}, Where: rel.B(false)}
 	}
@@ -90,7 +94,7 @@ func (f *folding) change() (*warehouse.Change, error) {
 		return nil, err
 	}
 	c := &warehouse.Change{From: f.was, To: f.is, Unit: f.unit(), Units: units}
-	if f.amended == 0 { // every row that this run changed it also wrote
+	if written {
 		c.Rows, err = f.d.Expr(eq(rel.C("t", "run"), rel.T(f.ref.Run)))
 	}
 	return c, err

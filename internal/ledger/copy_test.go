@@ -75,9 +75,9 @@ var precious = []string{"SELECT * FROM weir.ledger_vip ORDER BY ALL", "SELECT * 
 // TestCopiesGiveTheLedgerBack runs a sync whose people move their addresses about, with every verdict
 // there is, and after each settle restores the newest copy elsewhere: it is the ledger.
 func TestCopiesGiveTheLedgerBack(t *testing.T) { // SEMANTICS 36
-	seeds, runs := uint64(1), 5
+	seeds, runs := uint64(1), 12
 	if casetest.Thorough() {
-		seeds, runs = 40, 12
+		seeds = 40
 	}
 	changes := 0
 	for seed := range seeds {

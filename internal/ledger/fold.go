@@ -45,10 +45,6 @@ var (
 func (f *folding) fold() []rel.Statement {
 	unit := f.unit()
 	same := eq(f.foldUnit(), rel.C("t", unit))
-	goes := and(told, or(bringing, taking))
-	if f.keep {
-		goes = or(and(told, bringing), and(verdict(syncs.Applied), taking))
-	}
 	in := func(where rel.Expr) rel.Expr {
 		return rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: foldRows, Where: and(same, where)}}
 	}
@@ -57,7 +53,7 @@ func (f *folding) fold() []rel.Statement {
 		sts = append(sts, f.meet())
 	}
 	if f.heard(syncs.Applied, syncs.Taken) {
-		sts = append(sts, rel.Delete{From: f.own(), Where: in(goes)})
+		sts = append(sts, rel.Delete{From: f.own(), Where: in(f.goes())})
 		sts = append(sts, f.add(and(told, bringing), map[string]rel.Expr{
 			"hash": fc("hash"), "version": rel.F(rel.Add, fc("version"), rel.I(1)), "sent_at": rel.At(f.now), "doubt": rel.B(false), "attempts": rel.I(0),
 			"state": when(verdict(syncs.Taken), rel.T(stAccepted), rel.T(stSent)), "mark": fc("mark"),
@@ -108,6 +104,14 @@ func (f *folding) fold() []rel.Statement {
 		sts = append(sts, f.foldParts(merged(absent, map[string]rel.Expr{"attempts": rel.I(0)}))...)
 	}
 	return sts
+}
+
+// goes is true for rows of foldTable whose row of the ledger goes, or is replaced.
+func (f *folding) goes() rel.Expr {
+	if f.keep {
+		return or(and(told, bringing), and(verdict(syncs.Applied), taking))
+	}
+	return and(told, or(bringing, taking))
 }
 
 // noMark says that it is not known any more what a row of the ledger was made from.
