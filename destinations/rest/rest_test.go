@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -111,7 +112,7 @@ func halfBody(w http.ResponseWriter) {
 
 // net/http repeats by itself a request with an Idempotency-Key whose kept connection turns out
 // dead. A server that applies and then closes without an answer must see it once all the same.
-func TestStaleConnectionDoesNotRepeatAWrite(t *testing.T) {
+func TestF25AStaleConnectionRepeatsNoWrite(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -146,13 +147,20 @@ func TestStaleConnectionDoesNotRepeatAWrite(t *testing.T) {
 		}
 	}()
 	c := clientTo(t, "http://"+l.Addr().String(), Options{})
-	if _, err := c.Do(t.Context(), Request{Method: "GET", Path: "/"}); err != nil {
-		t.Fatal(err)
-	}
-	_, err = c.Do(t.Context(), Request{Method: "DELETE", Path: "/x", Header: map[string]string{"Idempotency-Key": "k"}})
-	wantClass(t, err, destinations.Ambiguous, "")
-	if writes.Load() != 1 {
-		t.Errorf("the write arrived %d times", writes.Load())
+	for method, body := range map[string]string{"DELETE": "", "POST": `{"a":1}`} {
+		if _, err := c.Do(t.Context(), Request{Method: "GET", Path: "/"}); err != nil {
+			t.Fatal(err)
+		}
+		writes.Store(0)
+		r := Request{Method: method, Path: "/x", Header: map[string]string{"Idempotency-Key": "k"}}
+		if body != "" {
+			r.Body, r.Type = []byte(body), "application/json"
+		}
+		_, err = c.Do(t.Context(), r)
+		wantClass(t, err, destinations.Ambiguous, "")
+		if writes.Load() != 1 {
+			t.Errorf("%s arrived %d times", method, writes.Load())
+		}
 	}
 }
 
@@ -255,6 +263,32 @@ func TestF29Redirects(t *testing.T) {
 	}
 	if stolen.Load() != 0 {
 		t.Errorf("%d requests followed to another host", stolen.Load())
+	}
+}
+
+// Only a read is led on, to the same place, and not for ever.
+func TestF29WhereARedirectMayLead(t *testing.T) {
+	request := func(method, u string) *http.Request {
+		r, err := http.NewRequestWithContext(t.Context(), method, u, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	const here = "https://api.example.com/v1"
+	for _, x := range []struct {
+		method, to string
+		via        int
+		follows    bool
+	}{
+		{"GET", "https://api.example.com/v2", 1, true}, {"HEAD", "https://api.example.com/v2", 3, true}, {"GET", "https://api.example.com/v2", 4, false},
+		{"POST", "https://api.example.com/v2", 1, false}, {"GET", "http://api.example.com/v1", 1, false}, {"GET", "https://www.example.com/v1", 1, false},
+		{"GET", "https://api.example.com:8443/v1", 1, false},
+	} {
+		via := slices.Repeat([]*http.Request{request(x.method, here)}, x.via)
+		if follows := (Guard{}).redirect(request("GET", x.to), via) == nil; follows != x.follows {
+			t.Errorf("%s after %d requests to %s: follows %v", x.method, x.via, x.to, follows)
+		}
 	}
 }
 
