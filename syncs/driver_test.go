@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"strings"
 	"sync"
@@ -424,6 +425,54 @@ func TestF37TwoRunnersExcludeEachOther(t *testing.T) {
 			t.Errorf("%d calls", len(s.vendor.calls))
 		}
 	})
+}
+
+// hanging is a source whose warehouse answers a plan, or a page of it, after an hour or when it is
+// told that nobody waits any more.
+type hanging struct {
+	*fakeSource
+	plan bool
+	stop context.CancelFunc // once it hangs
+}
+
+func (s *hanging) hang(ctx context.Context) error {
+	s.stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Hour):
+		return errors.New("the warehouse did not answer")
+	}
+}
+
+func (s *hanging) Freeze(ctx context.Context, g Grant, run string) (PlanRef, error) {
+	if s.plan {
+		return PlanRef{}, s.hang(ctx)
+	}
+	return s.fakeSource.Freeze(ctx, g, run)
+}
+
+func (s *hanging) Read(ctx context.Context, _ PlanRef, _, _ int64) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) { yield(Change{}, s.hang(ctx)) }
+}
+
+// What a warehouse is asked is broken off when a run is to stop.
+func TestF42StoppedWhileTheWarehouseHangs(t *testing.T) {
+	for name, plan := range map[string]bool{"planning": true, "reading": false} {
+		t.Run(name, func(t *testing.T) {
+			inItsTime(t, func(t *testing.T) {
+				s := newScene(t, 4)
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				s.task.Source = &hanging{s.src, plan, stop}
+				start := time.Now()
+				r := s.runWith(ctx, RunOptions{})
+				if d := time.Since(start); r.Status != Stopped || d > time.Minute || s.src.holder != nil || len(s.vendor.calls) > 0 {
+					t.Errorf("ended %s %q after %s with %d calls, lease of %v", r.Status, r.Error, d, len(s.vendor.calls), s.src.holder)
+				}
+			})
+		})
+	}
 }
 
 func TestF41StopDrains(t *testing.T) {

@@ -54,6 +54,36 @@ func TestF60AnInterruptedSavedPlan(t *testing.T) {
 	})
 }
 
+// overtaken is a source whose saved plan another process begins to send between two looks at it.
+type overtaken struct {
+	*fakeSource
+	looks int
+}
+
+func (s *overtaken) Plan(ctx context.Context, run string) (PlanRef, bool, error) {
+	ref, ok, err := s.fakeSource.Plan(ctx, run)
+	if s.looks++; s.looks > 1 {
+		ref.Epoch = 1
+	}
+	return ref, ok, err
+}
+
+func TestF60ASavedPlanThatAnotherBegan(t *testing.T) {
+	inItsTime(t, func(t *testing.T) {
+		s := newScene(t, 4)
+		p, err := s.runner.Plan(t.Context(), s.task, PlanOptions{Keep: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.task.Source = &overtaken{fakeSource: s.src}
+		_, err = s.runner.Run(t.Context(), s.task, RunOptions{Saved: p})
+		var stale *StaleError
+		if !errors.As(err, &stale) || !strings.Contains(stale.Why, "begun before") || len(s.vendor.calls) > 0 || s.src.settled > 0 {
+			t.Errorf("%v, %d calls, settled %d times", err, len(s.vendor.calls), s.src.settled)
+		}
+	})
+}
+
 // A guard that has tripped since a plan was saved holds it, unless the person who looked said so.
 func TestASavedPlanIsHeldOrReleased(t *testing.T) {
 	for name, approved := range map[string][]string{"held": nil, "released": {HoldNullKeys}} {
