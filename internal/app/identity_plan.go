@@ -38,7 +38,7 @@ type IdentityShape struct {
 	Largest     int64 `json:"largest"`     // identifiers of the largest profile
 }
 
-// MergeCause counts the merges, splits or new profiles that identifiers of a type caused.
+// MergeCause counts the merges, splits or new profiles that identifiers of a type, or pairs, caused.
 type MergeCause struct {
 	Kind string `json:"kind"`
 	Type string `json:"type"` // "" where none did

@@ -99,7 +99,7 @@ func Dropped(entity string, b Build) rel.Query {
 	}
 }
 
-// MergeCauses is a query of kind (new, merge or split), type (of the identifier that caused it;
+// MergeCauses is a query of kind (new, merge or split), type (of the identifier that caused it, or PairType;
 // NULL for none) and n: what a build did to the profiles of the one before.
 func MergeCauses(entity string, b Build) rel.Query {
 	m := func(name string) rel.Expr { return rel.C("m", name) }

@@ -185,6 +185,10 @@ func (x *identity) ranks(keep func(*models.Identifier) bool) []int {
 // RecordType is the type of the identifier that a row without any has: itself, source:key.
 const RecordType = "record"
 
+// PairType is the type of what merged profiles where no identifier did: two records that matching,
+// or a person, found to be one. Its value is both, source:key source:key.
+const PairType = "pair"
+
 // typeOf is the name of an identifier type by its rank.
 func (x *identity) typeOf(rank rel.Expr) rel.Expr {
 	var whens []rel.When

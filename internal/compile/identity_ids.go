@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
 )
@@ -164,15 +166,15 @@ func (x *identity) sourceName(n rel.Expr) rel.Expr {
 	return rel.Case{Whens: whens}
 }
 
-// eventsQuery lists what became of profiles in this build: kind, from_id, to_id and the identifier
-// that caused it.
+// eventsQuery lists what became of profiles in this build: kind, from_id, to_id and the identifier,
+// or the pair of records, that caused it.
 func (x *identity) eventsQuery() rel.Query {
-	event := func(kind string, fromID, toID, rank, value rel.Expr) []rel.Column {
+	event := func(kind string, fromID, toID, typ, value rel.Expr) []rel.Column {
 		return []rel.Column{rel.As("at", rel.At(x.in.AsOf)), rel.As("kind", rel.T(kind)), rel.As("from_id", fromID), rel.As("to_id", toID),
-			rel.As("type", x.typeOf(rank)), rel.As("value", value), rel.As("build", rel.T(x.in.Build.ID))}
+			rel.As("type", typ), rel.As("value", value), rel.As("build", rel.T(x.in.Build.ID))}
 	}
 	id := x.profileID(rel.C("m", "number"))
-	born := rel.Select{Columns: event("new", rel.Null(models.Text), id, rel.C("n", "rank"), rel.C("n", "value")), From: from(x.work("minted"), "m"),
+	born := rel.Select{Columns: event("new", rel.Null(models.Text), id, x.typeOf(rel.C("n", "rank")), rel.C("n", "value")), From: from(x.work("minted"), "m"),
 		Joins: []rel.Join{join(rel.Left, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("m", "cluster")))}}
 	if x.first() {
 		return born
@@ -187,10 +189,14 @@ func (x *identity) eventsQuery() rel.Query {
 	split := notNull(rel.C("o", "old"))
 	born.Columns[1].Expr = rel.Case{Whens: []rel.When{{If: split, Then: rel.T("split")}}, Else: rel.T("new")}
 	born.Columns[2].Expr = rel.Case{Whens: []rel.When{{If: split, Then: x.profileID(rel.C("o", "old"))}}}
+	typ, value := x.typeOf(either(rel.C("w", "rank"), rel.C("n", "rank"))), either(rel.C("w", "value"), rel.C("n", "value"))
+	if x.paired() {
+		typ = rel.Case{Whens: []rel.When{{If: notNull(rel.C("w", "pair")), Then: rel.T(PairType)}}, Else: typ}
+		value = either(rel.C("w", "pair"), value)
+	}
 	merged := rel.Select{
-		Columns: event("merge", x.profileID(rel.C("g", "old")), x.profileID(rel.C("k", "number")),
-			either(rel.C("w", "rank"), rel.C("n", "rank")), either(rel.C("w", "value"), rel.C("n", "value"))),
-		From: from(x.work("gone_to"), "g"),
+		Columns: event("merge", x.profileID(rel.C("g", "old")), x.profileID(rel.C("k", "number")), typ, value),
+		From:    from(x.work("gone_to"), "g"),
 		Joins: []rel.Join{
 			join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster"))),
 			join(rel.Left, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("g", "cluster"))),
@@ -205,11 +211,17 @@ func (x *identity) eventsQuery() rel.Query {
 // members, and taker(node, cluster, old), those of the clusters that took them;
 // stand(src, combo, node) is where these stand beside each other.
 func (x *identity) away() []rel.Statement {
-	members := []rel.Column{same("a", "node"), same("a", "cluster"), same("a", "old")}
-	do := temp(x.work("away"), rel.Select{Columns: members, From: from(x.work("gone_to"), "g"), Where: eq(rel.C("g", "rn"), rel.I(1)), Joins: []rel.Join{
+	members, were := []rel.Column{same("a", "node"), same("a", "cluster"), same("a", "old")}, x.work("was")
+	var do []rel.Statement
+	if x.paired() { // rows without an identifier, too, merge
+		were = x.work("were")
+		do = temp(were, rel.Select{Columns: []rel.Column{same("a", "node"), same("a", "cluster"), rel.As("old", either(rel.C("a", "old"), rel.C("r", "old")))}, From: from(x.work("was"), "a"),
+			Joins: []rel.Join{join(rel.Left, rel.Sub{Query: x.rowsBefore(), Alias: "r"}, eq(rel.C("r", "node"), rel.C("a", "node")))}})
+	}
+	do = append(do, temp(x.work("away"), rel.Select{Columns: members, From: from(x.work("gone_to"), "g"), Where: eq(rel.C("g", "rn"), rel.I(1)), Joins: []rel.Join{
 		join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster")), rel.F(rel.Ne, rel.C("k", "number"), rel.C("g", "old"))),
-		join(rel.Inner, from(x.work("was"), "a"), eq(rel.C("a", "old"), rel.C("g", "old")), eq(rel.C("a", "cluster"), rel.C("g", "cluster")))}})
-	do = append(do, temp(x.work("taker"), rel.Select{Columns: members, From: from(x.work("was"), "a"), Where: inTable(x.work("away"), "cluster", rel.C("a", "cluster"))})...)
+		join(rel.Inner, from(were, "a"), eq(rel.C("a", "old"), rel.C("g", "old")), eq(rel.C("a", "cluster"), rel.C("g", "cluster")))}})...)
+	do = append(do, temp(x.work("taker"), rel.Select{Columns: members, From: from(were, "a"), Where: inTable(x.work("away"), "cluster", rel.C("a", "cluster"))})...)
 	// The identifiers of those who took, each with where it stands beside others. Where all of a
 	// combination were of one profile, only one that is new brings two together.
 	fresh := x.goesOn && !x.all && x.together() && !x.limited()
@@ -232,35 +244,62 @@ func (x *identity) away() []rel.Statement {
 	return append(do, temp(x.work("stand"), union(stand))...)
 }
 
+// rowsBefore lists the nodes of rows without an identifier, with their profile of before: node, old.
+func (x *identity) rowsBefore() rel.Query {
+	n := func(name string) rel.Expr { return rel.C("n", name) }
+	q := rel.Select{Columns: []rel.Column{same("n", "node"), rel.As("old", rel.C("c", "number"))}, Where: eq(n("rank"), rel.I(int64(x.recordRank())))}
+	if x.goesOn {
+		q.From = from(x.work("prior"), "n")
+		q.Joins = []rel.Join{join(rel.Inner, from(x.work("olds"), "c"), eq(rel.C("c", "profile_id"), n("profile_id")))}
+		return q
+	}
+	q.From = from(x.work("nodes"), "n")
+	q.Joins = []rel.Join{
+		join(rel.Inner, from(x.before(Records), "b"), eq(n("value"), rel.F(rel.Concat, rel.C("b", "source"), rel.T(":"), rel.C("b", "key")))),
+		join(rel.Inner, from(x.before(Clusters), "c"), eq(rel.C("c", "profile_id"), rel.C("b", "profile_id")))}
+	return q
+}
+
 // witness lists for each old profile the identifiers that some row has together with one of its
 // own and that were not its own: those of another old profile first, then the strongest. The
-// first, n = 1, is what merged it. Columns: old, rank, value, n.
+// first, n = 1, is what merged it. Where records are matched, pair is the two that lead to it by
+// matching alone; NULL if a row does, which goes before. Columns: old, rank, value, n, pair.
 func (x *identity) witness() rel.Query {
 	var pairs []rel.Query
-	beside := func(r rel.Relation, joins []rel.Join, mine, other rel.Expr) {
-		pairs = append(pairs, rel.Select{
+	beside := func(r rel.Relation, joins []rel.Join, mine, other, pair rel.Expr) {
+		q := rel.Select{
 			Columns: []rel.Column{same("a", "old"), rel.As("node", rel.C("b", "node")), rel.As("fresh", oneIf(isNull(rel.C("b", "old"))))},
 			From:    r,
 			Joins: append(joins, join(rel.Inner, from(x.work("away"), "a"), eq(rel.C("a", "node"), mine)),
 				join(rel.Inner, from(x.work("taker"), "b"), eq(rel.C("b", "node"), other), eq(rel.C("b", "cluster"), rel.C("a", "cluster")))),
 			Where: rel.F(rel.Distinct, rel.C("a", "old"), rel.C("b", "old")),
-		})
+		}
+		if x.paired() {
+			q.Columns = append(q.Columns, rel.As("pair", pair))
+		}
+		pairs = append(pairs, q)
 	}
 	if x.links != nil {
 		beside(from(x.work("stand"), "l"), []rel.Join{join(rel.Inner, from(x.work("stand"), "m"), eq(rel.C("m", "src"), rel.C("l", "src")), eq(rel.C("m", "combo"), rel.C("l", "combo")))},
-			rel.C("l", "node"), rel.C("m", "node"))
+			rel.C("l", "node"), rel.C("m", "node"), rel.Null(models.Text))
 	}
 	if x.paired() {
-		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "u"), rel.C("l", "v"))
-		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "v"), rel.C("l", "u"))
+		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "u"), rel.C("l", "v"), rel.C("l", "pair"))
+		beside(from(x.work("fuzzy"), "l"), nil, rel.C("l", "v"), rel.C("l", "u"), rel.C("l", "pair"))
 	}
 	if len(pairs) == 0 {
 		pairs = append(pairs, rel.Select{Columns: []rel.Column{rel.As("old", rel.I(0)), rel.As("node", rel.I(0)), rel.As("fresh", rel.I(0))}, Where: rel.B(false)})
 	}
+	order := []rel.Order{{Expr: rel.C("p", "fresh")}, {Expr: rel.C("n", "rank")}, {Expr: rel.C("n", "node")}}
+	columns := []rel.Column{same("p", "old"), same("n", "rank"), same("n", "value")}
+	if x.paired() { // rows say more than likeness
+		order = slices.Insert(order, 1, rel.Order{Expr: oneIf(notNull(rel.C("p", "pair")))})
+		order = append(order, rel.Order{Expr: rel.C("p", "pair")})
+		columns = append(columns, same("p", "pair"))
+	}
 	return rel.Select{
-		Columns: []rel.Column{same("p", "old"), same("n", "rank"), same("n", "value"), rel.As("n", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{rel.C("p", "old")},
-			OrderBy: []rel.Order{{Expr: rel.C("p", "fresh")}, {Expr: rel.C("n", "rank")}, {Expr: rel.C("n", "node")}}})},
-		From:  rel.Sub{Query: union(pairs), Alias: "p"},
-		Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("p", "node")))},
+		Columns: append(columns, rel.As("n", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{rel.C("p", "old")}, OrderBy: order})),
+		From:    rel.Sub{Query: union(pairs), Alias: "p"},
+		Joins:   []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("p", "node")))},
 	}
 }

@@ -14,7 +14,8 @@ func (x *identity) paired() bool { return x.entity.Identity.Fuzzy != nil }
 // certain is the weight of a pair that a person decided on: more than any that is reckoned.
 const certain = 1_000_000
 
-// pairLinks makes fuzzy(u, v, weight): u > v, and how sure the link is, in thousandths of bits.
+// pairLinks makes fuzzy(u, v, weight, pair): u > v, how sure the link is, in thousandths of bits, and
+// two records that it comes from, as the value of a PairType.
 func (x *identity) pairLinks() []rel.Statement {
 	if !x.paired() {
 		return nil
@@ -63,11 +64,12 @@ func (x *identity) pairLinks() []rel.Statement {
 		join(rel.Inner, from(x.work("anchor"), "a"), eq(rel.C("a", "source"), p("source_a")), eq(rel.C("a", "key"), p("key_a"))),
 		join(rel.Inner, from(x.work("anchor"), "b"), eq(rel.C("b", "source"), p("source_b")), eq(rel.C("b", "key"), p("key_b")))},
 		rel.C("a", "node"), rel.C("b", "node"))
-	ends.Columns = append(ends.Columns, rel.As("weight", weight))
+	pair := rel.F(rel.Concat, p("source_a"), rel.T(":"), p("key_a"), rel.T(" "), p("source_b"), rel.T(":"), p("key_b"))
+	ends.Columns = append(ends.Columns, rel.As("weight", weight), rel.As("pair", pair))
 	ends.Where = rel.F(rel.And, ends.Where, eq(p("decision"), rel.T("join")))
 	e := func(name string) rel.Expr { return rel.C("e", name) }
 	return append(temp(x.work("anchor"), anchor), temp(x.work("fuzzy"), rel.Select{
-		Columns: []rel.Column{same("e", "u"), same("e", "v"), rel.As("weight", greatest(e("weight")))},
+		Columns: []rel.Column{same("e", "u"), same("e", "v"), rel.As("weight", greatest(e("weight"))), rel.As("pair", least(e("pair")))},
 		From:    rel.Sub{Query: ends, Alias: "e"}, GroupBy: []rel.Expr{e("u"), e("v")}})...)
 }
 
