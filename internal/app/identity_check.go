@@ -29,7 +29,8 @@ type IdentityCheck struct {
 	Apart       []ApartProfiles   `json:"examples"`
 	Tables      []TableDifference `json:"tables"`
 	Moved       []SourceMoved     `json:"sources_moved"`
-	Rules       bool              `json:"rules_changed"` // in the YAML, since the build in force
+	Rules       bool              `json:"rules_changed"`   // in the YAML, since the build in force
+	Decided     int64             `json:"decisions_since"` // pairs of which people said otherwise since the build in force
 	// Seconds of identity: "full" beside, "live" if it was built by this command.
 	Seconds map[string]float64 `json:"seconds"`
 	How     string             `json:"live_build,omitempty"` // incremental or full, if it was built by this command
@@ -127,6 +128,8 @@ func Differing(checks []IdentityCheck, built bool) error {
 		switch {
 		case c.Rules:
 			e.Fix = "its rules changed since; see what they do: weir identity plan; then build: weir build"
+		case c.Decided > 0 && !built:
+			e.Fix = "people decided on pairs since; build first, so that both see the same: weir identity check --build"
 		case len(c.Moved) == 0:
 			e.Fix = "its sources have as many rows as then, but some may have changed where they were, without a newer time; mend it with: weir build --full"
 		case built:
@@ -180,8 +183,21 @@ func (a *App) compare(ctx context.Context, s warehouse.Session, c *IdentityCheck
 	if c.Moved, err = a.moved(ctx, s, c.Entity, live, full); err != nil {
 		return err
 	}
+	if c.Decided, err = a.decided(ctx, s, c.Entity, live, full); err != nil {
+		return err
+	}
 	c.Rules, err = a.ruled(ctx, s, c.Entity, live, full)
 	return err
+}
+
+// decided counts the pairs of which two builds know that a person said something else.
+func (a *App) decided(ctx context.Context, s warehouse.Session, entity string, live, full compile.Build) (n int64, err error) {
+	for _, b := range []compile.Build{live, full} {
+		if has, err := a.has(ctx, s, entity, b, compile.Pairs); err != nil || !has[compile.Pairs] {
+			return 0, err
+		}
+	}
+	return n, a.row(ctx, s, compile.DecisionsMoved(entity, live, full), &n)
 }
 
 // ruled reports whether two builds were made by different rules, as far as both say by which.

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"math/rand"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/compile/casetest"
 	"github.com/weir-data/weir/internal/warehouse"
 )
@@ -103,7 +105,7 @@ func TestFuzzyPlan(t *testing.T) {
 		}
 	})
 	with(namesFuzzy, func(a *App) {
-		plans, err := a.PlanIdentity(t.Context(), IdentityOptions{Limit: 3})
+		plans, err := a.PlanIdentity(t.Context(), IdentityOptions{Limit: 3, Values: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,6 +115,17 @@ func TestFuzzyPlan(t *testing.T) {
 		}
 		if p.Largest[0].Identifiers != 2 || p.Largest[0].Pairs != 1 {
 			t.Errorf("the largest profile is two records by one pair: %+v", p.Largest[0])
+		}
+		for _, c := range p.Causes {
+			if c.Kind == "merge" && c.Type != compile.PairType {
+				t.Errorf("profiles merge by matching alone, and not by %s", c.Type)
+			}
+		}
+		for _, m := range p.Merges {
+			var one, other int
+			if _, err := fmt.Sscanf(m.Value, "crm:%d crm:%d", &one, &other); err != nil || m.Type != compile.PairType || other != one+100 {
+				t.Errorf("a merge is told by the two records that matched: %+v", m)
+			}
 		}
 		var join, review int64
 		for _, b := range p.Fuzzy.Bands {
@@ -159,6 +172,14 @@ func TestFuzzyPlan(t *testing.T) {
 		}
 		if list[0].Open != review-1 || list[0].Waiting != 1 {
 			t.Errorf("after a decision: %+v", list[0])
+		}
+		checks, err := a.CheckIdentity(t.Context(), false, IdentityOptions{Limit: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said *Error
+		if err := Differing(checks, false); checks[0].Decided != 1 || !errors.As(err, &said) || !strings.Contains(said.Fix, "people decided on pairs since") {
+			t.Errorf("a decision is why a check differs: %+v, %v", checks[0], said)
 		}
 		b := build(a)
 		if b.Profiles != 80-p.Merged-1 || b.Identity != "incremental" {

@@ -72,6 +72,9 @@ func (s *session) printCheck(c *app.IdentityCheck) {
 		}
 	}
 	s.printMoved(c.Moved)
+	if c.Decided > 0 {
+		s.out("  people decided on %s since it was built", plural(c.Decided, "pair"))
+	}
 }
 
 // apart tells how a live profile and one from nothing do not agree.

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/models/diag"
@@ -64,6 +66,22 @@ func ReviewCounts(entity string, b Build) rel.Query {
 		Columns: []rel.Column{rel.As("open", rel.C("o", "n")), rel.As("said", rel.C("s", "n"))},
 		From:    rel.Sub{Query: open, Alias: "o"}, Joins: []rel.Join{{Kind: rel.Cross, Rel: rel.Sub{Query: said, Alias: "s"}}},
 	}
+}
+
+// DecisionsMoved is a query of one integer: of how many pairs only one of two builds knows what a
+// person has said, or knows it so.
+func DecisionsMoved(entity string, live, fresh Build) rel.Query {
+	columns := append(slices.Clone(ReviewColumns), "decision")
+	var said []rel.Query
+	for i, b := range []Build{live, fresh} {
+		said = append(said, rel.Select{Columns: append(columnsOf("p", columns), rel.As("d", rel.I(int64(1-2*i)))), From: from(b.Table(entity, Pairs), "p"), Where: eq(rel.C("p", "by"), rel.T("person"))})
+	}
+	each := rel.Select{Columns: append(columnsOf("u", columns), rel.As("d", sum(rel.C("u", "d")))), From: rel.Sub{Query: union(said), Alias: "u"}}
+	for _, c := range columns {
+		each.GroupBy = append(each.GroupBy, rel.C("u", c))
+	}
+	moved := rel.Select{Distinct: true, Columns: columnsOf("x", ReviewColumns), From: rel.Sub{Query: each, Alias: "x"}, Where: rel.F(rel.Ne, rel.C("x", "d"), rel.I(0))}
+	return rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: rel.Sub{Query: moved, Alias: "m"}}
 }
 
 // samePair is that a pair p and a review v are of the same records.
