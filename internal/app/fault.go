@@ -63,7 +63,7 @@ func (a *App) worldly(err error) error {
 	case errors.As(err, &busy):
 		return &Error{Kind: Unavailable, Code: "build.busy", Message: "building " + busy.Entity + ": " + busy.Error(), Fix: "wait for it", Err: err}
 	case errors.As(err, &held):
-		return &Error{Kind: Refused, Code: held.Code, Message: "the build is held: " + held.What, Fix: heldFix(held), Err: err}
+		return &Error{Kind: Refused, Code: held.Code, Message: "the build is held: " + held.What, Fix: a.heldFix(held), Err: err}
 	case errors.As(err, &problems):
 		return &Error{Kind: Refused, Code: mismatched, Message: "the models do not fit the warehouse", Findings: a.p.Findings(problems.Problems), Err: err}
 	case errors.As(err, &holder):
@@ -90,8 +90,9 @@ func (a *App) worldly(err error) error {
 	return err
 }
 
-// heldFix says what to look at and how to go on where a guard holds a build.
-func heldFix(h *build.HeldError) string {
+// heldFix says what to look at and how to go on where a guard holds a build. A target that sends
+// nothing has no runs.
+func (a *App) heldFix(h *build.HeldError) string {
 	look := map[string]string{
 		build.CodeProfileSize: "see what holds it together: weir identity plan --select %s --values; then ignore that value, or give its type max_links or a limit",
 		build.CodeMerged:      "see what joins them: weir identity plan --select %s --values; look for a value that many rows now share",
@@ -101,7 +102,11 @@ func heldFix(h *build.HeldError) string {
 	} else {
 		look = fmt.Sprintf(look, h.Entity)
 	}
-	return look + "; or let it through once: weir run --approve " + h.Code
+	command := "run"
+	if a.sends() != nil {
+		command = "build"
+	}
+	return look + "; or let it through once: weir " + command + " --approve " + h.Code
 }
 
 // refused is an error about what the project says.

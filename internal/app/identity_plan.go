@@ -140,7 +140,7 @@ func (a *App) PlanIdentity(ctx context.Context, o IdentityOptions) ([]IdentityPl
 			p.Build, p.AsOf = live.ID, res.AsOf
 			for i := range res.Held {
 				h := &res.Held[i]
-				p.Held = append(p.Held, BuildHold{Code: h.Code, What: h.What, Fix: heldFix(h)})
+				p.Held = append(p.Held, BuildHold{Code: h.Code, What: h.What, Fix: a.heldFix(h)})
 			}
 			for _, part := range []func(context.Context, warehouse.Session, *IdentityPlan, compile.Build, compile.Build, IdentityOptions) error{
 				a.planSizes, a.planMerges, a.planLargest, a.planDropped, a.planSegments,
