@@ -23,9 +23,17 @@ type asked struct {
 }
 
 // readAsked understands ID, VALUE, TYPE=VALUE, SOURCE=KEY and SOURCE:KEY. A bare value may hold an
-// equals sign or a colon.
+// equals sign or a colon. What holds no value is an error.
 func readAsked(ls []*lookup, text string) (asked, error) {
-	text = strings.TrimSpace(text)
+	q, err := splitAsked(ls, strings.TrimSpace(text))
+	if err == nil && strings.TrimSpace(q.value) == "" {
+		err = &Error{Kind: Refused, Code: "identity.no_value", Message: "this names nobody: it holds no value", Fix: "write a profile's id, a value, TYPE=VALUE or SOURCE:KEY"}
+	}
+	return q, err
+}
+
+// splitAsked is readAsked of any text, with or without a value.
+func splitAsked(ls []*lookup, text string) (asked, error) {
 	if source, key, ok := strings.Cut(text, ":"); ok {
 		for _, l := range ls {
 			if slices.Contains(l.e.Identity.From, source) {
@@ -169,8 +177,12 @@ func (l *lookup) findRow(ctx context.Context, q asked) ([]*Found, error) {
 	if !slices.Contains(l.e.Identity.From, q.name) {
 		return nil, nil
 	}
-	if l.in.Model.Source(q.name).UpdatedAt == "" {
-		return nil, &Error{Kind: Refused, Code: "identity.events", Message: fmt.Sprintf("the rows of %s are events, which are known by their identifiers and not by keys", q.name),
+	if s := l.in.Model.Source(q.name); s.UpdatedAt == "" {
+		are := "events, which are"
+		if s.Time == "" {
+			are = "no records, since it has no updated_at: they are"
+		}
+		return nil, &Error{Kind: Refused, Code: "identity.events", Message: fmt.Sprintf("the rows of %s are %s known by their identifiers and not by keys", q.name, are),
 			Fix: "name an identifier of the row: " + strings.Join(identifierTypes(l.e), ", ")}
 	}
 	var out []*Found

@@ -357,6 +357,9 @@ func TestExplainRefuses(t *testing.T) {
 		{"emial=ana@example.com", "", "identity.unknown_type", nil, nil},
 		{"crm=k77", "", "identity.unknown", nil, nil},
 		{"orders=1", "", "identity.events", nil, nil},
+		{" ", "cus_1", "identity.no_value", nil, nil},
+		{"cus_1", "email= ", "identity.no_value", nil, nil},
+		{"crm:", "", "identity.no_value", nil, nil},
 		{"30", "cus_1", "identity.ambiguous", nil, []string{"customer_id", "email"}},
 	} {
 		t.Run(c.a+" "+c.b, func(t *testing.T) {
