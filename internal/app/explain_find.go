@@ -97,7 +97,7 @@ func (l *lookup) find(ctx context.Context, q asked) ([]*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, by := range []func(context.Context, asked, []string, map[string][]string) ([]*Found, error){l.findNodes, l.findDropped, l.findRaw} {
+	for _, by := range []func(context.Context, asked, []string, map[string][]string) ([]*Found, error){l.findNodes, l.findDropped, l.findRaw, l.findForeign} {
 		if found, err := by(ctx, q, types, forms); len(found) > 0 || err != nil {
 			return found, err
 		}
@@ -238,11 +238,32 @@ func (l *lookup) findNodes(ctx context.Context, q asked, types []string, forms m
 	return out, nil
 }
 
+// findForeign finds numbers that were dropped with the country of their row behind them.
+func (l *lookup) findForeign(ctx context.Context, q asked, types []string, forms map[string][]string) ([]*Found, error) {
+	var by []string
+	for _, t := range types {
+		if slices.ContainsFunc(l.e.Identity.From, func(source string) bool {
+			return slices.ContainsFunc(l.in.Model.Source(source).Identifiers, func(id models.SourceIdentifier) bool { return id.Type == t && id.Country != "" })
+		}) {
+			by = append(by, t)
+		}
+	}
+	return l.droppedAs(ctx, q, by, forms, compile.NumberOf(rel.C("d", "value")))
+}
+
 // findDropped finds values that join nobody.
 func (l *lookup) findDropped(ctx context.Context, q asked, types []string, forms map[string][]string) ([]*Found, error) {
+	return l.droppedAs(ctx, q, types, forms, rel.C("d", "value"))
+}
+
+// droppedAs finds the values that were dropped of which a text, such as the value itself, is one of forms.
+func (l *lookup) droppedAs(ctx context.Context, q asked, types []string, forms map[string][]string, of rel.Expr) ([]*Found, error) {
+	if len(types) == 0 {
+		return nil, nil
+	}
 	var is []rel.Expr
 	for _, t := range types {
-		is = append(is, rel.F(rel.And, equal(rel.C("d", "type"), rel.T(t)), oneOf(rel.C("d", "value"), forms[t])))
+		is = append(is, rel.F(rel.And, equal(rel.C("d", "type"), rel.T(t)), oneOf(of, forms[t])))
 	}
 	list, err := l.dropped(ctx, anyOf(is), 100)
 	if err != nil {

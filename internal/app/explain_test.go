@@ -24,7 +24,7 @@ timezone: Europe/Paris
 targets:
   dev: TARGET
 sources:
-  crm:    {table: shop.crm, key: id, updated_at: changed_at, identifiers: {customer_id: customer_id, email: email, phone: phone}}
+  crm:    {table: shop.crm, key: id, updated_at: changed_at, identifiers: {customer_id: customer_id, email: email, phone: {column: phone, country: country}}}
   orders: {table: shop.orders, key: order_id, time: placed_at, identifiers: {customer_id: customer_id, email: email, phone: phone, ip: ip}}
 entities:
   customer:
@@ -65,6 +65,7 @@ insert into shop.crm values
   ('k5', '20', 'shop@example.com', null, 'Cleo', true, timestamptz '2026-03-05 08:00:00+00'),
   ('k9', '30', 'NoReply@example.com', null, 'Dan', null, timestamptz '2026-03-09 08:00:00+00'),
   ('k7', '20', 'noreply@example.com', null, 'Cleo', true, timestamptz '2026-03-06 08:00:00+00');
+alter table shop.crm add column country varchar;
 create table shop.orders (order_id bigint, customer_id varchar, email varchar, phone varchar, ip varchar, amount double precision, placed_at timestamptz, note varchar);
 insert into shop.orders values
   (1, null, 'ana.b@example.com', '0639980011', null, 12.5, timestamptz '2026-04-01 10:00:00+00', null),
@@ -123,7 +124,8 @@ insert into weir.customer_dropped_links_b1 values
   ('ip', '203.0.113.9', 'contested', null, 'seen with several profiles', 9, null),
   ('email', 'noreply@example.com', 'ignore', null, 'rows: 1', null, null),
   ('email', 'NoReply@example.com', 'ignore', null, 'rows: 1', null, null),
-  ('phone', '123', 'invalid', null, 'rows: 4', null, null);
+  ('phone', '123', 'invalid', null, 'rows: 4', null, null),
+  ('phone', '4711 @DE', 'invalid', null, 'rows: 1', null, null);
 create table weir.customer_pairs_b1 (source_a varchar, key_a varchar, source_b varchar, key_b varchar, weight double precision, probability double precision, decision varchar, "by" varchar, reasons varchar);
 insert into weir.customer_pairs_b1 values
   ('crm', 'k5', 'crm', 'k9', 0.5, 0.625, 'review', 'weight', 'same first name'),
@@ -249,6 +251,7 @@ func TestExplainIdentity(t *testing.T) {
 		{"a shared identifier and a profile", "shop@example.com", "cus_4", explained{"apart", "shop@example.com crm/k5* 20", "", []string{
 			"email shop@example.com was seen with 2 values of customer_id, the most is 1 (max_links): it joins nobody"}}},
 		{"a value that is none", "phone=123", "cus_4", explained{"apart", "", "", []string{"phone 123 has no normal form (invalid): it joins nobody"}}},
+		{"a value that is none, in the country of its row", "phone=4711", "cus_4", explained{"apart", "", "", []string{"phone 4711 @DE has no normal form (invalid): it joins nobody"}}},
 		{"a profile whose rows are gone", "cus_9", "cus_4", explained{"unlinked", "", "", nil}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -55,6 +55,9 @@ func byRow(id *models.Identifier) bool { return strings.HasPrefix(id.Country, of
 func numberOf(text rel.Expr) rel.Expr { return rel.F(rel.Part, text, rel.T(mark), rel.I(1)) }
 func behind(text rel.Expr) rel.Expr   { return rel.F(rel.Part, text, rel.T(mark), rel.I(2)) }
 
+// NumberOf is a value of an identifier, less the country of its row where that stands behind it.
+func NumberOf(value rel.Expr) rel.Expr { return numberOf(value) }
+
 // frequent are the countries that most rows are from, which are looked for first.
 var frequent = strings.Fields("US CA GB FR DE IT ES NL BE CH AT PT PL SE DK NO FI IE AU NZ IN BR MX JP CN")
 
