@@ -81,6 +81,10 @@ func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 		}
 	}
+	if r.Method != http.MethodHead {
+		// Asked for here, since net/http would decompress without a bound on what it reads.
+		r.Header.Set("Accept-Encoding", "gzip")
+	}
 	if a.auth != nil {
 		r.Header.Del("Authorization")
 		if err := a.auth(r); err != nil {
@@ -102,11 +106,13 @@ func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	var body io.Reader = res.Body
 	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") {
 		z, err := gzip.NewReader(io.LimitReader(res.Body, a.max))
-		if err != nil {
+		switch {
+		case err == nil:
+			body = z
+		case !errors.Is(err, io.EOF): // an answer without a body is none that was compressed
 			return nil, err
 		}
 		res.Header.Del("Content-Encoding")
-		body = z
 	}
 	b, err := io.ReadAll(io.LimitReader(body, a.max+1))
 	if int64(len(b)) > a.max {

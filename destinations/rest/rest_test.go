@@ -214,6 +214,31 @@ func TestF30AnswersAreBounded(t *testing.T) {
 	}
 }
 
+// Compressed bytes that never become any of the answer are bounded as well.
+func TestF30EmptyCompression(t *testing.T) {
+	var empty bytes.Buffer
+	if err := gzip.NewWriter(&empty).Close(); err != nil {
+		t.Fatal(err)
+	}
+	nothing := bytes.Repeat(empty.Bytes(), 4096)
+	var written atomic.Int64
+	c := client(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		for written.Load() < 256<<20 {
+			n, err := w.Write(nothing)
+			if written.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	}), Options{})
+	_, err := c.JSON(t.Context(), "POST", "/x", nil)
+	wantClass(t, err, destinations.Ambiguous, "eof")
+	if written.Load() >= 256<<20 {
+		t.Errorf("%d MiB were taken", written.Load()>>20)
+	}
+}
+
 // An answer that trickles in is given up at the deadline.
 func TestF31SlowAnswer(t *testing.T) {
 	c := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
