@@ -76,6 +76,67 @@ func (s *dyingSession) Tx(ctx context.Context, f func(context.Context) error) er
 	return nil
 }
 
+// stopping is a warehouse in which a plan is given up at a given call: the context ends before it.
+type stopping struct {
+	warehouse.Warehouse
+	at, calls int
+	stop      context.CancelFunc
+}
+
+func (s *stopping) Session(ctx context.Context) (warehouse.Session, error) {
+	se, err := s.Warehouse.Session(ctx)
+	return &stoppingSession{se, s}, err
+}
+
+type stoppingSession struct {
+	warehouse.Session
+	s *stopping
+}
+
+// Inner is the session in this one, for what only some sessions can.
+func (s *stoppingSession) Inner() warehouse.Session { return s.Session }
+
+func (s *stoppingSession) counts() {
+	if s.s.calls++; s.s.calls == s.s.at {
+		s.s.stop()
+	}
+}
+
+func (s *stoppingSession) Exec(ctx context.Context, sql string) (int64, error) {
+	s.counts()
+	return s.Session.Exec(ctx, sql)
+}
+
+func (s *stoppingSession) Query(ctx context.Context, sql string) iter.Seq2[[]any, error] {
+	s.counts()
+	return s.Session.Query(ctx, sql)
+}
+
+// A plan that is given up, before whichever of its calls, leaves neither a table nor a line, and the
+// ledger as it was.
+func TestF11GivenUpAtEveryStep(t *testing.T) {
+	w := newWorld(t, list, nil)
+	w.want(ann, bob).sends(addAnn, addBob)
+	w.want(ann.named("Anna"), cleo)
+	state := func() []string {
+		return append(w.rows("SELECT key, state, doubt, version, hash FROM weir.ledger_vip ORDER BY key"),
+			w.rows("SELECT table_name FROM information_schema.tables WHERE starts_with(table_name, 'plan_') UNION ALL SELECT state || ' ' || run FROM weir.plans WHERE run = 'given up'")...)
+	}
+	before := state()
+	for at, through := 1, false; !through; at++ {
+		cctx, cancel := context.WithCancel(ctx)
+		s := &stopping{Warehouse: w.w, at: at, stop: cancel}
+		_, err := New(s, Options{Key: []byte("a secret of sixteen bytes or more")}).Source(w.b).Freeze(cctx, w.g, "given up")
+		if through = s.calls < at; through != (err == nil) {
+			t.Fatalf("given up at call %d of %d: %v", at, s.calls, err)
+		}
+		cancel()
+		if d := cmp.Diff(before, state()); d != "" && !through {
+			t.Fatalf("given up at call %d (-before +after):\n%s", at, d)
+		}
+	}
+}
+
 // TestF34DeathAtEveryStep plans and settles with a death at each call in turn, does the same again
 // in a new process, and expects what happens without any.
 func TestF34DeathAtEveryStep(t *testing.T) {
