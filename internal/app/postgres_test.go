@@ -90,5 +90,5 @@ func TestLifeOnPostgreSQL(t *testing.T) {
 
 // TestSavedPlansOnPostgreSQL saves plans and sends them on another warehouse.
 func TestSavedPlansOnPostgreSQL(t *testing.T) {
-	onPostgreSQL(t, "shop", map[string]func(*testing.T){"two syncs": TestASavedPlanOfTwoSyncs, "refused": TestASavedPlanIsRefused})
+	onPostgreSQL(t, "shop", map[string]func(*testing.T){"two syncs": TestASavedPlanOfTwoSyncs, "refused": TestF60ASavedPlanIsRefused})
 }

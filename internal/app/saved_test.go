@@ -113,7 +113,7 @@ func TestASavedPlanOfTwoSyncs(t *testing.T) {
 	}
 }
 
-func TestASavedPlanIsRefused(t *testing.T) {
+func TestF60ASavedPlanIsRefused(t *testing.T) {
 	a := savedWorld(t)
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "a.plan")

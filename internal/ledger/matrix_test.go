@@ -30,11 +30,14 @@ type logged struct {
 func (v *logged) Check(context.Context) error { return nil }
 func (v *logged) Close(context.Context) error { return nil }
 
-func (v *logged) Write(_ context.Context, b destinations.Batch) (destinations.Outcome, error) {
+func (v *logged) Write(ctx context.Context, b destinations.Batch) (destinations.Outcome, error) {
 	v.calls++
 	apply, o, err := true, destinations.Outcome{Rest: destinations.Result{Status: destinations.Delivered}}, error(nil)
 	if v.does != nil {
 		apply, o, err = v.does(v.calls, b)
+	}
+	if ctx.Err() != nil { // whoever called has hung up
+		err = noAnswer
 	}
 	for i, r := range b.Rows {
 		email, _ := r.IDs[0].(string)
@@ -279,6 +282,7 @@ func TestMatrix(t *testing.T) {
 			p.dest.does = func(call int, b destinations.Batch) (bool, destinations.Outcome, error) {
 				if call == 2 {
 					cancel()
+					synctest.Wait() // until the run has heard of it
 				}
 				return answers(true, nil)(call, b)
 			}
@@ -376,6 +380,37 @@ func TestMatrix(t *testing.T) {
 			if plan.Tally.Added != c.Added || plan.Tally.Updated != c.Updated || plan.Tally.Removed != c.Removed || c.Added != 2 {
 				t.Errorf("planned %+v, done %+v", plan.Tally, c)
 			}
+		},
+		"F60 the source moves after a plan was saved": func(t *testing.T) {
+			p := produce(t, 5, nil)
+			p.w.want(ann, bob)
+			save := func() *syncs.Plan {
+				t.Helper()
+				p.w.rebind()
+				plan, err := p.runner().Plan(ctx, p.task(), syncs.PlanOptions{Keep: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return plan
+			}
+			send := func(plan *syncs.Plan) (*syncs.Report, error) {
+				p.w.rebind()
+				task := p.task()
+				task.Session = func() (destinations.Session, error) { return p.dest, nil }
+				return p.runner().Run(ctx, task, syncs.RunOptions{Saved: plan})
+			}
+			one, two := save(), save()
+			p.w.want(ann.named("Anna"), cleo)
+			if r, err := send(one); err != nil || r.Status != syncs.OK {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			p.equal("what is sent", []string{"add ann@example.com Ann", "add bob@example.com Bob"}, p.dest.log)
+			_, err := send(two)
+			var stale *syncs.StaleError
+			if !errors.As(err, &stale) || !strings.Contains(stale.Why, "told other things") || len(p.dest.log) != 2 {
+				t.Errorf("once the ledger has moved: %v, %q arrived", err, p.dest.log)
+			}
+			p.equal("what is new", []string{"remove bob@example.com", "add ann@example.com Anna", "add cleo@example.com Cleo"}, p.sent())
 		},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
