@@ -560,6 +560,29 @@ func TestF45ADamagedFileIsPutAside(t *testing.T) {
 	}
 }
 
+// The log goes aside with the file: beside a new one, SQLite would replay it.
+func TestF45TheLogGoesAsideToo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dev.db")
+	ends := []string{"", "-wal", "-shm"}
+	for _, end := range ends {
+		if err := os.WriteFile(path+end, []byte("of the old one"+end), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	aside, err := putAside(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range ends {
+		if b, err := os.ReadFile(aside + end); err != nil || string(b) != "of the old one"+end {
+			t.Errorf("%q is %q, %v", end, b, err)
+		}
+		if _, err := os.Stat(path + end); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%q is still there: %v", end, err)
+		}
+	}
+}
+
 func TestANewerFileIsRefused(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "dev.db")

@@ -187,6 +187,21 @@ func TestF45DamagedLogIsSetAside(t *testing.T) {
 	run(t, w, "SELECT * FROM kept")
 }
 
+// A log without which the file does not open either stays where it was.
+func TestF45ALogStaysBesideAFileThatIsDamagedToo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop.duckdb")
+	if err := errors.Join(os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o666), os.WriteFile(path+".wal", []byte("log"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	err := setAside(options{path: path, shown: "shop.duckdb"}, errors.New("the log does not replay"))
+	if err == nil || !strings.Contains(err.Error(), "neither with its write-ahead log nor without") {
+		t.Errorf("error is %v", err)
+	}
+	if b, err := os.ReadFile(path + ".wal"); err != nil || string(b) != "log" {
+		t.Errorf("the log is %q, %v", b, err)
+	}
+}
+
 func TestSettings(t *testing.T) {
 	for _, c := range []struct {
 		set  map[string]string
