@@ -740,7 +740,7 @@ func TestF37TwoTakeTheLeaseAtOnce(t *testing.T) {
 				won = i
 			case err == nil:
 				t.Errorf("round %d: two have the lease: %+v and %+v", round, grants[won], grants[i])
-			case !errors.As(err, &held):
+			case !errors.As(err, &held) || held.Holder.PID != os.Getpid() || held.Holder.Store != "store-a":
 				t.Errorf("round %d: %v", round, err)
 			}
 		}

@@ -1,6 +1,7 @@
 package syncstest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -137,6 +138,14 @@ func TestF37StartedTogether(t *testing.T) {
 		}
 		if (a.last == nil) == (b.last == nil) {
 			t.Errorf("reports %v and %v, errors %v and %v", a.last, b.last, a.err, b.err)
+		}
+		out, in := a, b // who was kept out, and who was let in
+		if a.last != nil {
+			out, in = b, a
+		}
+		var held *syncs.HeldError
+		if !errors.As(out.err, &held) || held.Holder.PID != in.id {
+			t.Errorf("process %d sends, and the other is told %v", in.id, out.err)
 		}
 	})
 }
