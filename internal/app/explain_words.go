@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (p *people) weakest(steps []explain.Step) string {
 			if x.By == "person" {
 				return "what a person said of two records"
 			}
-			return fmt.Sprintf("two records that look alike, with a probability of %.3g", x.Probability)
+			return fmt.Sprintf("two records that look alike, with a probability of %s", Probable(x.Probability))
 		case s.Kind == explain.AtNode && i > 0 && i < len(steps)-1:
 			if m := p.nodes[s.Node]; worst == nil || m.rank > worst.rank || m.rank == worst.rank && m.Seen < worst.Seen {
 				worst = m
@@ -259,4 +260,14 @@ func (l *lookup) sharedValues(ctx context.Context, a, b *Found) ([]Reason, error
 		}
 	}
 	return out, err
+}
+
+// Probable writes a probability with three digits; what is nearly 1 keeps those that tell it from 1.
+func Probable(p float64) string {
+	for digits := 3; digits < 9; digits++ {
+		if s := strconv.FormatFloat(p, 'g', digits, 64); s != "1" || p == 1 {
+			return s
+		}
+	}
+	return "more than 0.9999999"
 }

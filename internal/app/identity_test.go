@@ -31,6 +31,15 @@ func TestLimitsOf(t *testing.T) {
 	}
 }
 
+// TestProbable: nothing that is reckoned is certain.
+func TestProbable(t *testing.T) {
+	for p, want := range map[float64]string{1: "1", 0.999986206: "0.99999", 0.99996: "0.99996", 0.9994: "0.999", 0.97: "0.97", 0.688703761: "0.689", 1 - 1e-12: "more than 0.9999999", 0.00012: "0.00012"} {
+		if got := Probable(p); got != want {
+			t.Errorf("%v is written %s, want %s", p, got, want)
+		}
+	}
+}
+
 // TestSets: a chain of profiles becomes one; what is linked already is not counted again.
 func TestSets(t *testing.T) {
 	s := newSets()

@@ -191,7 +191,7 @@ func rowName(l app.Link) string {
 
 // likeness writes what matching says of two records.
 func likeness(x app.Alike) string {
-	weight := fmt.Sprintf("weight %.1f, probability %.3g", x.Weight, x.Probability)
+	weight := fmt.Sprintf("weight %.1f, probability %s", x.Weight, app.Probable(x.Probability))
 	a, b := x.SourceA+" "+x.KeyA, x.SourceB+" "+x.KeyB
 	switch {
 	case x.By == "person" && x.Decision == "join":

@@ -50,7 +50,8 @@ func ToReview(entity string, b Build, limit int) rel.Query {
 }
 
 // ReviewCounts is a query of one row of two integers: pairs of a build that a person should look
-// at, and what persons have said that the build does not know yet.
+// at, and what persons have said that the build does not know yet. What they said of a record that is
+// gone waits for nothing.
 func ReviewCounts(entity string, b Build) rel.Query {
 	open := toReview(entity, b)
 	open.Columns = []rel.Column{rel.As("n", count())}
@@ -61,6 +62,10 @@ func ReviewCounts(entity string, b Build) rel.Query {
 		Columns: []rel.Column{rel.As("n", sum(oneIf(rel.F(rel.Not, rel.F(rel.IsTrue, agreed)))))},
 		From:    from(b.View(entity, Reviews), "v"),
 		Joins:   []rel.Join{join(rel.Left, from(b.Table(entity, Pairs), "p"), samePair()...)},
+	}
+	for _, side := range []string{"a", "b"} {
+		said.Joins = append(said.Joins, join(rel.Inner, from(b.Table(entity, Records), side),
+			eq(rel.C(side, "source"), rel.C("v", "source_"+side)), eq(rel.C(side, "key"), rel.C("v", "key_"+side))))
 	}
 	return rel.Select{
 		Columns: []rel.Column{rel.As("open", rel.C("o", "n")), rel.As("said", rel.C("s", "n"))},

@@ -181,5 +181,30 @@ func TestF50RunsArriveInOrder(t *testing.T) {
 				t.Errorf("after run %d the destination has %d", v, got)
 			}
 		}
+		// Nor does a call overtake that a run left on its way when it died.
+		old, other := w.procs[0], w.procs[1]
+		had := w.dest.members["id0"]
+		w.warehouse.source["p0"] = person{"id0", (had + 1) % values}
+		old.start(nil)
+		for old.m != nil && len(w.packets) == 0 {
+			w.once(old)
+		}
+		if len(w.packets) == 0 {
+			t.Fatal("the run ended without a call")
+		}
+		for _, k := range w.packets {
+			k.arrives = w.now.Add(w.config.Hold - time.Second)
+		}
+		old.crash()
+		w.warehouse.source["p0"] = person{"id0", (had + 2) % values}
+		other.start(nil)
+		w.drive(other)
+		for len(w.packets) > 0 {
+			w.network()
+			w.advance()
+		}
+		if got := w.dest.members["id0"]; got != (had+2)%values {
+			t.Errorf("a call of a dead run came late, and the destination has %d, want %d", got, (had+2)%values)
+		}
 	})
 }
