@@ -26,7 +26,8 @@ import (
 //
 // A build that goes on from another one finds what changed (identity_changes.go, _updates.go),
 // does the same to what that can touch (identity_reach.go), and writes what differs (layers.go): all
-// that is resolved are whole components of before, so that the outcome equals that of a full build.
+// that is resolved are whole components of before, or what they grew by where nothing went away
+// (identity_grow.go), so that the outcome equals that of a full build.
 //
 // Every choice has a total order over values that do not depend on the order of rows, nor on the
 // numbers of nodes, so that equal data gives equal profiles. What is not kept is in temporary

@@ -28,6 +28,9 @@ func (x *identity) components() {
 	if x.paired() {
 		stars = append(stars, rel.Select{Columns: []rel.Column{same("p", "u"), same("p", "v")}, From: from(x.work("fuzzy"), "p")})
 	}
+	if x.grows() {
+		stars = append(stars, x.growing())
+	}
 	if len(stars) == 0 {
 		stars = append(stars, rel.Select{Columns: []rel.Column{rel.As("u", rel.I(0)), rel.As("v", rel.I(0))}, Where: rel.B(false)})
 	}

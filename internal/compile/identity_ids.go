@@ -42,16 +42,11 @@ func (x *identity) number() {
 		rel.Select{Columns: []rel.Column{same("k", "cluster"), same("k", "number")}, From: from(x.work("kept"), "k")},
 		rel.Select{Columns: []rel.Column{same("m", "cluster"), same("m", "number")}, From: from(x.work("minted"), "m")},
 	}}
-	members := rel.Select{
-		Columns: []rel.Column{same("f", "cluster"), rel.As("size", sum(oneIf(rel.F(rel.Ne, rel.C("n", "rank"), rel.I(int64(x.recordRank())))))), rel.As("strong", greatest(oneIf(x.strong())))},
-		From:    from(x.found, "f"), Joins: []rel.Join{join(rel.Inner, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("f", "node")))},
-		Where: notNull(rel.C("f", "cluster")), GroupBy: []rel.Expr{rel.C("f", "cluster")},
-	}
 	do = append(do, temp(x.work("ids"), rel.Select{
 		Columns: []rel.Column{same("c", "cluster"), same("c", "number"), rel.As("profile_id", x.profileID(rel.C("c", "number"))),
 			rel.As("anonymous", rel.F(rel.Ne, rel.F(rel.Coalesce, rel.C("s", "strong"), rel.I(0)), rel.I(1))), rel.As("size", rel.F(rel.Coalesce, rel.C("s", "size"), rel.I(0)))},
 		From:  rel.Sub{Query: both, Alias: "c"},
-		Joins: []rel.Join{join(rel.Left, rel.Sub{Query: members, Alias: "s"}, eq(rel.C("s", "cluster"), rel.C("c", "cluster")))},
+		Joins: []rel.Join{join(rel.Left, rel.Sub{Query: x.members(), Alias: "s"}, eq(rel.C("s", "cluster"), rel.C("c", "cluster")))},
 	})...)
 	minted := rel.Select{Columns: []rel.Column{rel.As("n", count())}, From: from(x.work("minted"), "m")}
 	do = append(do, keep(x.table(Sequence), rel.Select{
@@ -90,8 +85,7 @@ func (x *identity) profileID(number rel.Expr) rel.Expr {
 
 // overlap finds where the profiles of the build in force went:
 //
-//	olds      cluster, number, profile_id: the profiles of before that are resolved again, all in a
-//	          full build
+//	olds      the profiles of before that are resolved again, all in a full build
 //	was       node, cluster, old: members of live clusters with the number of their old profile
 //	gone_to   old, cluster, k members in common, rn 1 for the cluster that has most of them
 func (x *identity) overlap() []rel.Statement {
@@ -109,7 +103,7 @@ func (x *identity) overlap() []rel.Statement {
 		again := rel.Select{Distinct: true, Columns: []rel.Column{same("p", "cluster")}, From: from(x.work("prior"), "p"),
 			Joins: []rel.Join{join(rel.Inner, from(x.work("want", x.round), "w"), eq(rel.C("w", "node"), p("node")), eq(rel.C("w", "a"), rel.I(1)))},
 			Where: rel.F(rel.And, notNull(p("profile_id")), x.own(p("rank"), p("cluster"), p("node")))}
-		do = append(do, temp(olds, x.few(clustersLayer, rel.Select{Columns: columnsOf("p", []string{"cluster", "number", "profile_id"}),
+		do = append(do, temp(olds, x.few(clustersLayer, rel.Select{Columns: columnsOf("p", clustersLayer.columns),
 			Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: again, Alias: "g"}, eq(rel.C("g", "cluster"), p("cluster")))}}))...)
 		was.Joins = append(was.Joins, join(rel.Left, from(x.work("prior"), "i"), eq(rel.C("i", "node"), f("node")), rel.F(rel.Ne, rel.C("i", "rank"), rel.I(int64(x.recordRank())))))
 	} else {
@@ -118,7 +112,7 @@ func (x *identity) overlap() []rel.Statement {
 	}
 	was.Joins = append(was.Joins, join(rel.Left, from(olds, "c"), eq(rel.C("c", "profile_id"), rel.C("i", "profile_id"))))
 	do = append(do, temp(x.work("was"), was)...)
-	members := append([]rel.Query{rel.Select{Columns: []rel.Column{same("w", "old"), same("w", "cluster")}, From: from(x.work("was"), "w"), Where: notNull(rel.C("w", "old"))}}, x.recordsBefore(olds)...)
+	members := append([]rel.Query{rel.Select{Columns: []rel.Column{same("w", "old"), same("w", "node"), same("w", "cluster")}, From: from(x.work("was"), "w"), Where: notNull(rel.C("w", "old"))}}, x.recordsBefore(olds)...)
 	common := rel.Select{
 		Columns: []rel.Column{same("m", "old"), same("m", "cluster"), rel.As("k", count())},
 		From:    rel.Sub{Query: union(members), Alias: "m"}, GroupBy: []rel.Expr{rel.C("m", "old"), rel.C("m", "cluster")},
@@ -130,8 +124,29 @@ func (x *identity) overlap() []rel.Statement {
 	})...)
 }
 
-// recordsBefore lists the records that are members of an old profile, with their clusters of now:
-// old, cluster.
+// brought lists for each old profile that was merged away the identifiers by which its records belong to
+// somebody now: what merged one that had none. Columns: old, rank, value, n.
+func (x *identity) brought() rel.Query {
+	olds := x.before(Clusters)
+	if x.goesOn {
+		olds = x.work("olds")
+	}
+	records := x.recordsBefore(olds)
+	if len(records) == 0 {
+		return rel.Select{Columns: []rel.Column{rel.As("old", rel.I(0)), rel.As("rank", rel.I(0)), rel.As("value", rel.T("")), rel.As("n", rel.I(0))}, Where: rel.B(false)}
+	}
+	m, n, g := func(name string) rel.Expr { return rel.C("m", name) }, func(name string) rel.Expr { return rel.C("n", name) }, func(name string) rel.Expr { return rel.C("g", name) }
+	return rel.Select{
+		Columns: []rel.Column{same("m", "old"), same("n", "rank"), same("n", "value"), rel.As("n", rel.Over{Rank: rel.RowNumber, PartitionBy: []rel.Expr{m("old")},
+			OrderBy: []rel.Order{{Expr: n("rank")}, {Expr: n("node")}}})},
+		From: from(x.work("merged"), "g"), Joins: []rel.Join{
+			join(rel.Inner, rel.Sub{Query: union(records), Alias: "m"}, eq(m("old"), g("old")), eq(m("cluster"), g("cluster"))),
+			join(rel.Inner, from(x.work("nodes"), "n"), eq(n("node"), m("node")))},
+	}
+}
+
+// recordsBefore lists the records that are members of an old profile, with the identifiers that say
+// whose they are and their clusters of now: old, node, cluster.
 func (x *identity) recordsBefore(olds rel.Name) []rel.Query {
 	var out []rel.Query
 	for _, s := range x.sources {
@@ -140,7 +155,7 @@ func (x *identity) recordsBefore(olds rel.Name) []rel.Query {
 		}
 		live := join(rel.Inner, from(x.work("live"), "l"), eq(rel.C("l", "cluster"), rel.C("o", "cluster")))
 		own := join(rel.Inner, from(x.work("own", s.n), "o"), eq(rel.C("o", "combo"), rel.C("q", "combo")))
-		columns := []rel.Column{rel.As("old", rel.C("c", "number")), same("o", "cluster")}
+		columns := []rel.Column{rel.As("old", rel.C("c", "number")), same("o", "node"), same("o", "cluster")}
 		once := eq(rel.C("q", "nth"), rel.I(1))
 		profile := func(id rel.Expr) rel.Join { return join(rel.Inner, from(olds, "c"), eq(rel.C("c", "profile_id"), id)) }
 		if !x.goesOn {
@@ -195,21 +210,19 @@ func (x *identity) eventsQuery() rel.Query {
 		value = either(rel.C("w", "pair"), value)
 	}
 	merged := rel.Select{
-		Columns: event("merge", x.profileID(rel.C("g", "old")), x.profileID(rel.C("k", "number")), typ, value),
-		From:    from(x.work("gone_to"), "g"),
+		Columns: event("merge", x.profileID(rel.C("g", "old")), x.profileID(rel.C("g", "number")), typ, value),
+		From:    from(x.work("merged"), "g"),
 		Joins: []rel.Join{
-			join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster"))),
-			join(rel.Left, from(x.work("nodes"), "n"), eq(rel.C("n", "node"), rel.C("g", "cluster"))),
+			join(rel.Left, rel.Sub{Query: x.brought(), Alias: "n"}, eq(rel.C("n", "old"), rel.C("g", "old")), eq(rel.C("n", "n"), rel.I(1))),
 			join(rel.Left, rel.Sub{Query: x.witness(), Alias: "w"}, eq(rel.C("w", "old"), rel.C("g", "old")), eq(rel.C("w", "n"), rel.I(1))),
 		},
-		Where: rel.F(rel.And, eq(rel.C("g", "rn"), rel.I(1)), rel.F(rel.Ne, rel.C("g", "old"), rel.C("k", "number"))),
 	}
 	return union([]rel.Query{born, merged})
 }
 
-// away makes what the few profiles that were merged away have: away(node, cluster, old), their
-// members, and taker(node, cluster, old), those of the clusters that took them;
-// stand(src, combo, node) is where these stand beside each other.
+// away makes merged(old, number, cluster), the few profiles that were merged away with those that took
+// them, and what they have: away(node, cluster, old), their members, and taker(node, cluster, old), those
+// of the clusters that took them; stand(src, combo, node) is where these stand beside each other.
 func (x *identity) away() []rel.Statement {
 	members, were := []rel.Column{same("a", "node"), same("a", "cluster"), same("a", "old")}, x.work("was")
 	var do []rel.Statement
@@ -218,8 +231,9 @@ func (x *identity) away() []rel.Statement {
 		do = temp(were, rel.Select{Columns: []rel.Column{same("a", "node"), same("a", "cluster"), rel.As("old", either(rel.C("a", "old"), rel.C("r", "old")))}, From: from(x.work("was"), "a"),
 			Joins: []rel.Join{join(rel.Left, rel.Sub{Query: x.rowsBefore(), Alias: "r"}, eq(rel.C("r", "node"), rel.C("a", "node")))}})
 	}
-	do = append(do, temp(x.work("away"), rel.Select{Columns: members, From: from(x.work("gone_to"), "g"), Where: eq(rel.C("g", "rn"), rel.I(1)), Joins: []rel.Join{
-		join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster")), rel.F(rel.Ne, rel.C("k", "number"), rel.C("g", "old"))),
+	do = append(do, temp(x.work("merged"), rel.Select{Columns: []rel.Column{same("g", "old"), same("k", "number"), same("g", "cluster")}, From: from(x.work("gone_to"), "g"), Where: eq(rel.C("g", "rn"), rel.I(1)),
+		Joins: []rel.Join{join(rel.Inner, from(x.work("kept"), "k"), eq(rel.C("k", "cluster"), rel.C("g", "cluster")), rel.F(rel.Ne, rel.C("k", "number"), rel.C("g", "old")))}})...)
+	do = append(do, temp(x.work("away"), rel.Select{Columns: members, From: from(x.work("merged"), "g"), Joins: []rel.Join{
 		join(rel.Inner, from(were, "a"), eq(rel.C("a", "old"), rel.C("g", "old")), eq(rel.C("a", "cluster"), rel.C("g", "cluster")))}})...)
 	do = append(do, temp(x.work("taker"), rel.Select{Columns: members, From: from(were, "a"), Where: inTable(x.work("away"), "cluster", rel.C("a", "cluster"))})...)
 	// The identifiers of those who took, each with where it stands beside others. Where all of a

@@ -27,17 +27,35 @@ func (x *identity) reach() {
 	for _, s := range x.sources {
 		for _, rank := range x.ranksOf(s) {
 			n := rel.C("u", ranked("n", rank))
-			touched = append(touched, rel.Select{Columns: []rel.Column{rel.As("node", n), same("u", "hard"), same("u", "gone")}, From: from(x.work("upd", s.n), "u"),
-				Where: rel.F(rel.And, notNull(n), eq(rel.C("u", "moved"), rel.I(1)))})
+			q := rel.Select{Columns: []rel.Column{rel.As("node", n), same("u", "hard"), same("u", "gone")}, From: from(x.work("upd", s.n), "u"),
+				Where: rel.F(rel.And, notNull(n), eq(rel.C("u", "moved"), rel.I(1)))}
+			if x.grows() { // rows that are only counted elsewhere have an owner too
+				q.Columns, q.Where = append(q.Columns, grownColumns(s.n)...), notNull(n)
+			}
+			touched = append(touched, q)
 		}
 	}
 	touched = append(touched, x.pairsMoved()...)
 	if len(touched) == 0 {
-		touched = append(touched, rel.Select{Columns: []rel.Column{rel.As("node", rel.I(0)), rel.As("hard", rel.I(0)), rel.As("gone", rel.I(0))}, Where: rel.B(false)})
+		none := rel.Select{Columns: []rel.Column{rel.As("node", rel.I(0)), rel.As("hard", rel.I(0)), rel.As("gone", rel.I(0))}, Where: rel.B(false)}
+		if x.grows() {
+			none.Columns = append(none.Columns, noneTouched()...)
+		}
+		touched = append(touched, none)
 	}
-	x.step("touched", temp(x.work("touch"), rel.Select{
-		Columns: []rel.Column{same("t", "node"), rel.As("hard", greatest(rel.C("t", "hard"))), rel.As("gone", greatest(rel.C("t", "gone")))},
-		From:    rel.Sub{Query: union(touched), Alias: "t"}, GroupBy: []rel.Expr{rel.C("t", "node")}})...)
+	t := func(name string) rel.Expr { return rel.C("t", name) }
+	touch := rel.Select{
+		Columns: []rel.Column{same("t", "node"), rel.As("hard", greatest(t("hard"))), rel.As("gone", greatest(t("gone")))},
+		From:    rel.Sub{Query: union(touched), Alias: "t"}, GroupBy: []rel.Expr{t("node")}}
+	if x.grows() {
+		touch.Columns = append(touch.Columns, rel.As("less", greatest(t("less"))), rel.As("src", least(t("src"))),
+			rel.As("first_seen", least(t("first_seen"))), rel.As("last_seen", greatest(t("last_seen"))), rel.As("more", sum(t("more"))))
+	}
+	x.step("touched", temp(x.work("touch"), touch)...)
+	if x.grows() {
+		x.grow()
+		return
+	}
 	x.step("touched components", append(x.wanted(), x.near()...)...)
 	if !x.all {
 		x.flips()
@@ -245,36 +263,46 @@ func (x *identity) flips() {
 	x.widen(rel.Union{Queries: with})
 }
 
-// around makes prior and nodes.
-func (x *identity) around() {
+// tally is a query of what is counted of the identifiers of part_<n>: node, src, first_seen, last_seen,
+// seen. Joins to an identifier may leave some out.
+func (x *identity) tally(joins func(node rel.Expr) []rel.Join) rel.Query {
 	n := func(name string) rel.Expr { return rel.C("n", name) }
 	var each []rel.Query
 	for _, s := range x.sources {
 		for _, rank := range x.ranksOf(s) {
 			e := rel.C("q", ranked("n", rank))
 			each = append(each, rel.Select{Columns: []rel.Column{rel.As("node", e), rel.As("src", rel.I(int64(s.n))), same("q", "first_seen"), same("q", "last_seen"), same("q", "seen")},
-				From: from(x.part(s), "q"), Where: notNull(e)})
+				From: from(x.part(s), "q"), Joins: joins(e), Where: notNull(e)})
 		}
 	}
 	if len(each) == 0 {
 		each = append(each, rel.Select{Columns: []rel.Column{rel.As("node", rel.I(0)), rel.As("src", rel.I(0)), rel.As("first_seen", rel.Null(models.Timestamp)),
 			rel.As("last_seen", rel.Null(models.Timestamp)), rel.As("seen", rel.I(0))}, Where: rel.B(false)})
 	}
-	do := temp(x.work("counted"), rel.Select{
+	return rel.Select{
 		Columns: []rel.Column{same("n", "node"), rel.As("src", least(n("src"))), rel.As("first_seen", least(n("first_seen"))),
 			rel.As("last_seen", greatest(n("last_seen"))), rel.As("seen", sum(n("seen")))},
-		From: rel.Sub{Query: union(each), Alias: "n"}, GroupBy: []rel.Expr{n("node")}})
-	want := x.work("want", x.round)
+		From: rel.Sub{Query: union(each), Alias: "n"}, GroupBy: []rel.Expr{n("node")}}
+}
+
+// around makes prior and nodes.
+func (x *identity) around() {
+	do := temp(x.work("counted"), x.tally(func(rel.Expr) []rel.Join { return nil }))
 	both := rel.Union{All: true, Queries: []rel.Query{
 		rel.Select{Columns: []rel.Column{same("c", "node")}, From: from(x.work("counted"), "c")},
-		rel.Select{Columns: []rel.Column{same("v", "node")}, From: from(want, "v"), Where: rel.F(rel.Not, inTable(x.work("counted"), "node", rel.C("v", "node")))}}}
+		rel.Select{Columns: []rel.Column{same("v", "node")}, From: from(x.work("want", x.round), "v"), Where: rel.F(rel.Not, inTable(x.work("counted"), "node", rel.C("v", "node")))}}}
 	prior := rel.Select{Joins: []rel.Join{join(rel.Inner, rel.Sub{Query: both, Alias: "b"}, eq(rel.C("b", "node"), rel.C("p", "node")))}}
 	prior.Columns = columnsOf("p", nodeColumns)
 	do = append(do, temp(x.work("prior"), x.few(x.nodesLayer(), prior))...)
+	x.step("what is resolved again", append(do, x.met()...)...)
+}
+
+// met makes nodes of want, counted, prior and born.
+func (x *identity) met() []rel.Statement {
 	nodes := rel.Select{
 		Columns: []rel.Column{same("w", "node"), rel.As("rank", either(rel.C("p", "rank"), rel.C("b", "rank"))), rel.As("value", either(rel.C("p", "value"), rel.C("b", "value"))),
 			same("c", "src"), same("c", "first_seen"), same("c", "last_seen"), same("c", "seen"), same("w", "a")},
-		From: from(want, "w"),
+		From: from(x.work("want", x.round), "w"),
 		Joins: []rel.Join{join(rel.Inner, from(x.work("counted"), "c"), eq(rel.C("c", "node"), rel.C("w", "node"))),
 			join(rel.Left, from(x.work("prior"), "p"), eq(rel.C("p", "node"), rel.C("w", "node"))),
 			join(rel.Left, from(x.work("born"), "b"), eq(rel.C("b", "node"), rel.C("w", "node")))},
@@ -282,8 +310,7 @@ func (x *identity) around() {
 	for _, c := range comparedColumns {
 		nodes.Columns = append(nodes.Columns, rel.As("was_"+c, rel.C("p", c)))
 	}
-	do = append(do, temp(x.work("nodes"), nodes)...)
-	x.step("what is resolved again", do...)
+	return temp(x.work("nodes"), nodes)
 }
 
 // rankIn is whether a rank is one of several.

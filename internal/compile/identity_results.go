@@ -193,7 +193,13 @@ func (x *identity) nodes() {
 	gone := rel.Select{From: from(x.work("prior"), "p"), Columns: append(columnsOf("p", nodeColumns), rel.As("gone", rel.I(1))),
 		Joins: []rel.Join{join(rel.Inner, from(x.work("touch"), "t"), eq(rel.C("t", "node"), rel.C("p", "node")), eq(rel.C("t", "gone"), rel.I(1)))},
 		Where: rel.F(rel.Not, inTable(x.work("nodes"), "node", rel.C("p", "node")))}
-	x.step("identifiers with profiles", x.write(l, union([]rel.Query{q, gone}), nil)...)
+	changes := []rel.Query{q, gone}
+	var do []rel.Statement
+	if x.grows() {
+		do = x.follow()
+		changes = append(changes, rel.Select{From: from(x.work("follow"), "f"), Columns: append(columnsOf("f", nodeColumns), rel.As("gone", rel.I(0)))})
+	}
+	x.step("identifiers with profiles", append(do, x.write(l, union(changes), nil)...)...)
 }
 
 // combosLayer is the table of a source's combinations.
@@ -218,7 +224,11 @@ func (x *identity) combos(s identitySource) []rel.Statement {
 		Columns: []rel.Column{same("o", "combo"), same("o", "changed"), same("o", "node"), same("c", "profile_id")},
 		Where: rel.F(rel.Or, eq(rel.C("o", "changed"), rel.I(1)), rel.F(rel.Distinct, rel.C("o", "node"), rel.C("o", "was_node")),
 			rel.F(rel.Distinct, rel.C("c", "profile_id"), rel.C("o", "was")))}
-	do := temp(x.work("owned", s.n), owned)
+	all := rel.Query(owned)
+	if x.grows() {
+		all = union([]rel.Query{owned, x.followed(s)})
+	}
+	do := temp(x.work("owned", s.n), all)
 	changed := rel.Select{From: from(x.work("upd", s.n), "u"),
 		Joins:   []rel.Join{join(rel.Left, from(x.work("owned", s.n), "o"), eq(rel.C("o", "combo"), rel.C("u", "combo")))}, // what is gone has no owner
 		Columns: append(columnsOf("u", stored), same("o", "node"), same("o", "profile_id"), same("u", "gone"))}

@@ -10,7 +10,8 @@ import (
 //	norm_<n>  the new combinations, with their numbers and normal forms
 //	born      node, rank, value, src, first_seen: identifiers that are new
 //	upd_<n>   the stored columns of what is new, changed or gone; gone, hard (it joins otherwise than
-//	          before), moved, was (the profile of before)
+//	          before), moved, was (the profile of before), less (gone, or seen over a shorter time) and
+//	          more (how often it was seen beyond what is known)
 func (x *identity) updates() {
 	c := func(name string) rel.Expr { return rel.C("c", name) }
 	fresh := rel.F(rel.And, rel.F(rel.Or, isNull(c("combo")), eq(c("redo"), rel.I(1))), eq(c("gone"), rel.I(0)))
@@ -65,14 +66,20 @@ func (x *identity) updateQuery(s identitySource) rel.Query {
 		}
 		known.Columns = append(known.Columns, rel.As(name, e))
 	}
+	p := func(name string) rel.Expr { return rel.C("p", name) }
+	longer := rel.F(rel.And, rel.F(rel.Or, isNull(p("first_seen")), rel.F(rel.Le, c("first_seen"), p("first_seen"))),
+		rel.F(rel.Or, isNull(p("last_seen")), rel.F(rel.Ge, c("last_seen"), p("last_seen"))))
 	known.Columns = append(known.Columns, rel.As("gone", oneIf(leaves)), rel.As("hard", oneIf(leaves)),
-		rel.As("moved", rel.Case{Whens: []rel.When{{If: leaves, Then: rel.I(1)}}, Else: c("moved")}), rel.As("was", rel.C("p", "was")))
+		rel.As("moved", rel.Case{Whens: []rel.When{{If: leaves, Then: rel.I(1)}}, Else: c("moved")}), rel.As("was", p("was")),
+		rel.As("less", rel.Case{Whens: []rel.When{{If: leaves, Then: rel.I(1)}, {If: longer, Then: rel.I(0)}}, Else: rel.I(1)}),
+		rel.As("more", rel.F(rel.Subtract, c("seen"), p("seen"))))
 	looked := x.lookup(s, x.work("dict"))
 	fresh := rel.Select{From: rel.Sub{Alias: "f", Query: rel.Select{
 		Columns: append([]rel.Column{same("q", "combo")}, looked.Columns...), From: looked.From, Joins: looked.Joins}}}
 	for _, name := range stored {
 		fresh.Columns = append(fresh.Columns, same("f", name))
 	}
-	fresh.Columns = append(fresh.Columns, rel.As("gone", rel.I(0)), rel.As("hard", rel.I(1)), rel.As("moved", rel.I(1)), rel.As("was", rel.Null(models.Text)))
+	fresh.Columns = append(fresh.Columns, rel.As("gone", rel.I(0)), rel.As("hard", rel.I(1)), rel.As("moved", rel.I(1)), rel.As("was", rel.Null(models.Text)),
+		rel.As("less", rel.I(0)), rel.As("more", rel.C("f", "seen")))
 	return union([]rel.Query{known, fresh})
 }
