@@ -114,6 +114,7 @@ func (s *session) printSyncs(plans []app.SyncPlan) {
 			into += " “" + x.Into + "”"
 		}
 		s.out("  %s sync %-24s %s → %s", mark, x.Sync, counts(c), x.Destination+" "+into)
+		s.printFurther(x.Tally)
 		if x.Estimate.Calls > 0 {
 			s.out("      %s", s.ui.dim(estimate(x.Estimate)))
 		}
@@ -129,6 +130,18 @@ func (s *session) printSyncs(plans []app.SyncPlan) {
 				s.out("            %s", h.Fix)
 			}
 		}
+	}
+}
+
+// printFurther says how many removals take out nobody else: where a destination forgets a person by one match
+// value at a time, each is a removal.
+func (s *session) printFurther(y syncs.Tally) {
+	switch y.Further {
+	case 0:
+	case 1:
+		s.out("      %s", s.ui.dim("1 of the removals is a further match value of somebody who is removed"))
+	default:
+		s.out("      %s", s.ui.dim(number(y.Further)+" of the removals are further match values of people who are removed"))
 	}
 }
 

@@ -97,10 +97,13 @@ func (s *session) printReports(reports []syncs.Report) {
 	}
 	for _, r := range reports {
 		s.out("%s %-24s %-9s %s  %s", s.ui.mark(r.Status), r.Sync, r.Status, counts(r.Counts), s.ui.dim(seconds(r.Ended.Sub(r.Started).Seconds())))
+		if r.Tally != nil {
+			s.printFurther(*r.Tally)
+		}
 		for _, h := range r.Holds {
 			s.out("    held: %s\n      %s", h.What, h.Fix)
 		}
-		if r.Error != "" {
+		if r.Error != "" && len(r.Holds) == 0 {
 			s.out("    %s %s", r.Error, s.ui.dim(r.Code))
 			if r.Fix != "" {
 				s.out("      %s", r.Fix)
