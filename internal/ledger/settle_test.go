@@ -753,6 +753,49 @@ func TestF37TwoTakeTheLeaseAtOnce(t *testing.T) {
 	}
 }
 
+// Whoever renews a lease that is over keeps it, unless another has it by then: whenever between the
+// other's statements that is.
+func TestF37RenewedWhileItIsTaken(t *testing.T) {
+	w := newWorld(t, list, nil)
+	if err := w.l.Prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	old, other := syncs.Holder{Store: "store-a", Host: "there", PID: 7}, syncs.Holder{Store: "store-a", Host: "here", PID: os.Getpid()}
+	kept, taken := 0, 0
+	for at, through := 1, false; !through; at++ {
+		g, err := w.src.Acquire(ctx, old, time.Nanosecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		renewed := errors.New("was not asked")
+		s := &stopping{Warehouse: w.w, at: at}
+		s.stop = func() {
+			_, renewed = w.src.Renew(ctx, g, time.Hour)
+		}
+		got, err := New(s, Options{Key: []byte("a secret of sixteen bytes or more")}).Source(w.b).Acquire(ctx, other, time.Hour)
+		through = s.calls < at
+		var held *syncs.HeldError
+		switch {
+		case renewed == nil && err == nil:
+			t.Fatalf("call %d: both have the lease: %+v and %+v", at, g, got)
+		case renewed == nil && (!errors.As(err, &held) || held.Holder.Host != "there"):
+			t.Fatalf("call %d: the other is told %v", at, err)
+		case renewed != nil && err != nil:
+			t.Fatalf("call %d: nobody has the lease: %v, %v", at, renewed, err)
+		case renewed == nil:
+			kept++
+		default:
+			taken, g = taken+1, got
+		}
+		if err := w.src.Release(ctx, g, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept == 0 || taken == 0 {
+		t.Errorf("kept %d times and taken %d times", kept, taken)
+	}
+}
+
 func TestConsentWithdrawnAfterLeaving(t *testing.T) { // SEMANTICS 19
 	w := newWorld(t, list, func(b *Binding) {
 		b.Sync.Mode = syncs.Add
