@@ -99,6 +99,8 @@ func benchIdentity(b *testing.B, n int) {
 	same(b, w, full, sql)
 	m.Entities[0].Identity.Finish = ""
 
+	strict := runBuild(b, w, m, "person", build.Options{AsOf: benchAsOf(0)})
+
 	b.StopTimer()
 	load(b, w, worldtest.Columns, people.Later())
 	b.StartTimer()
@@ -108,6 +110,9 @@ func benchIdentity(b *testing.B, n int) {
 	told(b, "increment", least(built.identity, append(trials, more)...), whole, bar.increment, fmt.Sprintf("%d records more, to a build from nothing; whole builds: %.3f", n/100, more.cpu/full.cpu))
 	say("%v; merged away %d; %s", more.usage, more.Stats[compile.StatMerged], more.steps())
 	same(b, w, more, runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(1), Scratch: "again", Full: true}))
+	strictMore := runBuild(b, w, m, "person", build.Options{AsOf: benchAsOf(1)})
+	say("%d records more, with max_links and a limit: %.2f CPU s to %.2f: ratio %.3f; %s",
+		n/100, strictMore.identity(), strict.identity(), strictMore.identity()/strict.identity(), strictMore.steps())
 
 	ids := m.Entities[0].Identity.Identifiers
 	for i := range ids {
@@ -119,9 +124,8 @@ func benchIdentity(b *testing.B, n int) {
 	say("%v; split off %d; %s", late.usage, late.Stats[compile.StatSplit], late.steps())
 	same(b, w, late, runBuild(b, w, m, "customer", build.Options{AsOf: benchAsOf(2), Scratch: "again", Full: true}))
 
-	limited := runBuild(b, w, m, "person", build.Options{AsOf: benchAsOf(2)})
-	say("with max_links and a limit, no list of junk: %d profiles, %v: %.2f CPU s more than without",
-		limited.Stats["profiles"], limited.usage, limited.cpu-full.cpu)
+	limited := runBuild(b, w, m, "person", build.Options{AsOf: benchAsOf(2), Full: true})
+	say("with max_links and a limit, no list of junk: %d profiles, %v", limited.Stats["profiles"], limited.usage)
 	say("%s", limited.steps())
 	q := people.Compare(profiles(b, w, m, "person", limited.Build, n+n/100))
 	best := people.Ceiling()
