@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 )
 
 // crm is an endpoint that keeps what it is sent, and fails as it is told.
@@ -253,7 +255,7 @@ func first(n int, f failure) failure {
 func TestDestinationFaults(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("waits for times that a destination takes to be given up")
+		outside.LeaveOut(t, "waits for times that a destination takes to be given up")
 	}
 	html := func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "text/html")
@@ -543,21 +545,12 @@ func TestLockedWarehouse(t *testing.T) {
 	heals(t, dir, srv)
 }
 
-// absent skips a test for want of something, or fails it where everything is required.
-func absent(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("WEIR_REQUIRE") == "all" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
-
 // full mounts a small disk.
 func full(t *testing.T) (dir string, fill, free func()) {
 	t.Helper()
 	dir = t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", dir).CombinedOutput(); err != nil {
-		absent(t, fmt.Sprintf("a small disk cannot be mounted here, so a full one is not tried: %v: %s", err, out))
+		outside.LeaveOut(t, fmt.Sprintf("a small disk cannot be mounted here, so a full one is not tried: %v: %s", err, out))
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {

@@ -25,6 +25,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	_ "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 )
 
 type counts struct {
@@ -410,7 +412,7 @@ func runUntilDone(t *testing.T, dir string) {
 // messages at most once.
 func TestFaultsLoseNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs the demonstration many times")
+		outside.LeaveOut(t, "runs the demonstration many times")
 	}
 	t.Parallel()
 	dir := shop(t)
@@ -428,7 +430,7 @@ func touch(t *testing.T, dir string, i int) {
 
 func TestF35KilledRunsLoseNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs the demonstration many times")
+		outside.LeaveOut(t, "runs the demonstration many times")
 	}
 	t.Parallel()
 	dir := shop(t)

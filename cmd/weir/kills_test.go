@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 )
 
 // crowded is a project of many people: all of them on an email list, every 50th gets a message.
@@ -76,7 +78,7 @@ func size(name string, usual int) int {
 // WEIR_KILL_ROWS make it large, as .ci/kills does.
 func TestKillsOfALargeSync(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs a whole project many times")
+		outside.LeaveOut(t, "runs a whole project many times")
 	}
 	t.Parallel()
 	rows, want := size("WEIR_KILL_ROWS", 3000), size("WEIR_KILLS", 3)

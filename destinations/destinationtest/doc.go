@@ -7,6 +7,6 @@
 //
 // For a destination with a sandbox nothing more is needed: settings come from the sandbox, rows
 // from the Spec. Each check runs in a bubble of testing/synctest, over a Wire instead of a
-// network, so that deadlines and back-off cost no time. A check that does not apply is skipped
+// network, so that deadlines and back-off cost no time. A check that does not apply says so
 // with its reason, so that a test's log shows what a destination does not do.
 package destinationtest

@@ -49,7 +49,6 @@ type world struct {
 	secrets []string
 	target  string
 	shown   []string // all that a person could read: errors, reasons, notes
-	skipped string   // why the check does not apply
 }
 
 // open makes a world. It must run in a bubble.
@@ -112,12 +111,6 @@ func open(t *testing.T, d destinations.Destination, object destinations.Object, 
 	}
 	w.wire.Forget()
 	return w
-}
-
-// skip ends a check that turns out not to apply.
-func (w *world) skip(why string) {
-	w.skipped = why
-	w.t.SkipNow()
 }
 
 func (w *world) into() string {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -224,6 +225,28 @@ func TestFaultRefuses(t *testing.T) {
 	} {
 		if why := fault(c[0], c[1]); why != "" {
 			t.Errorf("%s may not import %s (%s), and should", c[0], c[1], why)
+		}
+	}
+}
+
+// skips is a call that leaves a test out.
+var skips = regexp.MustCompile(`\b(t|b|f|tb)\.Skip(f|Now)?\(`)
+
+// One function leaves tests out, which fails where everything is required: no test is skipped unseen.
+func TestOneFunctionSkips(t *testing.T) {
+	const there = "internal/warehouse/warehousetest/outside/outside.go"
+	for call, want := range map[string]bool{"\tt.Skip(why)": true, "w.t.SkipNow()": true, "tb.Skipf(why)": true, "l.w.Skip(ctx, late)": false, "in.Skip(ctx, typ)": false} {
+		if skips.MatchString(call) != want {
+			t.Errorf("%q: %v is wrong", call, !want)
+		}
+	}
+	for _, s := range sources(t) {
+		b, err := os.ReadFile(filepath.Join(root(t), s.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.test && s.pkg != "internal/archtest" && skips.Match(b) != (s.file == there) {
+			t.Errorf("%s: outside.LeaveOut is what leaves tests out, and nothing else", s.file)
 		}
 	}
 }

@@ -10,12 +10,13 @@ import (
 	"github.com/weir-data/weir/internal/warehouse"
 	_ "github.com/weir-data/weir/internal/warehouse/bigquery" // the kind that is tested
 	"github.com/weir-data/weir/internal/warehouse/warehousetest/bqtest"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 )
 
 // TestOnBigQuery puts the same rules to BigQuery's emulator: all of them in the thorough tests, else a few.
 func TestOnBigQuery(t *testing.T) {
 	if !casetest.Whole() {
-		t.Skip("skipped: BigQuery's emulator is slow; make test-warehouses runs these")
+		outside.LeaveOut(t, "BigQuery's emulator is slow; make test-warehouses runs these")
 	}
 	t.Setenv("WEIR_LEDGER_WORLDS", "1")
 	server := bqtest.Start(t)

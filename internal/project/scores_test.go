@@ -53,7 +53,7 @@ func TestScoreOutside(t *testing.T) {
 		dir := t.TempDir()
 		writeBase(t, dir, []fileData{{"case.yml", scoredTrait}})
 		if err := make(filepath.Join(dir, "m.json")); err != nil {
-			t.Skipf("skipped: %v", err)
+			t.Fatal(err)
 		}
 		_, fs := Load(dir, "")
 		return render(fs)

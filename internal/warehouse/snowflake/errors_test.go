@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-data/weir/internal/warehouse"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 )
 
 // answer is what a server says of a statement that holds some words.
@@ -256,10 +257,7 @@ func TestPrivateKey(t *testing.T) {
 			t.Errorf("%q is a key", bad)
 		}
 	}
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("skipped: openssl, which encrypts keys, is not installed")
-	}
+	openssl := outside.Find(t, "openssl") // encrypts keys
 	plain := filepath.Join(t.TempDir(), "key.pem")
 	if err := os.WriteFile(plain, text, 0o600); err != nil {
 		t.Fatal(err)

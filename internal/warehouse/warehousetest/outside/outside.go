@@ -1,4 +1,5 @@
-// Package outside finds and starts programs that tests need and that are not part of this module.
+// Package outside finds and starts programs that tests need and that are not part of this module, and
+// leaves out tests for want of something.
 package outside
 
 import (
@@ -29,11 +30,18 @@ func Find(t testing.TB, name string) string {
 		}
 	}
 	why := name + " is not installed: neither on PATH nor in weir/bin of the cache folder, where .ci/warehouses puts it"
+	LeaveOut(t, why)
+	return ""
+}
+
+// LeaveOut skips a test for a reason, or fails it if WEIR_REQUIRE is "all", as in .ci/run. It is the only
+// place that skips: what is required cannot be left out silently, by whatever command tests are run.
+func LeaveOut(t testing.TB, why string) {
+	t.Helper()
 	if os.Getenv("WEIR_REQUIRE") == "all" {
-		t.Fatal(why)
+		t.Fatal("everything is required here: " + why)
 	}
 	t.Skip("skipped: " + why)
-	return ""
 }
 
 // Ports are free ports of this machine. Nobody else has them at the time of asking.

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 )
 
 // one is the server that the tests of a package share; nil if each has its own.
@@ -82,8 +84,8 @@ func Start(t testing.TB) string {
 		t.Cleanup(stop)
 	}
 	var absent *absentError
-	if errors.As(err, &absent) && os.Getenv("WEIR_REQUIRE") != "all" {
-		t.Skipf("skipped: %v", err)
+	if errors.As(err, &absent) {
+		outside.LeaveOut(t, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/weir-data/weir/internal/warehouse"
+	"github.com/weir-data/weir/internal/warehouse/warehousetest/outside"
 )
 
 // Server is a stand-in that runs.
@@ -34,10 +35,7 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	python, err := Python()
 	if err != nil {
-		if os.Getenv("WEIR_REQUIRE") == "all" {
-			t.Fatal(err)
-		}
-		t.Skipf("skipped: %v", err)
+		outside.LeaveOut(t, err.Error())
 	}
 	port, err := free(t.Context())
 	if err != nil {
@@ -155,10 +153,7 @@ func ParseAs(t testing.TB, dialect string, statements []string) {
 	t.Helper()
 	python, err := Python()
 	if err != nil {
-		if os.Getenv("WEIR_REQUIRE") == "all" {
-			t.Fatal(err)
-		}
-		t.Skipf("skipped: %v", err)
+		outside.LeaveOut(t, err.Error())
 	}
 	in, err := json.Marshal(statements)
 	if err != nil {
