@@ -40,12 +40,8 @@ func (s *session) QueryColumns(ctx context.Context, sql string) ([]warehouse.Col
 }
 
 func (s *session) describe(ctx context.Context, sql string) ([]warehouse.Column, error) {
-	st, err := s.prepare(ctx, sql)
-	if err != nil {
-		return nil, s.explain(ctx, err)
-	}
 	var out []warehouse.Column
-	err = s.rows(ctx, st, func(row []any, _ error) bool {
+	err := s.ask(ctx, sql, nil, func(row []any, _ error) bool {
 		name, _ := row[0].(string)
 		native, _ := row[1].(string)
 		typ, naive := typeOf(native)
@@ -65,12 +61,8 @@ func (s *session) Tables(ctx context.Context, schema string) ([]string, error) {
 	if schema != "" {
 		sql = "SELECT table_name AS name FROM information_schema.tables WHERE table_catalog = current_database() AND table_type IN ('BASE TABLE', 'VIEW') AND lower(table_schema) = lower(" + text(schema) + ") ORDER BY name"
 	}
-	st, err := s.prepare(ctx, sql)
-	if err != nil {
-		return nil, clean(err)
-	}
 	var out []string
-	err = s.rows(ctx, st, func(row []any, _ error) bool {
+	err := s.ask(ctx, sql, nil, func(row []any, _ error) bool {
 		out = append(out, row[0].(string))
 		return true
 	})
