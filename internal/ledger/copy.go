@@ -19,10 +19,6 @@ import (
 // nothing. That rests on its version: every transaction that changes a ledger under a lease changes
 // it too, and what the copy before has is known by it.
 
-// touchedTable is the units of the ledger whose rows a settle changes, where the plan does not name
-// all of them.
-var touchedTable = rel.Name{"weir_touched"}
-
 // copyNote is what is known of a copy without opening it.
 type copyNote struct {
 	Epochs   map[string]int64 `json:"epochs"`   // the newest of each sync
@@ -55,26 +51,6 @@ func (f *folding) stamps(ctx context.Context) (err error) {
 	return nil
 }
 
-// touch notes which rows of the ledger will change beside those that the plan names. It comes before
-// the transaction, whose fence holds that nobody else changes them; an erasure may, and is copied
-// whole.
-func (f *folding) touch(ctx context.Context) error {
-	if _, ok := warehouse.KeeperOf(f.se.Session); !ok || !f.single {
-		return nil
-	}
-	one := func(e rel.Expr, from rel.Relation, where rel.Expr) rel.Query {
-		return rel.Select{Columns: []rel.Column{rel.As("unit", e)}, From: from, Where: where}
-	}
-	t := func(c string) rel.Expr { return rel.C("t", c) }
-	of := []rel.Query{one(f.foldUnit(), foldRows, nil)}
-	for _, i := range f.alone() {
-		taken := rel.Exists{Query: rel.Select{Columns: []rel.Column{rel.As("one", rel.I(1))}, From: foldRows, Where: and(taking, eq(fc(id(i)), t(f.slotOf(i))))}}
-		of = append(of, one(t(f.unit()), rel.Table{Name: f.own(), Alias: "t"}, taken),
-			one(concat(rel.T(f.b.Rows.IDs[i].Name+":"), fc(id(i))), foldRows, and(notNull(fc(id(i))), or(action(doNote), verdict(syncs.InDoubt)))))
-	}
-	return f.se.do(ctx, rel.DropTable{Name: touchedTable}, rel.CreateTable{Name: touchedTable, Temp: true, As: rel.Union{All: true, Queries: of}})
-}
-
 // change is what this settle did to the ledger.
 func (f *folding) change() (*warehouse.Change, error) {
 	from, unit, where := rel.Relation(foldRows), f.foldUnit(), rel.Expr(nil)
@@ -83,7 +59,7 @@ func (f *folding) change() (*warehouse.Change, error) {
 	case written:
 		where = f.goes()
 	case f.single:
-		from, unit = rel.Table{Name: touchedTable, Alias: "f"}, fc("unit")
+		from, unit = rel.Sub{Alias: "f", Query: rel.Union{All: true, Queries: f.mayTouch()}}, fc("unit")
 	}
 	q := rel.Select{Columns: []rel.Column{rel.As("unit", unit)}, From: from, Where: and(notNull(unit), where)}
 	if f.ref.Rows+f.Noted == 0 { // there is no foldTable
@@ -98,6 +74,21 @@ func (f *folding) change() (*warehouse.Change, error) {
 		c.Rows, err = f.d.Expr(eq(rel.C("t", "run"), rel.T(f.ref.Run)))
 	}
 	return c, err
+}
+
+// mayTouch is the units of all rows that this settle may have changed: those of the plan, those of
+// single values, and those that had a value which was taken away, among others of which it is not known
+// either what they were told.
+func (f *folding) mayTouch() []rel.Query {
+	one := func(e rel.Expr, from rel.Relation, where rel.Expr) rel.Query {
+		return rel.Select{Columns: []rel.Column{rel.As("unit", e)}, From: from, Where: where}
+	}
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	of := []rel.Query{one(f.foldUnit(), foldRows, nil), one(t(f.unit()), rel.Table{Name: f.own(), Alias: "t"}, isNull(t("hash")))}
+	for _, i := range f.alone() {
+		of = append(of, one(concat(rel.T(f.b.Rows.IDs[i].Name+":"), fc(id(i))), foldRows, and(notNull(fc(id(i))), or(action(doNote), verdict(syncs.InDoubt)))))
+	}
+	return of
 }
 
 // copyAll copies what cannot be made again, where nobody else does. f is nil if the settle was

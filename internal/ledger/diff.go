@@ -2,11 +2,13 @@ package ledger
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/weir-data/weir/destinations"
+	"github.com/weir-data/weir/internal/compile"
 	"github.com/weir-data/weir/internal/rel"
 	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/syncs"
@@ -52,7 +54,7 @@ func (f *freeze) differing() rel.Query {
 	for i := range f.b.Rows.IDs {
 		cs = append(cs, rel.As(id(i), d(id(i))), rel.As("l_"+id(i), l(f.slotOf(i))))
 	}
-	for i := range f.b.Rows.Fields {
+	for i := range f.carried() {
 		cs = append(cs, rel.As(field(i), d(field(i))))
 	}
 	key := f.heir(l("key"))
@@ -98,7 +100,7 @@ func (f *freeze) todo() rel.Query {
 	for i := range n {
 		cs = append(cs, rel.As(id(i), when(left, f.named(i), x(id(i)))))
 	}
-	for i := range f.b.Rows.Fields {
+	for i := range f.carried() {
 		cs = append(cs, rel.As(field(i), x(field(i))))
 	}
 	cs = append(cs,
@@ -139,15 +141,51 @@ func (f *freeze) todoJoins() []rel.Join {
 		_, bars := f.gone()
 		js = append(append(js, withSecret()), bars...)
 	}
-	for i := range f.b.Rows.IDs {
-		if len(f.b.Rows.IDs) > 1 && (!f.singly() || slices.Contains(f.alone(), i)) {
-			v := fmt.Sprintf("v%d", i+1)
-			js = append(js, rel.Join{Kind: rel.Left, On: eq(rel.C(v, "value"), x("l_"+id(i))), Rel: rel.Sub{Alias: v, Query: rel.Select{
-				Distinct: true, Columns: []rel.Column{rel.As("value", rel.C("p", id(i)))}, From: rel.Sub{Query: f.placed(), Alias: "p"}, Where: notNull(rel.C("p", id(i))),
-			}}})
-		}
+	for _, i := range f.shareable() {
+		js = append(js, rel.Join{Kind: rel.Left, Rel: rel.Table{Name: needTable(i), Alias: needAlias(i)}, On: eq(rel.C(needAlias(i), "value"), x("l_"+id(i)))})
 	}
 	return js
+}
+
+// carried is the fields that todoTable has.
+func (f *freeze) carried() []compile.RowColumn {
+	if f.late {
+		return nil
+	}
+	return f.b.Rows.Fields
+}
+
+// needTable is the values of an identifier in rows of the ledger that somebody wanted has who is not
+// the one of that row.
+func needTable(i int) rel.Name { return rel.Name{fmt.Sprintf("weir_need_%d", i+1)} }
+
+func needAlias(i int) string { return fmt.Sprintf("v%d", i+1) }
+
+// shareable lists the identifiers whose values may have to stay for somebody else when a row goes.
+func (f *freeze) shareable() []int {
+	var out []int
+	for i := range f.b.Rows.IDs {
+		if !f.appends() && len(f.b.Rows.IDs) > 1 && (!f.singly() || slices.Contains(f.alone(), i)) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// askNeed makes the tables of values that somebody else needs.
+func (f *freeze) askNeed(ctx context.Context) error {
+	l := func(c string) rel.Expr { return rel.C("l", c) }
+	p := func(c string) rel.Expr { return rel.C("p", c) }
+	for _, i := range f.shareable() {
+		err := f.se.do(ctx, rel.DropTable{Name: needTable(i)}, rel.CreateTable{Name: needTable(i), Temp: true, As: rel.Select{
+			Distinct: true, Columns: []rel.Column{rel.As("value", p(id(i)))}, From: rel.Table{Name: f.held, Alias: "l"},
+			Joins: []rel.Join{{Rel: rel.Sub{Query: f.placed(), Alias: "p"}, On: eq(p(id(i)), l(f.slotOf(i)))}}, Where: rel.F(rel.Ne, p("g"), l("grp")),
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // gone finds erasures and suppressions of the values that somebody who left was sent under.
@@ -155,8 +193,8 @@ func (f *freeze) gone() (codes [][]rel.Expr, joins []rel.Join) {
 	return f.bar(func(i int) rel.Expr { return when(left, x("l_"+id(i))) })
 }
 
-// needed is not NULL if somebody wanted has the match value of a ledger's row.
-func needed(i int) rel.Expr { return rel.C(fmt.Sprintf("v%d", i+1), "value") }
+// needed is not NULL if somebody wanted has the value of a ledger's row, and is not that row's.
+func needed(i int) rel.Expr { return rel.C(needAlias(i), "value") }
 
 // rest is a match value of somebody who left, unless another still has it.
 func (f *freeze) rest(i int) rel.Expr {

@@ -29,6 +29,7 @@ type freeze struct {
 	ops    ops
 
 	held rel.Name // the rows of the ledger that are looked at
+	late bool     // fields are joined to what differs when the plan is written, and are not carried until then
 	replaced
 	skipped int64  // wanted rows that are as they were, and are not in wantTable
 	bars    string // names the erasures and suppressions there are
@@ -119,24 +120,53 @@ func (f *freeze) make(ctx context.Context, g syncs.Grant) (syncs.PlanRef, error)
 			return none, err
 		}
 	}
-	plan := f.table(planTable(f.name, f.run))
+	if err := f.askNeed(ctx); err != nil {
+		return none, err
+	}
+	if err := f.decide(ctx); err != nil {
+		return none, err
+	}
+	p := planned{ref: f.ref(g)}
+	if err := f.countWanted(ctx, &p.ref.Tally); err != nil {
+		return none, err
+	}
+	unused := []rel.Name{nearTable, membersTable, goneTable, sharedTable, twiceTable, cappedTable}
+	for i := range f.b.Rows.IDs {
+		unused = append(unused, needTable(i))
+	}
+	if !f.late {
+		unused = append(unused, wantTable)
+	}
+	if err := f.drop(ctx, unused...); err != nil {
+		return none, err
+	}
+	if err := f.write(ctx); err != nil {
+		return none, err
+	}
+	if err := f.describe(ctx, &p, v); err != nil {
+		return none, err
+	}
+	return p.ref, f.finish(ctx, g, p)
+}
+
+// decide makes todoTable.
+func (f *freeze) decide(ctx context.Context) error {
 	sts := []rel.Statement{rel.DropTable{Name: todoTable}, rel.CreateTable{Name: todoTable, Temp: true, As: f.todo(), Comment: "what differs from what the destination was last told"}}
 	if f.b.Known != nil {
 		sts = append(sts, f.leaveUnbuilt())
 	}
-	if f.singly() {
-		sts = append(sts, f.spare()...)
-		sts = append(sts, rel.DropTable{Name: partsTable}, rel.CreateTable{Name: partsTable, Temp: true, As: f.parts(), Comment: "single match values of it"})
+	return f.se.do(ctx, sts...)
+}
+
+// drop gives the room of temporary tables back that are read no more: what is in memory and not
+// needed is written to disk to make room for what is.
+func (f *freeze) drop(ctx context.Context, of ...rel.Name) error {
+	for _, t := range of {
+		if err := f.se.do(ctx, rel.DropTable{Name: t}); err != nil {
+			return err
+		}
 	}
-	sts = append(sts, rel.DropTable{Name: plan}, rel.CreateTable{Name: plan, As: f.plan(), Comment: "what run " + f.run + " is to send"})
-	if err := f.se.do(ctx, sts...); err != nil {
-		return none, err
-	}
-	p, err := f.describe(ctx, g, v)
-	if err != nil {
-		return none, err
-	}
-	return p.ref, f.finish(ctx, g, p)
+	return nil
 }
 
 // finish publishes a plan and drops what it was made with.
@@ -144,12 +174,7 @@ func (f *freeze) finish(ctx context.Context, g syncs.Grant, p planned) error {
 	if err := f.publish(ctx, f.se, g, p); err != nil {
 		return err
 	}
-	for _, t := range []rel.Name{todoTable, partsTable, wantTable, sharedTable, twiceTable, goneTable, cappedTable, marksTable, apartTable, touchTable, nearTable, membersTable} {
-		if err := f.se.do(ctx, rel.DropTable{Name: t}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return f.drop(ctx, todoTable, partsTable, pairsTable, wantTable, marksTable, cappedTable)
 }
 
 // leaveUnbuilt takes profiles out of the plan that no build in force has: the next build may give

@@ -23,6 +23,10 @@ type Ledger struct {
 	key []byte
 	log *slog.Logger
 
+	// Of how plans are made; see inKeyOrder.
+	ordered int64
+	cut     func(ctx context.Context, s warehouse.Session, rows int64) (int, error)
+
 	mu       sync.Mutex
 	prepared bool
 }
@@ -41,7 +45,7 @@ func New(w warehouse.Warehouse, o Options) *Ledger {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Ledger{w: w, d: w.Kind().Dialect(), key: o.Key, log: o.Log}
+	return &Ledger{w: w, d: w.Kind().Dialect(), key: o.Key, log: o.Log, ordered: inKeyOrder, cut: warehouse.Slices}
 }
 
 // Binding is what a Source is about.

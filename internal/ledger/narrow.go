@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/weir-data/weir/internal/rel"
@@ -31,7 +32,8 @@ import (
 // Temporary tables of one freeze that looks at some rows only.
 var (
 	marksTable = rel.Name{"weir_marks"} // key and mark of every wanted row, as of one snapshot
-	apartTable = rel.Name{"weir_apart"} // what of these and of the ledger has no counterpart
+	apartTable = rel.Name{"weir_apart"} // marks of these and of the ledger that have no counterpart
+	newsTable  = rel.Name{"weir_news"}  // keys of wanted rows that have none
 	touchTable = rel.Name{"weir_touch"} // match values of rows of the ledger that are looked at too
 	nearTable  = rel.Name{"weir_near"}  // rows of the ledger that the plan looks at; woken are those that are calm
 )
@@ -86,7 +88,8 @@ type survey struct {
 	bits       int64
 	news       int64 // of rows, those without a counterpart
 	newBits    int64
-	ledger     int64 // rows that are not absent
+	all        int64 // rows of the ledger
+	ledger     int64 // of these that are not absent
 	able       int64 // of these that can have a counterpart
 	lost       int64 // of able, those without one
 }
@@ -109,32 +112,53 @@ func (f *freeze) look(ctx context.Context) (v survey, err error) {
 	return v, err
 }
 
-// compare makes apartTable and counts.
+// compare makes apartTable and newsTable, and counts. Marks are joined alone: with keys beside them
+// they would need twice the memory.
 func (f *freeze) compare(ctx context.Context, v *survey) error {
 	d := func(c string) rel.Expr { return rel.C("d", c) }
 	l := func(c string) rel.Expr { return rel.C("l", c) }
 	a := func(c string) rel.Expr { return rel.C("a", c) }
-	able := rel.Select{Columns: []rel.Column{rel.As("mark", rel.C("t", "mark"))}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: calm("t")}
-	err := f.se.do(ctx, rel.DropTable{Name: apartTable}, rel.CreateTable{Name: apartTable, Temp: true, As: rel.Select{
-		Columns: []rel.Column{rel.As("key", d("key")), rel.As("mark", d("mark")), rel.As("l_mark", l("mark"))},
-		From:    rel.Table{Name: marksTable, Alias: "d"},
-		Joins:   []rel.Join{{Kind: rel.Full, Rel: rel.Sub{Query: able, Alias: "l"}, On: eq(d("mark"), l("mark"))}},
-		Where:   or(isNull(d("mark")), isNull(l("mark"))),
-	}})
+	m := func(c string) rel.Expr { return rel.C("m", c) }
+	t := func(c string) rel.Expr { return rel.C("t", c) }
+	n, err := f.cut(ctx, f.se.Session, v.rows)
 	if err != nil {
 		return err
 	}
-	t := func(c string) rel.Expr { return rel.C("t", c) }
-	count := func(what string, of rel.Expr, bits rel.Expr, from rel.Relation, where rel.Expr) rel.Query {
-		n := rel.Agg{Fn: rel.Count, Arg: of}
+	sts := []rel.Statement{rel.DropTable{Name: apartTable}}
+	for i := range n {
+		in := func(mark rel.Expr) rel.Expr { return inSlice(mark, i, n) }
+		able := rel.Select{Columns: []rel.Column{rel.As("mark", t("mark"))}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: and(in(t("mark")), calm("t"))}
+		wanted := rel.Select{Columns: []rel.Column{rel.As("mark", m("mark"))}, From: rel.Table{Name: marksTable, Alias: "m"}, Where: in(m("mark"))}
+		apart := rel.Select{
+			Columns: []rel.Column{rel.As("mark", d("mark")), rel.As("l_mark", l("mark"))},
+			From:    rel.Sub{Query: wanted, Alias: "d"},
+			Joins:   []rel.Join{{Kind: rel.Full, Rel: rel.Sub{Query: able, Alias: "l"}, On: eq(d("mark"), l("mark"))}},
+			Where:   or(isNull(d("mark")), isNull(l("mark"))),
+		}
+		if i == 0 {
+			sts = append(sts, rel.CreateTable{Name: apartTable, Temp: true, As: apart})
+		} else {
+			sts = append(sts, rel.Insert{Into: apartTable, Columns: names(apart.Columns), From: apart})
+		}
+	}
+	err = f.se.do(ctx, append(sts, rel.DropTable{Name: newsTable}, rel.CreateTable{Name: newsTable, Temp: true, As: rel.Select{
+		Distinct: true, Columns: []rel.Column{rel.As("key", m("key"))}, From: rel.Table{Name: marksTable, Alias: "m"},
+		Where: and(notNull(m("key")), among(m("mark"), oneOf(apartTable, "a", "mark", notNull(a("mark"))))),
+	}}, rel.DropTable{Name: marksTable})...)
+	if err != nil {
+		return err
+	}
+	count := func(what string, n rel.Agg, bits rel.Expr, from rel.Relation, where rel.Expr) rel.Query {
 		return rel.Select{Columns: []rel.Column{rel.As("what", rel.T(what)), rel.As("n", n), rel.As("bits", bits)}, From: from, Where: where}
 	}
+	of := func(e rel.Expr) rel.Agg { return rel.Agg{Fn: rel.Count, Arg: e} }
 	own, none := rel.Table{Name: f.own(), Alias: "t"}, rel.Null(models.Integer)
 	return f.se.each(ctx, rel.Union{All: true, Queries: []rel.Query{
-		count("new", a("mark"), bitsOf("a"), rel.Table{Name: apartTable, Alias: "a"}, notNull(a("mark"))),
-		count("lost", a("l_mark"), none, rel.Table{Name: apartTable, Alias: "a"}, notNull(a("l_mark"))),
-		count("able", t("mark"), none, own, calm("t")),
-		count("ledger", t("state"), none, own, rel.F(rel.Ne, t("state"), rel.T(stAbsent))),
+		count("new", of(a("mark")), bitsOf("a"), rel.Table{Name: apartTable, Alias: "a"}, notNull(a("mark"))),
+		count("lost", of(a("l_mark")), none, rel.Table{Name: apartTable, Alias: "a"}, notNull(a("l_mark"))),
+		count("able", of(t("mark")), none, own, calm("t")),
+		count("all", rel.Agg{Fn: rel.CountRows}, none, own, nil),
+		count("ledger", of(t("state")), none, own, rel.F(rel.Ne, t("state"), rel.T(stAbsent))),
 	}}, func(r []any) error {
 		n := asInt(r[1])
 		switch asText(r[0]) {
@@ -144,11 +168,27 @@ func (f *freeze) compare(ctx context.Context, v *survey) error {
 			v.lost = n
 		case "able":
 			v.able = n
+		case "all":
+			v.all = n
 		case "ledger":
 			v.ledger = n
 		}
 		return nil
 	})
+}
+
+// inSlice is true for the marks in one of n slices, which are of about the same size.
+func inSlice(mark rel.Expr, i, n int) rel.Expr {
+	var es []rel.Expr
+	width := math.MaxUint64/uint64(n) + 1
+	bound := func(i int) rel.Expr { return rel.I(int64(uint64(i)*width ^ 1<<63)) }
+	if i > 0 {
+		es = append(es, rel.F(rel.Ge, mark, bound(i)))
+	}
+	if i < n-1 {
+		es = append(es, rel.F(rel.Lt, mark, bound(i+1)))
+	}
+	return and(es...)
 }
 
 // narrow finds the rows that the plan has to look at, and makes wantTable and nearTable of them. It
@@ -179,12 +219,15 @@ func (f *freeze) narrow(ctx context.Context, v *survey) (bool, error) {
 	// A calm row of the ledger with the key of a new one has its counterpart, which has that key too:
 	// it was read together with the new one.
 	twice := f.keyed() && !(f.steady && rows == v.news)
-	if err := f.se.do(ctx, append(f.near(twice), f.wake())...); err != nil {
+	if err := f.se.do(ctx, append(f.near(v, twice), f.wake())...); err != nil {
+		return false, err
+	}
+	if err := f.drop(ctx, apartTable, newsTable, touchTable); err != nil {
 		return false, err
 	}
 	n := func(c string) rel.Expr { return rel.C("n", c) }
 	woken, err := f.se.number(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows})}, From: rel.Table{Name: nearTable, Alias: "n"}, Where: n("woken")})
-	f.skipped, f.held = v.able-v.lost-woken, nearTable
+	f.skipped, f.held, f.late = v.able-v.lost-woken, nearTable, true
 	return true, err
 }
 
@@ -192,8 +235,7 @@ func (f *freeze) narrow(ctx context.Context, v *survey) (bool, error) {
 func (f *freeze) apart(v *survey) rel.Query {
 	a := func(c string) rel.Expr { return rel.C("a", c) }
 	q := f.given()
-	keys := rel.Sub{Alias: "a", Query: rel.Select{Distinct: true, Columns: []rel.Column{rel.As("key", a("key"))}, From: rel.Table{Name: apartTable, Alias: "a"}, Where: notNull(a("key"))}}
-	j := rel.Join{Rel: keys, On: eq(a("key"), rel.C("r", "key"))}
+	j := rel.Join{Rel: rel.Table{Name: newsTable, Alias: "a"}, On: eq(a("key"), rel.C("r", "key"))}
 	if v.keys < v.rows { // a row without a key is nobody's counterpart
 		j.Kind, q.Where = rel.Left, or(notNull(a("key")), isNull(rel.C("r", "key")))
 	}
@@ -202,10 +244,14 @@ func (f *freeze) apart(v *survey) rel.Query {
 }
 
 // nearColumns are the columns of nearTable but for the last: those of the ledger that planning needs.
-func (f *freeze) nearColumns(alias string) (cs []rel.Column) {
-	for _, name := range []string{"key", "profile", "grp"} {
-		cs = append(cs, rel.As(name, rel.C(alias, name)))
+// Of a calm row the profile is its key, and the match value is made of its identifiers, which spares
+// reading both.
+func (f *freeze) nearColumns(alias string, calm bool) (cs []rel.Column) {
+	profile, grp := rel.C(alias, "profile"), rel.Expr(rel.C(alias, "grp"))
+	if calm {
+		profile, grp = rel.C(alias, "key"), f.groupOf(func(i int) rel.Expr { return rel.C(alias, f.slotOf(i)) }, rel.C(alias, "key"))
 	}
+	cs = append(cs, rel.As("key", rel.C(alias, "key")), rel.As("profile", profile), rel.As("grp", grp))
 	for i := range f.b.Rows.IDs {
 		cs = append(cs, rel.As(f.slotOf(i), rel.C(alias, f.slotOf(i))))
 	}
@@ -226,22 +272,38 @@ func among(value rel.Expr, q rel.Select) rel.Expr {
 	return rel.Exists{Query: q}
 }
 
-// near makes nearTable: the rows without a counterpart first, which are most, and then what else the
-// plan has to look at, which is little. Which rows that is, is found with the columns that tell, and
-// only then are they read. With twice, calm rows may have keys of those that are new or changed.
-func (f *freeze) near(twice bool) []rel.Statement {
+// near makes nearTable: the rows without a counterpart first, which are most, then those that can have
+// none, and then the calm ones that the plan has to look at too, which are few. Which of these that is,
+// is found with the columns that tell, and only then are they read. With twice, calm rows may have keys
+// of those that are new or changed.
+func (f *freeze) near(v *survey, twice bool) []rel.Statement {
 	l := func(c string) rel.Expr { return rel.C("l", c) }
 	w := func(c string) rel.Expr { return rel.C("w", c) }
+	n := func(c string) rel.Expr { return rel.C("n", c) }
 	own := rel.Table{Name: f.own(), Alias: "l"}
+	woken := func(yes bool) rel.Column { return rel.As("woken", rel.B(yes)) }
 	lost := among(l("mark"), oneOf(apartTable, "a", "l_mark", notNull(rel.C("a", "l_mark"))))
-	first := rel.Select{Columns: append(f.nearColumns("l"), rel.As("woken", rel.B(false))), From: own, Where: and(lost, calm("l"))}
+	sts := []rel.Statement{
+		rel.DropTable{Name: nearTable},
+		rel.CreateTable{Name: nearTable, Temp: true, As: rel.Select{Columns: append(f.nearColumns("l", true), woken(false)), From: own, Where: and(lost, calm("l"))},
+			Comment: "rows of the ledger that are gone, changed, or touched by what is new"},
+	}
+	if v.all > v.able {
+		cs := append(f.nearColumns("l", false), woken(false))
+		sts = append(sts, rel.Insert{Into: nearTable, Columns: names(cs), From: rel.Select{Columns: cs, From: own, Where: not(calm("l"))}})
+	}
 
 	more := func(where rel.Expr, joins ...rel.Join) rel.Query {
-		return rel.Select{Columns: []rel.Column{rel.As("grp", l("grp"))}, From: own, Joins: joins, Where: where}
+		return rel.Select{Columns: []rel.Column{rel.As("mark", l("mark"))}, From: own, Joins: joins, Where: and(where, calm("l"))}
 	}
-	known := among(w("g"), oneOf(nearTable, "n", "grp", nil))
-	others := []rel.Query{more(not(calm("l"))), more(among(l("grp"), oneOf(wantTable, "w", "g", and(notNull(w("g")), not(known)))))}
-	if twice {
+	others := []rel.Query{}
+	for _, i := range f.inOrder() { // a match value that comes
+		value := w(id(i))
+		known := among(w("g"), oneOf(nearTable, "n", "grp", nil))
+		is := eq(w("g"), concat(rel.T(f.b.Rows.IDs[i].Name+":"), value))
+		others = append(others, more(among(l(f.slotOf(i)), oneOf(wantTable, "w", id(i), and(notNull(value), is, not(known))))))
+	}
+	if twice || len(f.b.Rows.IDs) == 0 {
 		others = append(others, more(among(l("key"), oneOf(wantTable, "w", "key", notNull(w("key"))))))
 	}
 	if f.listed && f.bars != f.checked {
@@ -250,29 +312,30 @@ func (f *freeze) near(twice bool) []rel.Statement {
 			others = append(others, more(notNull(code), append([]rel.Join{withSecret()}, bars...)...))
 		}
 	}
-	sts := append([]rel.Statement{
-		rel.DropTable{Name: nearTable},
-		rel.CreateTable{Name: nearTable, Temp: true, As: first, Comment: "rows of the ledger that are gone, changed, or touched by what is new"},
-	}, f.alsoNear(others)...)
-	if len(f.b.Rows.IDs) > 1 { // the calm rows that have one of the match values of those
+	sts = append(sts, f.alsoNear(others)...)
+	if len(f.b.Rows.IDs) > 1 { // the calm rows that have one of the values of those
 		var of []rel.Query
-		for i := range f.b.Rows.IDs {
-			slot := f.slotOf(i)
-			of = append(of, more(among(l(slot), oneOf(nearTable, "n", slot, notNull(rel.C("n", slot))))))
+		for at, i := range f.inOrder() {
+			slot := n(f.slotOf(i))
+			where := notNull(slot)
+			if at == 0 { // it is the match value of a calm row that has it, of which there is one
+				where = and(where, rel.F(rel.Ne, concat(rel.T(f.b.Rows.IDs[i].Name+":"), slot), n("grp")))
+			}
+			of = append(of, more(among(l(f.slotOf(i)), oneOf(nearTable, "n", f.slotOf(i), where))))
 		}
 		sts = append(sts, f.alsoNear(of)...)
 	}
 	return sts
 }
 
-// alsoNear adds to nearTable the rows of the ledger whose match values queries give as grp.
+// alsoNear adds to nearTable the calm rows of the ledger whose marks queries give.
 func (f *freeze) alsoNear(of []rel.Query) []rel.Statement {
-	u := rel.C("u", "grp")
-	more := rel.Select{Columns: []rel.Column{rel.As("grp", u)}, From: rel.Sub{Query: rel.Union{All: true, Queries: of}, Alias: "u"}, Where: not(among(u, oneOf(nearTable, "n", "grp", nil)))}
-	cs := append(f.nearColumns("t"), rel.As("woken", calm("t")))
+	u := rel.C("u", "mark")
+	more := rel.Select{Columns: []rel.Column{rel.As("mark", u)}, From: rel.Sub{Query: rel.Union{All: true, Queries: of}, Alias: "u"}, Where: not(among(u, oneOf(nearTable, "n", "mark", notNull(rel.C("n", "mark")))))}
+	cs := append(f.nearColumns("t", true), rel.As("woken", rel.B(true)))
 	return []rel.Statement{
 		rel.DropTable{Name: touchTable}, rel.CreateTable{Name: touchTable, Temp: true, As: more},
-		rel.Insert{Into: nearTable, Columns: names(cs), From: rel.Select{Columns: cs, From: rel.Table{Name: f.own(), Alias: "t"}, Where: among(rel.C("t", "grp"), oneOf(touchTable, "u", "grp", nil))}},
+		rel.Insert{Into: nearTable, Columns: names(cs), From: rel.Select{Columns: cs, From: rel.Table{Name: f.own(), Alias: "t"}, Where: among(rel.C("t", "mark"), oneOf(touchTable, "u", "mark", nil))}},
 	}
 }
 

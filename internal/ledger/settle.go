@@ -64,9 +64,6 @@ func (s *source) settle(ctx context.Context, se *session, g syncs.Grant, ref syn
 	if *c, err = f.count(ctx); err != nil {
 		return nil, err
 	}
-	if err := f.touch(ctx); err != nil {
-		return nil, err
-	}
 	return f, s.fenced(ctx, se, g, func(ctx context.Context) error { return f.apply(ctx, *c) })
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/weir-data/weir/internal/rel"
-	"github.com/weir-data/weir/models"
 	"github.com/weir-data/weir/syncs"
 )
 
@@ -19,25 +18,14 @@ const (
 	HoldArm     = "syncs.arm_named"
 )
 
-// describe counts what planning found and names the plan.
-func (f *freeze) describe(ctx context.Context, g syncs.Grant, v survey) (p planned, err error) {
-	p.ref = f.ref(g)
-	ref := &p.ref
-	y := &ref.Tally
-	invalid := func(code string, n int64) {
-		if n == 0 {
-			return
-		}
-		if y.Reasons == nil {
-			y.Reasons = map[string]int64{}
-		}
-		y.Invalid += n
-		y.Reasons[code] += n
-	}
-	count := rel.As("n", rel.Agg{Fn: rel.CountRows})
+// countRows is a column of counts.
+var countRows = rel.As("n", rel.Agg{Fn: rel.CountRows})
+
+// countWanted counts the wanted rows by their places, and names them if that was not done.
+func (f *freeze) countWanted(ctx context.Context, y *syncs.Tally) error {
 	var placed int64
-	err = f.se.each(ctx, rel.Select{
-		Columns: []rel.Column{rel.As("place", f.place()), rel.As("invalid", rel.C("w", "invalid")), count},
+	err := f.se.each(ctx, rel.Select{
+		Columns: []rel.Column{rel.As("place", f.place()), rel.As("invalid", rel.C("w", "invalid")), countRows},
 		From:    rel.Table{Name: wantTable, Alias: "w"}, Joins: f.placeJoins(), GroupBy: []rel.Expr{f.place(), rel.C("w", "invalid")},
 	}, func(r []any) error {
 		n := asInt(r[2])
@@ -49,32 +37,56 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant, v survey) (p plann
 			}
 		case noKey:
 			y.NullKeys += n
-			invalid(codeNullKey, n)
+			notFit(y, codeNullKey, n)
 		case doubled:
 			y.DoubledKeys += n
-			invalid(codeDoubledKey, n)
+			notFit(y, codeDoubledKey, n)
 		case keptOut:
 			y.Suppressed += n
 		case shared:
-			invalid(codeSharedMatch, n)
+			notFit(y, codeSharedMatch, n)
 		case unmatched:
 			if r[1] != nil {
-				invalid(asText(r[1]), n)
+				notFit(y, asText(r[1]), n)
 			} else {
-				invalid(codeNoMatch, n)
+				notFit(y, codeNoMatch, n)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return p, err
+		return err
 	}
-	placed, y.Desired = placed+f.skipped, y.Desired+f.skipped
-	y.Unchanged = placed
+	y.Desired += f.skipped
+	y.Unchanged, y.SourceRows = placed+f.skipped, placed+f.skipped
+	if !f.remarks() || !f.steady || f.wanted != "" {
+		return nil
+	}
+	// Every wanted row is in wantTable.
+	return f.se.each(ctx, rel.Select{Columns: []rel.Column{countRows, rel.As("bits", bitsOf("w"))}, From: rel.Table{Name: wantTable, Alias: "w"}},
+		func(r []any) error { f.wanted = survey{rows: asInt(r[0]), bits: asInt(r[1])}.wanted(); return nil })
+}
+
+// notFit counts rows that cannot be sent.
+func notFit(y *syncs.Tally, code string, n int64) {
+	if n == 0 {
+		return
+	}
+	if y.Reasons == nil {
+		y.Reasons = map[string]int64{}
+	}
+	y.Invalid += n
+	y.Reasons[code] += n
+}
+
+// describe counts what planning found and names the plan.
+func (f *freeze) describe(ctx context.Context, p *planned, v survey) (err error) {
+	ref := &p.ref
+	y := &ref.Tally
 	code := when(eq(rel.C("t", "action"), rel.T(isInvalid)), rel.C("t", "code"))
 	var cutOff int64
 	err = f.se.each(ctx, rel.Select{
-		Columns: []rel.Column{rel.As("action", rel.C("t", "action")), rel.As("wanted", rel.C("t", "wanted")), rel.As("code", code), count},
+		Columns: []rel.Column{rel.As("action", rel.C("t", "action")), rel.As("wanted", rel.C("t", "wanted")), rel.As("code", code), countRows},
 		From:    rel.Table{Name: todoTable, Alias: "t"}, GroupBy: []rel.Expr{rel.C("t", "action"), rel.C("t", "wanted"), code},
 	}, func(r []any) error {
 		n, moved := asInt(r[3]), true
@@ -92,7 +104,7 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant, v survey) (p plann
 				y.Erased += n
 			}
 		case isInvalid:
-			invalid(asText(r[2]), n)
+			notFit(y, asText(r[2]), n)
 		case isWaiting:
 			y.Waiting += n
 		case isQuarant:
@@ -115,22 +127,21 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant, v survey) (p plann
 		return nil
 	})
 	if err != nil {
-		return p, err
+		return err
 	}
 	if err := f.countParts(ctx, y); err != nil {
-		return p, err
+		return err
 	}
 	if y.Ledger = v.ledger; y.Ledger < 0 {
-		if y.Ledger, err = f.se.number(ctx, rel.Select{Columns: []rel.Column{count}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: rel.F(rel.Ne, rel.C("t", "state"), rel.T(stAbsent))}); err != nil {
-			return p, err
+		if y.Ledger, err = f.se.number(ctx, rel.Select{Columns: []rel.Column{countRows}, From: rel.Table{Name: f.own(), Alias: "t"}, Where: rel.F(rel.Ne, rel.C("t", "state"), rel.T(stAbsent))}); err != nil {
+			return err
 		}
 	}
 	if y.Resumed, err = f.leftOver(ctx); err != nil {
-		return p, err
+		return err
 	}
-	y.SourceRows = placed
 	if err := f.compareSource(ctx, y); err != nil {
-		return p, err
+		return err
 	}
 	ref.Rows, ref.Forced = y.Added+y.Updated+y.Removed, y.Forced
 	if f.replaced.asked { // nobody else is in the ledger yet
@@ -138,15 +149,15 @@ func (f *freeze) describe(ctx context.Context, g syncs.Grant, v survey) (p plann
 	}
 	ref.Holds = f.holds(*y, cutOff)
 	if err := f.holdArms(ctx, ref); err != nil {
-		return p, err
+		return err
 	}
 	if err := f.holdShape(ctx, ref); err != nil {
-		return p, err
+		return err
 	}
-	if err := f.foundation(ctx, &p); err != nil {
-		return p, err
+	if err := f.foundation(ctx, p); err != nil {
+		return err
 	}
-	return p, nil
+	return nil
 }
 
 // ref is a plan of this run that has nothing.
@@ -251,9 +262,9 @@ func (f *freeze) holdArms(ctx context.Context, ref *syncs.PlanRef) error {
 // foundation names the plan, and notes what settling it has to know.
 func (f *freeze) foundation(ctx context.Context, p *planned) error {
 	t := func(c string) rel.Expr { return rel.C("t", c) }
-	line := concat(t("action"), rel.T(":"), t("key"), rel.T(":"), t("g"), rel.T(":"), text(t("hash"), models.Integer), rel.T(":"), text(t("version"), models.Integer))
+	line := rel.F(rel.HashRow, t("action"), t("key"), t("g"), t("hash"), t("version"))
 	var bits int64
-	err := f.se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("bits", rel.Agg{Fn: rel.BitXor, Arg: when(notNull(t("seq")), rel.F(rel.Hash64, line))}), rel.As("n", rel.Agg{Fn: rel.CountRows})},
+	err := f.se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("bits", rel.Agg{Fn: rel.BitXor, Arg: when(notNull(t("seq")), line)}), rel.As("n", rel.Agg{Fn: rel.CountRows})},
 		From: rel.Table{Name: f.table(p.ref.Table), Alias: "t"}}, func(r []any) error {
 		bits, p.ground.Noted = asInt(r[0]), asInt(r[1])-p.ref.Rows
 		return nil
@@ -264,17 +275,9 @@ func (f *freeze) foundation(ctx context.Context, p *planned) error {
 	p.ref.Hash = f.digest(p.ref, bits)
 	p.ground.Marks, p.ground.Bars, p.ground.Narrow = f.remarks(), f.bars, f.held[0] == nearTable[0]
 	p.ground.Replaced = f.replaced.asked
-	if !f.remarks() || !f.steady {
-		return nil
+	if f.remarks() && f.steady {
+		p.ground.Wanted = f.wanted
 	}
-	if f.wanted == "" { // every wanted row is in wantTable
-		err := f.se.each(ctx, rel.Select{Columns: []rel.Column{rel.As("n", rel.Agg{Fn: rel.CountRows}), rel.As("bits", bitsOf("w"))}, From: rel.Table{Name: wantTable, Alias: "w"}},
-			func(r []any) error { f.wanted = survey{rows: asInt(r[0]), bits: asInt(r[1])}.wanted(); return nil })
-		if err != nil {
-			return err
-		}
-	}
-	p.ground.Wanted = f.wanted
 	return nil
 }
 

@@ -107,12 +107,17 @@ func (s *source) inOrder() []int {
 
 // group is the match value of a row: name and value of the first identifier that is there.
 func (s *source) group(alias string) rel.Expr {
+	return s.groupOf(func(i int) rel.Expr { return rel.C(alias, id(i)) }, rel.C(alias, "key"))
+}
+
+// groupOf is group of the values of identifiers; of none it is the key.
+func (s *source) groupOf(value func(i int) rel.Expr, key rel.Expr) rel.Expr {
 	var es []rel.Expr
 	for _, i := range s.inOrder() {
-		es = append(es, concat(rel.T(s.b.Rows.IDs[i].Name+":"), rel.C(alias, id(i))))
+		es = append(es, concat(rel.T(s.b.Rows.IDs[i].Name+":"), value(i)))
 	}
 	if len(es) == 0 {
-		return rel.C(alias, "key")
+		return key
 	}
 	return coalesce(es...)
 }

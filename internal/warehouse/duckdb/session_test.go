@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"github.com/weir-data/weir/internal/warehouse"
 )
 
 // The engine prepares a statement for the values that there are. What a session reads while another
@@ -81,5 +83,33 @@ func TestMadeByAllAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
+	}
+}
+
+// A join of many rows is cut into parts by the limit of memory.
+func TestSlices(t *testing.T) {
+	for _, c := range []struct {
+		limit string
+		rows  int64
+		want  int
+	}{{"256MB", 1000, 1}, {"256MB", 10_000_000, 4}, {"256MB", 10_000_000_000, mostSlices}, {"2GB", 10_000_000, 1}, {"", 10_000_000, 1}} {
+		w, err := kind{}.Open(warehouse.Config{Dir: t.TempDir(), Settings: map[string]string{"path": "shop.duckdb", "memory_limit": c.limit}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		s, err := w.Session(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if n, err := warehouse.Slices(t.Context(), s, c.rows); n != c.want || err != nil {
+			t.Errorf("%d rows with %q: %d slices, %v; want %d", c.rows, c.limit, n, err, c.want)
+		}
+	}
+	for size, want := range map[string]float64{"244.1 MiB": 244.1 * 1024 * 1024, "18.6 GiB": 18.6 * 1024 * 1024 * 1024, "512 bytes": 512, "0 bytes": 0, "3 parsecs": 0, "": 0, "-1 KiB": 0} {
+		if got, err := bytesOf(size); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q is %f bytes, %v", size, got, err)
+		}
 	}
 }
