@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/weir-data/weir/internal/rel"
-	"github.com/weir-data/weir/models"
 )
 
 // Most rows of most syncs are as they were. Of each row that a destination was told, the ledger
@@ -91,6 +90,7 @@ type survey struct {
 	all        int64 // rows of the ledger
 	ledger     int64 // of these that are not absent
 	able       int64 // of these that can have a counterpart
+	sent       int64 // of these that no job may refuse any more
 	lost       int64 // of able, those without one
 }
 
@@ -148,31 +148,22 @@ func (f *freeze) compare(ctx context.Context, v *survey) error {
 	if err != nil {
 		return err
 	}
-	count := func(what string, n rel.Agg, bits rel.Expr, from rel.Relation, where rel.Expr) rel.Query {
-		return rel.Select{Columns: []rel.Column{rel.As("what", rel.T(what)), rel.As("n", n), rel.As("bits", bits)}, From: from, Where: where}
+	count := func(as string, where rel.Expr) rel.Column {
+		return rel.As(as, rel.Agg{Fn: rel.Count, Arg: when(where, rel.I(1))})
 	}
-	of := func(e rel.Expr) rel.Agg { return rel.Agg{Fn: rel.Count, Arg: e} }
-	own, none := rel.Table{Name: f.own(), Alias: "t"}, rel.Null(models.Integer)
-	return f.se.each(ctx, rel.Union{All: true, Queries: []rel.Query{
-		count("new", of(a("mark")), bitsOf("a"), rel.Table{Name: apartTable, Alias: "a"}, notNull(a("mark"))),
-		count("lost", of(a("l_mark")), none, rel.Table{Name: apartTable, Alias: "a"}, notNull(a("l_mark"))),
-		count("able", of(t("mark")), none, own, calm("t")),
-		count("all", rel.Agg{Fn: rel.CountRows}, none, own, nil),
-		count("ledger", of(t("state")), none, own, rel.F(rel.Ne, t("state"), rel.T(stAbsent))),
-	}}, func(r []any) error {
-		n := asInt(r[1])
-		switch asText(r[0]) {
-		case "new":
-			v.news, v.newBits = n, asInt(r[2])
-		case "lost":
-			v.lost = n
-		case "able":
-			v.able = n
-		case "all":
-			v.all = n
-		case "ledger":
-			v.ledger = n
-		}
+	bits := rel.Agg{Fn: rel.BitXor, Arg: when(notNull(a("mark")), rel.F(rel.HashRow, a("mark")))}
+	err = f.se.each(ctx, rel.Select{
+		Columns: []rel.Column{count("new", notNull(a("mark"))), rel.As("bits", bits), count("lost", notNull(a("l_mark")))}, From: rel.Table{Name: apartTable, Alias: "a"},
+	}, func(r []any) error { v.news, v.newBits, v.lost = asInt(r[0]), asInt(r[1]), asInt(r[2]); return nil })
+	if err != nil {
+		return err
+	}
+	isSent := eq(t("state"), rel.T(stSent))
+	return f.se.each(ctx, rel.Select{
+		Columns: []rel.Column{countRows, count("able", calm("t")), count("sent", and(calm("t"), isSent)), count("ledger", rel.F(rel.Ne, t("state"), rel.T(stAbsent)))},
+		From:    rel.Table{Name: f.own(), Alias: "t"},
+	}, func(r []any) error {
+		v.all, v.able, v.sent, v.ledger = asInt(r[0]), asInt(r[1]), asInt(r[2]), asInt(r[3])
 		return nil
 	})
 }

@@ -23,6 +23,7 @@ type ground struct {
 	Bars     string `json:"bars,omitempty"`     // names the erasures and suppressions that it rests on
 	Wanted   string `json:"wanted,omitempty"`   // names the wanted rows that it rests on; "" if that is not known
 	Narrow   bool   `json:"narrow,omitempty"`   // rows whose marks say that they are as before were not looked at
+	Settled  int64  `json:"settled,omitempty"`  // rows of the ledger, if every one of them was told and is known to be as it was made
 	Replaced bool   `json:"replaced,omitempty"` // its removals are of members whom the ledger does not know yet
 	Idle     bool   `json:"idle,omitempty"`     // nothing was different from when the ledger was last settled: it has no table
 }

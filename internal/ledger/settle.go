@@ -120,8 +120,9 @@ type folding struct {
 	// each would read the plan, and some the ledger.
 	verdicts map[syncs.Verdict]bool
 	actions  map[string]bool
-	amended  int64 // rows of the ledger that were changed where they are
-	unbegun  bool  // a first run that replaces was held: nothing but what is forced was sent
+	// rows of the ledger that were changed where they are, that were added, and that were taken out
+	amended, inserted, deleted int64
+	unbegun                    bool // a first run that replaces was held: nothing but what is forced was sent
 	// was and is are the stamps of the ledger before and after.
 	was, is string
 }
@@ -286,8 +287,13 @@ func (f *folding) apply(ctx context.Context, c syncs.Counts) error {
 			if err != nil {
 				return err
 			}
-			if _, amends := st.(rel.Update); amends {
+			switch st.(type) {
+			case rel.Update:
 				f.amended += n
+			case rel.Insert:
+				f.inserted += n
+			case rel.Delete:
+				f.deleted += n
 			}
 		}
 	}

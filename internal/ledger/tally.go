@@ -154,7 +154,7 @@ func (f *freeze) describe(ctx context.Context, p *planned, v survey) (err error)
 	if err := f.holdShape(ctx, ref); err != nil {
 		return err
 	}
-	if err := f.foundation(ctx, p); err != nil {
+	if err := f.foundation(ctx, p, v); err != nil {
 		return err
 	}
 	return nil
@@ -260,7 +260,7 @@ func (f *freeze) holdArms(ctx context.Context, ref *syncs.PlanRef) error {
 }
 
 // foundation names the plan, and notes what settling it has to know.
-func (f *freeze) foundation(ctx context.Context, p *planned) error {
+func (f *freeze) foundation(ctx context.Context, p *planned, v survey) error {
 	t := func(c string) rel.Expr { return rel.C("t", c) }
 	line := rel.F(rel.HashRow, t("action"), t("key"), t("g"), t("hash"), t("version"))
 	var bits int64
@@ -275,6 +275,9 @@ func (f *freeze) foundation(ctx context.Context, p *planned) error {
 	p.ref.Hash = f.digest(p.ref, bits)
 	p.ground.Marks, p.ground.Bars, p.ground.Narrow = f.remarks(), f.bars, f.held[0] == nearTable[0]
 	p.ground.Replaced = f.replaced.asked
+	if v.sent == v.all {
+		p.ground.Settled = v.all
+	}
 	if f.remarks() && f.steady {
 		p.ground.Wanted = f.wanted
 	}

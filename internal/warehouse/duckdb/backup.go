@@ -177,7 +177,7 @@ func (s *session) copyTable(ctx context.Context, t warehouse.CopiedTable, before
 	}
 	x.Kind, x.Unit = isChange, c.Unit
 	units := copyOf + "." + unitsOf + "." + quote(t.Name)
-	if _, err := s.Exec(ctx, "CREATE TABLE "+units+" AS SELECT DISTINCT unit FROM ("+c.Units+") AS u(unit)"); err != nil {
+	if _, err := s.Exec(ctx, "CREATE TABLE "+units+" AS SELECT unit FROM ("+c.Units+") AS u(unit)"); err != nil {
 		return x, err
 	}
 	rows := c.Rows
