@@ -209,7 +209,10 @@ func start(o options) (*duckdb.Connector, error) {
 		"SET autoload_known_extensions = false",
 	)
 	if o.memoryLimit != "" {
-		settings = append(settings, "SET memory_limit = "+text(o.memoryLimit))
+		// What was given back is kept for use until it is more than the threshold, 512 MB unless told:
+		// memory beyond the limit.
+		settings = append(settings, "SET memory_limit = "+text(o.memoryLimit),
+			"SET GLOBAL allocator_flush_threshold = '16MB'", "SET GLOBAL allocator_bulk_deallocation_flush_threshold = '16MB'")
 	}
 	if o.threads > 0 {
 		settings = append(settings, fmt.Sprintf("SET threads = %d", o.threads))

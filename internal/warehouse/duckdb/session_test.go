@@ -92,7 +92,7 @@ func TestSlices(t *testing.T) {
 		limit string
 		rows  int64
 		want  int
-	}{{"256MB", 1000, 1}, {"256MB", 10_000_000, 4}, {"256MB", 10_000_000_000, mostSlices}, {"2GB", 10_000_000, 1}, {"", 10_000_000, 1}} {
+	}{{"256MB", 1000, 1}, {"256MB", 10_000_000, 8}, {"256MB", 10_000_000_000, mostSlices}, {"4GB", 10_000_000, 1}, {"", 10_000_000, 1}} {
 		w, err := kind{}.Open(warehouse.Config{Dir: t.TempDir(), Settings: map[string]string{"path": "shop.duckdb", "memory_limit": c.limit}})
 		if err != nil {
 			t.Fatal(err)

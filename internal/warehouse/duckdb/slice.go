@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// A row of a join on an integer takes joinBytes in the engine's hash table, which has a quarter of
-// the memory to itself: the rest is for what is read, and for tables that are in memory.
+// A row of a join on an integer takes joinBytes in the engine's hash table, which has an eighth
+// of the memory to itself: the rest is for what is read, for tables that are in memory, and for what
+// the engine needs beside the table.
 const (
 	joinBytes  = 24
 	mostSlices = 64
@@ -31,7 +32,7 @@ func (s *session) Slices(ctx context.Context, rows int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return int(min(mostSlices, 1+float64(rows)*joinBytes/(bytes/4))), nil
+	return int(min(mostSlices, 1+float64(rows)*joinBytes/(bytes/8))), nil
 }
 
 // bytesOf reads a size as the engine writes it, such as 244.1 MiB.
