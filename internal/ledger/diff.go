@@ -172,14 +172,22 @@ func (f *freeze) shareable() []int {
 	return out
 }
 
-// askNeed makes the tables of values that somebody else needs.
+// askNeed makes the tables of values that somebody else needs. Of those who have a value the least and
+// the greatest match value tell whether there is another than a row's own: many may share one, and so
+// may many rows of the ledger.
 func (f *freeze) askNeed(ctx context.Context) error {
 	l := func(c string) rel.Expr { return rel.C("l", c) }
 	p := func(c string) rel.Expr { return rel.C("p", c) }
+	h := func(c string) rel.Expr { return rel.C("h", c) }
 	for _, i := range f.shareable() {
+		have := rel.Select{
+			Columns: []rel.Column{rel.As("value", p(id(i))), rel.As("lo", rel.Agg{Fn: rel.Min, Arg: p("g")}), rel.As("hi", rel.Agg{Fn: rel.Max, Arg: p("g")})},
+			From:    rel.Sub{Query: f.placed(), Alias: "p"}, Where: notNull(p(id(i))), GroupBy: []rel.Expr{p(id(i))},
+		}
 		err := f.se.do(ctx, rel.DropTable{Name: needTable(i)}, rel.CreateTable{Name: needTable(i), Temp: true, As: rel.Select{
-			Distinct: true, Columns: []rel.Column{rel.As("value", p(id(i)))}, From: rel.Table{Name: f.held, Alias: "l"},
-			Joins: []rel.Join{{Rel: rel.Sub{Query: f.placed(), Alias: "p"}, On: eq(p(id(i)), l(f.slotOf(i)))}}, Where: rel.F(rel.Ne, p("g"), l("grp")),
+			Distinct: true, Columns: []rel.Column{rel.As("value", h("value"))}, From: rel.Table{Name: f.held, Alias: "l"},
+			Joins: []rel.Join{{Rel: rel.Sub{Query: have, Alias: "h"}, On: eq(h("value"), l(f.slotOf(i)))}},
+			Where: or(rel.F(rel.Ne, h("lo"), l("grp")), rel.F(rel.Ne, h("hi"), l("grp"))),
 		}})
 		if err != nil {
 			return err
